@@ -1,0 +1,29 @@
+"""Shared fixtures: the optional real data beside the checkout, and a private cache for every test session."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    return Path(__file__).parent / "golden"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The real data that may not be bundled; tests that need it skip where it is absent."""
+    folder = CHECKOUT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the real data set folder ../shared/data is not beside this checkout")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def private_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or fills the user's own cache."""
+    monkeypatch.setenv("VIBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))

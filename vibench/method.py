@@ -1,0 +1,52 @@
+"""What a method is: a callable from holed frames to filled frames, and nothing else is required of it.
+
+A method is made by a *factory* (a class or function) that an entry point of the group ``vibench.methods`` or a
+``module:factory`` path names; options in brackets, ``vinet[memory=false]``, are the factory's keyword arguments.
+A factory that has a ``device`` parameter is given the run's device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vibench.clip import Frames, Holed
+
+Frame = NDArray[np.uint8]
+"""(H, W, 3) RGB."""
+
+Mask = NDArray[np.bool_]
+"""(H, W), True = hole."""
+
+
+class Method(Protocol):
+    """Fills holes. Pixels outside them may come back changed: the harness composites."""
+
+    def __call__(self, holed: Holed) -> Frames:
+        """Return frames of the shape and dtype of ``holed.frames``, without changing their input."""
+        ...
+
+
+@runtime_checkable
+class StreamingMethod(Protocol):
+    """A method that can also work frame by frame, in memory that does not grow with the clip."""
+
+    def stream(self, frames: Iterable[Frame], masks: Iterable[Mask]) -> Iterator[Frame]:
+        """Yield one filled frame per input frame, in order; equal to the call on the whole clip."""
+        ...
+
+
+@runtime_checkable
+class DescribedMethod(Protocol):
+    """A method that adds facts to the record.
+
+    Well-known keys: ``parameters`` (count), ``flop_per_frame``, ``weights_sha256``, and ``warning`` (one sentence that
+    every table and report must show, such as random weights).
+    """
+
+    def describe(self) -> Mapping[str, Any]:
+        """Facts as JSON values."""
+        ...

@@ -1,0 +1,122 @@
+"""What one run writes down: a record per case and method, and one page about the run."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from vibench.metric import Series
+
+SCHEMA = 1
+TRUTH = "truth"
+"""The method name under which the harness scores the truth itself: the floor of every table."""
+
+
+class Frozen(BaseModel):
+    """Validated, immutable, and strict about unknown keys: a foreign file is not a record."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Timing(Frozen):
+    """Seconds of one method on one clip, uint8 in to uint8 out, after warm-up, device synchronised.
+
+    ``frame_seconds`` has one value per frame for a streaming method, and is empty where only the whole clip can be
+    timed; ``seconds`` is the whole clip. ``peak_host_bytes`` is the growth of resident memory during the call.
+    """
+
+    device: str
+    seconds: float
+    frames: int
+    frame_seconds: tuple[float, ...] = ()
+    first_frame_seconds: float
+    warm_up_seconds: float
+    peak_host_bytes: int
+    peak_device_bytes: int | None = None
+
+    @property
+    def frames_per_second(self) -> float:
+        """Frames over seconds of the whole clip."""
+        return self.frames / self.seconds
+
+
+class Failure(Frozen):
+    """Why a case has no frames."""
+
+    kind: Literal["error", "out-of-memory", "time-out", "bad-input"]
+    message: str
+
+
+class Record(Frozen):
+    """One method on one case.
+
+    ``metrics`` maps metric name -> region -> values (one a frame or pair; None where the region is empty);
+    ``unavailable`` maps metric name -> reason. Everything but ``timing`` is equal in a repeated run.
+    """
+
+    schema_version: int = Field(default=SCHEMA, alias="schema")
+    run: str
+    method: str
+    case: str
+    status: Literal["scored", "predicted", "failed"]
+    failure: Failure | None = None
+    frames: int = 0
+    height: int = 0
+    width: int = 0
+    hole_fraction: float = 0.0
+    holes_sha256: str = ""
+    output_sha256: str = ""
+    attributes: dict[str, str | float] = Field(default_factory=dict)
+    metrics: dict[str, dict[str, tuple[float | None, ...]]] = Field(default_factory=dict)
+    unavailable: dict[str, str] = Field(default_factory=dict)
+    timing: Timing | None = None
+
+    def value(self, metric: str, region: str) -> float | None:
+        """Clip value of a metric: the mean of its series, or None where it was not measured."""
+        values = self.metrics.get(metric, {}).get(region)
+        return None if values is None else Series(values).mean
+
+
+class MethodFacts(Frozen):
+    """One method of a run: its canonical label, factory, options and what it says of itself."""
+
+    label: str
+    factory: str
+    options: dict[str, bool | int | float | str | None] = Field(default_factory=dict)
+    facts: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def warning(self) -> str | None:
+        """A sentence that every table must show beside this method."""
+        return self.facts.get("warning")
+
+
+class MetricFacts(Frozen):
+    """How a table shows one metric of a run (see ``vibench.metric.MetricInfo``)."""
+
+    name: str
+    title: str
+    unit: str
+    better: Literal["higher", "lower"]
+    has_floor: bool
+    source: str
+    version: int
+
+
+class RunInfo(Frozen):
+    """The page about a run, ``run.json``: everything needed to repeat it, and nothing that changes while it runs."""
+
+    schema_version: int = Field(default=SCHEMA, alias="schema")
+    digest: str
+    protocol: dict[str, Any]
+    protocol_label: str
+    protocol_digest: str
+    methods: tuple[MethodFacts, ...]
+    metrics: tuple[MetricFacts, ...]
+    cases: tuple[str, ...]
+    machine: dict[str, Any]
+    versions: dict[str, str]
+    commit: str | None
+    command: str
+    started: str
