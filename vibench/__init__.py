@@ -2,8 +2,8 @@
 
 from vibench.clip import Case, Clip, ExactFlow, Holed
 from vibench.errors import InputError, MissingResource, UserError
-from vibench.metric import Metric, MetricInfo, Series
 from vibench.method import DescribedMethod, Method, StreamingMethod
+from vibench.metric import Metric, MetricInfo, Series
 
 __version__ = "0.1.0"
 

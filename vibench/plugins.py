@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import importlib
 import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, entry_points, version
+from pathlib import Path
 from typing import Any, Literal
 
 from vibench.errors import InputError, MissingResource
@@ -97,6 +99,25 @@ def make(kind: Kind, spec: Spec, **extra: Any) -> Any:
     if absent := [name for name in required if name not in {**spec.options, **given}]:
         raise InputError(f"{spec.name} needs the option {absent[0]}: write {spec.name}[{absent[0]}=...]")
     return build(**spec.options, **given)
+
+
+def source_digest(build: Callable[..., Any]) -> str:
+    """Sha256 over the Python files of the package that ``build`` comes from: changed code is a different method.
+
+    A single module counts alone; a package of more than 1,000 files is identified by its installed version.
+    """
+    top_level = (build.__module__ or "").partition(".")[0]
+    module = importlib.import_module(top_level)
+    hashed = hashlib.sha256()
+    folders = list(getattr(module, "__path__", []))
+    files = sorted(file for folder in folders for file in Path(folder).rglob("*.py"))
+    if not folders and getattr(module, "__file__", None):
+        files = [Path(str(module.__file__))]
+    if len(files) > 1000:
+        return hashlib.sha256(f"{top_level} {version(top_level)}".encode()).hexdigest()
+    for file in files:
+        hashed.update(file.name.encode() + file.read_bytes())
+    return hashed.hexdigest()
 
 
 def _registered(kind: Kind) -> list[EntryPoint]:

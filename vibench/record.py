@@ -23,7 +23,8 @@ class Timing(Frozen):
     """Seconds of one method on one clip, uint8 in to uint8 out, after warm-up, device synchronised.
 
     ``frame_seconds`` has one value per frame for a streaming method, and is empty where only the whole clip can be
-    timed; ``seconds`` is the whole clip. ``peak_host_bytes`` is the growth of resident memory during the call.
+    timed; ``seconds`` is the whole clip. ``peak_host_bytes`` is the growth of resident memory during the call. ``jobs``
+    other than 1 says that cases ran side by side, so that times are those of a busy machine.
     """
 
     device: str
@@ -34,6 +35,8 @@ class Timing(Frozen):
     warm_up_seconds: float
     peak_host_bytes: int
     peak_device_bytes: int | None = None
+    threads: int = 1
+    jobs: int = 1
 
     @property
     def frames_per_second(self) -> float:
@@ -79,10 +82,11 @@ class Record(Frozen):
 
 
 class MethodFacts(Frozen):
-    """One method of a run: its canonical label, factory, options and what it says of itself."""
+    """One method of a run: its canonical label, factory, the state of its code, options and what it says of itself."""
 
     label: str
     factory: str
+    source_sha256: str
     options: dict[str, bool | int | float | str | None] = Field(default_factory=dict)
     facts: dict[str, Any] = Field(default_factory=dict)
 
@@ -118,5 +122,7 @@ class RunInfo(Frozen):
     machine: dict[str, Any]
     versions: dict[str, str]
     commit: str | None
+    data: str | None
+    device: str
     command: str
     started: str

@@ -1,0 +1,95 @@
+"""Makes cases: reads a clip, resizes it, draws its holes, as the protocol says and in that order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Protocol as Interface
+
+import numpy as np
+
+from vibench import plugins
+from vibench.clip import Case, Clip, Masks
+from vibench.errors import InputError
+from vibench.protocol import PlannedCase, Protocol, Resize
+
+
+class Clips(Interface):
+    """The part of a data set that cases are made from."""
+
+    def clip_names(self) -> list[str]:
+        """Names in the order of the split."""
+        ...
+
+    def load(self, name: str, limit_frames: int | None = None) -> Clip:
+        """One clip; InputError where its files are wrong."""
+        ...
+
+
+def build_case(protocol: Protocol, planned: PlannedCase, clips: Clips) -> Case:
+    """The case behind ``planned``; InputError in one sentence where the clip cannot give it."""
+    clip = resized(clips.load(planned.clip, limit_frames=protocol.data.frames), protocol.resize)
+    holes = _holes(protocol, planned, clip, clips)
+    if not holes.any():
+        raise InputError(f"the hole of case {planned.name!r} is empty in every frame, so there is nothing to fill")
+    removing = protocol.task == "remove"
+    return Case(
+        name=planned.name,
+        frames=clip.frames,
+        holes=holes,
+        truth=clip.background if removing else clip.frames,
+        flow=clip.background_flow if removing else clip.flow,
+        frames_per_second=clip.frames_per_second,
+        attributes={"clip": planned.clip, "hole": planned.holes.name},
+    )
+
+
+def resized(clip: Clip, resize: Resize | None) -> Clip:
+    """``clip`` at the protocol's size. Known flow does not survive resampling, so a resized clip has none."""
+    if resize is None:
+        return clip
+    from vibench.resize import resize_frames, resize_masks
+
+    size = resize.width_px, resize.height_px
+    return replace(
+        clip,
+        frames=resize_frames(clip.frames, *size, resize.filter),
+        objects=None if clip.objects is None else resize_masks(clip.objects, *size),
+        background=None if clip.background is None else resize_frames(clip.background, *size, resize.filter),
+        flow=None,
+        background_flow=None,
+    )
+
+
+def _holes(protocol: Protocol, planned: PlannedCase, clip: Clip, clips: Clips) -> Masks:
+    from vibench.resize import dilate
+
+    kind = planned.holes
+    frames, height, width = clip.frames.shape[:3]
+    if kind.source == "objects":
+        holes = _objects(clip, planned.name)
+    elif kind.source == "other-objects":
+        other = resized(clips.load(_next(planned.clip, clips.clip_names())), protocol.resize)
+        holes = _fitted(_objects(other, planned.name), frames, height, width)
+    else:
+        draw = plugins.factory("masks", str(kind.generator))
+        holes = draw(frames, height, width, planned.seed, **kind.options)
+    return dilate(holes, kind.dilation_iterations)
+
+
+def _objects(clip: Clip, case: str) -> Masks:
+    if clip.objects is None:
+        raise InputError(f"case {case!r} needs object silhouettes, and clip {clip.name!r} has none")
+    return clip.objects
+
+
+def _next(name: str, names: list[str]) -> str:
+    return names[(names.index(name) + 1) % len(names)]
+
+
+def _fitted(masks: Masks, frames: int, height: int, width: int) -> Masks:
+    """Masks of another clip for this one: played forth and back to its length, cut or resized to its size."""
+    from vibench.resize import resize_masks
+
+    forth_and_back = np.concatenate([np.arange(len(masks)), np.arange(len(masks) - 2, 0, -1)])
+    played = masks[np.resize(forth_and_back, frames)]
+    return played if played.shape[1:] == (height, width) else resize_masks(played, width, height)

@@ -1,0 +1,76 @@
+"""Which machine and which software a number was made with."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = (
+    "vibench", "torch", "torchvision", "numpy", "scipy", "scikit-image", "opencv-python-headless", "av", "lpips", "pillow"
+)  # fmt: skip
+
+
+def machine_facts() -> dict[str, Any]:
+    """Processor, cores, memory, system, accelerators and threads of this machine."""
+    import psutil
+    import torch
+
+    return {
+        "processor": processor_name(),
+        "cores": os.cpu_count(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "accelerators": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
+        "torch_threads": torch.get_num_threads(),
+    }
+
+
+def fingerprint(facts: dict[str, Any]) -> str:
+    """Short key of what decides speed: times are only compared between equal fingerprints."""
+    deciding = {key: facts[key] for key in ("processor", "cores", "accelerators", "torch_threads")}
+    return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def package_versions() -> dict[str, str]:
+    """Installed version of each package whose arithmetic is in the numbers."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def commit() -> str | None:
+    """Git commit of the checkout that vibench runs from, with ``+changes`` if it is dirty; None in a wheel."""
+    folder = Path(__file__).parent.parent
+    if not (folder / ".git").exists():
+        return None
+    try:
+        head = _git(folder, "rev-parse", "HEAD")
+        changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return head + ("+changes" if changed else "")
+
+
+def processor_name() -> str:
+    """Model name as the system gives it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _git(folder: Path, *words: str) -> str:
+    return subprocess.run(["git", "-C", str(folder), *words], check=True, capture_output=True, text=True).stdout.strip()

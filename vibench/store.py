@@ -1,0 +1,252 @@
+"""The results folder: one small JSON file a case, written whole or not at all, and lossless frames beside it.
+
+::
+
+    <output>/<protocol>-<digest>/
+        run.json                          what was run, on what (RunInfo)
+        records/<method>/<case>.json      one Record
+        frames/<method>/<case>.mkv        the composited output, FFV1
+        cases/<case>.mkv                  input frames, FFV1;  <case>.truth.mkv where the truth differs
+        cases/<case>.holes.npz            masks, packed bits
+
+The digest in the folder's name is that of everything that decides a number, so that the same command continues and another
+one never mixes in. Names from data become file names only through ``slug``.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ValidationError
+
+from vibench.clip import Case, Frames, Masks
+from vibench.errors import InputError, UserError
+from vibench.record import MetricFacts, Record, RunInfo
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._=,-]+")
+
+
+@dataclass(frozen=True)
+class Store:
+    """One run's folder, opened for reading or continued."""
+
+    folder: Path
+    info: RunInfo
+
+    @classmethod
+    def create(cls, output: Path, info: RunInfo) -> Store:
+        """The folder for ``info`` under ``output``: made, or opened again if this very run began before."""
+        folder = output / f"{slug(info.protocol_label)}-{info.digest[:12]}"
+        path = folder / "run.json"
+        with disk_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            if not path.exists() or _problem(path, RunInfo, info.digest):
+                write_atomically(path, _json(info))
+        return cls.open(folder)
+
+    @classmethod
+    def open(cls, folder: Path) -> Store:
+        """Open a finished or unfinished run; InputError when ``folder`` is not one."""
+        path = folder / "run.json"
+        try:
+            info = RunInfo.model_validate_json(path.read_bytes())
+        except FileNotFoundError as error:
+            found = ", ".join(sorted(child.parent.name for child in folder.glob("*/run.json"))[:5])
+            hint = f"; runs inside it: {found}" if found else ""
+            raise InputError(f"{str(folder)!r} is not a run: it has no run.json{hint}") from error
+        except (NotADirectoryError, ValidationError, UnicodeDecodeError) as error:
+            raise InputError(f"{str(path)!r} is torn or was not written by vibench; delete it or run again") from error
+        return cls(folder, info)
+
+    @contextmanager
+    def lock(self, say: Callable[[str], None]) -> Iterator[None]:
+        """Hold the run against a second process; says so, then waits, when another one holds it."""
+        import filelock
+
+        lock = filelock.FileLock(self.folder / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            say(f"another vibench process is working in {self.folder}; waiting until it ends (Ctrl-C to give up)")
+            lock.acquire()
+        try:
+            self._sweep()
+            yield
+        finally:
+            lock.release()
+
+    def record(self, method: str, case: str) -> tuple[Record | None, str | None]:
+        """The record of a case, or None and why it has to be made again (None, None: never made)."""
+        path = self._record_path(method, case)
+        if not path.exists():
+            return None, None
+        if problem := _problem(path, Record, self.info.digest):
+            return None, problem
+        return Record.model_validate_json(path.read_bytes()), None
+
+    def records(self) -> list[Record]:
+        """All sound records of this run in the order of its cases and methods; torn or foreign files are left out."""
+        found = []
+        for path in sorted(self.folder.glob("records/*/*.json")):
+            if _problem(path, Record, self.info.digest) is None:
+                found.append(Record.model_validate_json(path.read_bytes()))
+        place = {case: index for index, case in enumerate(self.info.cases)}
+        return sorted(found, key=lambda record: (place.get(record.case, len(place)), record.method))
+
+    def strangers(self) -> list[str]:
+        """One sentence for each file among the records that is torn or not of this run."""
+        problems = (_problem(path, Record, self.info.digest) for path in sorted(self.folder.glob("records/*/*.json")))
+        return [problem for problem in problems if problem]
+
+    def write(self, record: Record) -> None:
+        """Write one record, whole or not at all."""
+        with disk_errors(self.folder):
+            write_atomically(self._record_path(record.method, record.case), _json(record))
+
+    def write_traceback(self, method: str, case: str, text: str) -> None:
+        """Keep the traceback of a failed case beside its record, for whoever mends the method."""
+        with disk_errors(self.folder):
+            write_atomically(self._record_path(method, case).with_suffix(".traceback.txt"), text.encode())
+
+    def with_metrics(self, metrics: tuple[MetricFacts, ...]) -> Store:
+        """The same run, its page naming further metrics that its records now hold."""
+        known = {facts.name: facts for facts in (*self.info.metrics, *metrics)}
+        info = self.info.model_copy(update={"metrics": tuple(known.values())})
+        with disk_errors(self.folder):
+            write_atomically(self.folder / "run.json", _json(info))
+        return Store(self.folder, info)
+
+    def write_frames(self, method: str, case: str, frames: Frames, frames_per_second: float) -> None:
+        """Keep a method's composited frames, losslessly."""
+        from vibench.video import write_lossless
+
+        with disk_errors(self.folder):
+            write_lossless(_made(self._frames_path(method, case)), frames, frames_per_second)
+
+    def frames(self, method: str, case: str) -> Frames | None:
+        """A method's composited frames (T, H, W, 3), or None if they were not kept or are torn."""
+        return _lossless(self._frames_path(method, case))
+
+    def write_case(self, case: Case) -> None:
+        """Keep what a report shows beside the outputs: input, holes and truth."""
+        from vibench.video import write_lossless
+
+        path = self._case_path(case.name, ".holes.npz")
+        if path.exists():
+            return
+        with disk_errors(self.folder):
+            _made(path)
+            write_lossless(self._case_path(case.name, ".mkv"), case.frames, case.frames_per_second)
+            if case.truth is not None and case.truth is not case.frames:
+                write_lossless(self._case_path(case.name, ".truth.mkv"), case.truth, case.frames_per_second)
+            # Written last: its presence says that the case is whole.
+            write_atomically(path, _packed(case.holes, has_truth=case.truth is not None))
+
+    def case_frames(self, case: str) -> tuple[Frames, Masks, Frames | None] | None:
+        """(input frames, holes, truth or None) as kept by ``write_case``; None where they were not kept."""
+        frames = _lossless(self._case_path(case, ".mkv"))
+        path = self._case_path(case, ".holes.npz")
+        if frames is None or not path.exists():
+            return None
+        with np.load(path, allow_pickle=False) as packed:
+            holes = np.unpackbits(packed["bits"], count=frames.size // 3).astype(bool).reshape(frames.shape[:3])
+            has_truth = bool(packed["has_truth"])
+        truth = _lossless(self._case_path(case, ".truth.mkv"))
+        return frames, holes, (truth if truth is not None else frames) if has_truth else None
+
+    def _record_path(self, method: str, case: str) -> Path:
+        return self.folder / "records" / slug(method) / f"{slug(case)}.json"
+
+    def _frames_path(self, method: str, case: str) -> Path:
+        return self.folder / "frames" / slug(method) / f"{slug(case)}.mkv"
+
+    def _case_path(self, case: str, ending: str) -> Path:
+        return self.folder / "cases" / f"{slug(case)}{ending}"
+
+    def _sweep(self) -> None:
+        """Remove what a killed process left half-written; only called while the lock is held."""
+        for path in self.folder.rglob(".*.partial*"):
+            path.unlink(missing_ok=True)
+
+
+def slug(name: str) -> str:
+    """A file name for any text: safe characters only, and a short hash wherever something was changed or cut."""
+    safe = _UNSAFE.sub("_", name)[:80].strip(".")
+    return safe if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write to a temporary file beside ``path``, flush it to the disk, then rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Turn a full or forbidden disk into one sentence."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise UserError(
+                f"no space left on the disk of {str(folder)!r}; everything finished so far is kept: "
+                "free some space and give the same command again"
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+            raise InputError(f"cannot write into {str(folder)!r}: {error.strerror}; choose another --output") from error
+        raise
+
+
+def _json(model: BaseModel) -> bytes:
+    return (json.dumps(model.model_dump(mode="json", by_alias=True), indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _problem(path: Path, kind: type[Record | RunInfo], digest: str) -> str | None:
+    try:
+        found = kind.model_validate_json(path.read_bytes())
+    except (ValidationError, UnicodeDecodeError):
+        return f"{path.name} in {path.parent.name} is torn or was not written by vibench"
+    run = found.run if isinstance(found, Record) else found.digest
+    return None if run == digest else f"{path.name} in {path.parent.name} belongs to another run ({run[:12]})"
+
+
+def _packed(holes: Masks, has_truth: bool) -> bytes:
+    import io
+
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, bits=np.packbits(holes), has_truth=np.array(has_truth))
+    return buffer.getvalue()
+
+
+def _lossless(path: Path) -> Frames | None:
+    from vibench.video import read_lossless
+
+    if not path.exists():
+        return None
+    try:
+        return read_lossless(path)
+    except InputError:
+        return None
+
+
+def _made(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
