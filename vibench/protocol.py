@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from vibench.clip import Frames
@@ -170,12 +172,10 @@ def first_fault(error: ValidationError) -> str:
     return f"{place}: {fault['msg']}{shown}"
 
 
-def quantise(frames: Any, how: Literal["round", "truncate"]) -> Frames:
+def quantise(frames: NDArray[Any], how: Literal["round", "truncate"]) -> Frames:
     """Frames in 0..255 of any float type as uint8; uint8 passes unchanged."""
-    import numpy as np
-
     if frames.dtype == np.uint8:
-        return frames  # type: ignore[no-any-return]
+        return frames
     clipped = np.clip(frames, 0, 255)
     # Half away from zero: numpy's own rounding goes to the even neighbour and would darken 0.5 and 2.5.
     return (np.floor(clipped + 0.5) if how == "round" else clipped).astype(np.uint8)

@@ -18,7 +18,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
+from vibench.atomic import replacing
 from vibench.clip import Case, Frames, Masks
 from vibench.errors import InputError, UserError
 from vibench.record import MetricFacts, Record, RunInfo
@@ -174,7 +174,7 @@ class Store:
 
     def _sweep(self) -> None:
         """Remove what a killed process left half-written; only called while the lock is held."""
-        for path in self.folder.rglob(".*.partial*"):
+        for path in self.folder.rglob(".*.partial.*"):
             path.unlink(missing_ok=True)
 
 
@@ -185,18 +185,9 @@ def slug(name: str) -> str:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write to a temporary file beside ``path``, flush it to the disk, then rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+    """Write ``content`` under ``path``, whole or not at all."""
+    with replacing(path) as partial:
+        partial.write_bytes(content)
 
 
 @contextmanager

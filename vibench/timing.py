@@ -31,16 +31,18 @@ def timed_fill(method: Method, holed: Holed, device: str, to_uint8: Callable[...
     measured; any other through one call. ``to_uint8`` quantises a method's float frames and is inside the timed region.
     The warm-up fills the first frames of the same clip and is thrown away.
     """
-    warm_up = holed.frames[:WARM_UP_FRAMES], holed.masks[:WARM_UP_FRAMES]
+    few = slice(WARM_UP_FRAMES)
+    warm_up = Holed(holed.name, holed.frames[few].copy(), holed.masks[few].copy())
     started = perf_counter()
-    method(Holed(holed.name, *(part.copy() for part in warm_up)))
+    method(warm_up)
     synchronise(device)
     warm_up_seconds = perf_counter() - started
     gc.collect()
     with peak_memory(device) as peak:
-        frames, frame_seconds, seconds = (_streamed if isinstance(method, StreamingMethod) else _called)(
-            method, holed, device, to_uint8
-        )
+        if isinstance(method, StreamingMethod):
+            frames, frame_seconds, seconds = _streamed(method, holed, device, to_uint8)
+        else:
+            frames, frame_seconds, seconds = _called(method, holed, device, to_uint8)
     return frames, Timing(
         device=device,
         seconds=seconds,

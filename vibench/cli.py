@@ -1,0 +1,185 @@
+"""The command ``vibench``: reads the command line, calls one function, prints; decides nothing about numbers."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vibench.errors import InputError, UserError
+
+app = typer.Typer(
+    name="vibench",
+    help="Measure video inpainting honestly: run methods on standard holes, score them, compare and report.",
+    epilog="Start with: vibench run --methods telea,flow_propagation --protocol bundled --output results",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Methods = Annotated[
+    str,
+    typer.Option(
+        "--methods",
+        "-m",
+        help="Methods by comma: names of [bold]vibench list methods[/bold] or module:factory, each with options in "
+        "brackets, such as 'vinet\\[memory=false],telea'.",
+    ),
+]
+Data = Annotated[Path | None, typer.Option(help="Folder of the protocol's data set, where it is not bundled.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N; auto takes CUDA when there is one.")]
+
+
+def main() -> None:
+    """Run the command line; what a user can fix is one sentence on standard error and exit status 2."""
+    try:
+        app()
+    except UserError as error:
+        typer.secho(f"Error: {error}", err=True, fg="red")
+        sys.exit(2)
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    show: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)] = False,
+) -> None:
+    """Shared options."""
+    if show:
+        from vibench import __version__
+
+        typer.echo(f"vibench {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    methods: Methods,
+    protocol: Annotated[str, typer.Option("--protocol", "-p", help="Name, name@version or a .toml file.")] = "bundled",
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder that holds runs.")] = Path("results"),
+    data: Data = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N cases.")] = None,
+    cases: Annotated[str, typer.Option(help="Only cases whose name holds one of these texts, by comma.")] = "",
+    metrics: Annotated[str, typer.Option(help="Metrics by comma instead of the protocol's own.")] = "",
+    device: Device = "auto",
+    jobs: Annotated[int, typer.Option(min=1, help="Cases side by side; times are then those of a busy machine.")] = 1,
+    predict_only: Annotated[bool, typer.Option("--predict-only", help="Fill and keep frames; score later.")] = False,
+    keep_frames: Annotated[bool, typer.Option(help="Keep output frames, losslessly, for score and report.")] = True,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try failed cases once more.")] = False,
+    time_limit: Annotated[float | None, typer.Option(min=0.001, help="Seconds a method may take a case.")] = None,
+) -> None:
+    """Fill the holes of every case with every method, time it, score it, and write one record each.
+
+    The same command continues where it stopped: after Ctrl-C, a kill, a full disk. Another command never mixes in.
+    """
+    from vibench.device import resolve
+    from vibench.order import Order
+    from vibench.plugins import Spec, split_outside_brackets
+    from vibench.progress import progress
+    from vibench.protocol import load_protocol
+    from vibench.run import run as run_order
+
+    chosen = load_protocol(protocol)
+    if predict_only and not keep_frames:
+        raise InputError("--predict-only with --no-keep-frames would keep nothing; drop one of them")
+    order = Order(
+        protocol=chosen,
+        methods=tuple(Spec.parse(text) for text in split_outside_brackets(methods)),
+        metrics=tuple(split_outside_brackets(metrics)) or chosen.scoring.metrics,
+        output=output,
+        data=data,
+        device=resolve(device),
+        limit=limit,
+        cases=tuple(split_outside_brackets(cases)),
+        jobs=jobs,
+        predict_only=predict_only,
+        keep_frames=keep_frames,
+        retry_failed=retry_failed,
+        time_limit_seconds=time_limit,
+    )
+    if not order.methods:
+        raise InputError("--methods names no method; see `vibench list methods`")
+    with progress() as listener, _continues_after_interrupt():
+        store = run_order(order, listener)
+    _print_summary(store.folder)
+
+
+@app.command()
+def score(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders, as `vibench list runs` prints them.")],
+    metrics: Annotated[str, typer.Option(help="Metrics by comma; the protocol's own when left out.")] = "",
+    data: Data = None,
+    device: Device = "auto",
+) -> None:
+    """Measure kept frames again, without the methods: after --predict-only, or with further metrics."""
+    from vibench.device import resolve
+    from vibench.plugins import split_outside_brackets
+    from vibench.progress import progress
+    from vibench.rescore import rescore
+
+    for folder in runs:
+        with progress() as listener, _continues_after_interrupt():
+            rescore(folder, tuple(split_outside_brackets(metrics)), data, resolve(device), listener)
+        _print_summary(folder)
+
+
+@app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders that hold runs.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the page and tables.")] = Path("report"),
+) -> None:
+    """Write a self-contained page (index.html) and tables as Markdown, CSV, LaTeX and JSON."""
+    from vibench.report import build_report
+
+    page = build_report(run_folders(runs), output)
+    typer.echo(f"report: {page}")
+
+
+@app.command("list")
+def list_things(
+    kind: Annotated[str, typer.Argument(help="methods, metrics, masks, protocols, datasets or runs.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where runs are looked for.")] = Path("results"),
+) -> None:
+    """Print what there is of one kind: name, and a line about it."""
+    from vibench.listing import KINDS, listing
+
+    if kind not in KINDS:
+        raise InputError(f"nothing called {kind!r} can be listed; choose one of {', '.join(KINDS)}")
+    for name, about in listing(kind, output):
+        typer.echo(f"{name:<24}  {about}")
+
+
+def run_folders(paths: list[Path]) -> list[Path]:
+    """Each path that is a run, or the runs right inside it; InputError where there is none."""
+    found = []
+    for path in paths:
+        inside = [path] if (path / "run.json").exists() else sorted(child.parent for child in path.glob("*/run.json"))
+        if not inside:
+            raise InputError(f"{str(path)!r} is not a run and holds none; see `vibench list runs`")
+        found += inside
+    return found
+
+
+def _print_summary(folder: Path) -> None:
+    from vibench.store import Store
+    from vibench.table import print_summary
+
+    store = Store.open(folder)
+    for problem in store.strangers():
+        typer.secho(f"note: {problem}", err=True)
+    print_summary(store)
+    typer.echo(f"run: {folder}")
+
+
+class _continues_after_interrupt:
+    """Ctrl-C ends with a sentence and the shell's usual status 130."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            typer.echo("\nstopped; everything finished is kept, and the same command continues", err=True)
+            sys.exit(130)

@@ -1,0 +1,22 @@
+"""Which device a run uses."""
+
+from __future__ import annotations
+
+from vibench.errors import InputError
+
+
+def resolve(name: str) -> str:
+    """``auto`` becomes ``cuda`` where there is one, else ``cpu``; a device that is not here is an InputError."""
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise InputError(f"{name!r} is not a device; use auto, cpu, cuda or cuda:N") from error
+    if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
+        raise InputError(f"this machine has no device {name!r}; use --device cpu")
+    if device.type not in ("cpu", "cuda"):
+        raise InputError(f"device {name!r} is not supported; use auto, cpu, cuda or cuda:N")
+    return name

@@ -1,0 +1,91 @@
+"""How a run shows itself: a bar with time left on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from vibench.record import Record
+from vibench.run import Listener
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+@contextmanager
+def progress() -> Iterator[Listener]:
+    """A listener for the length of one run; everything goes to standard error."""
+    if not sys.stderr.isatty():
+        yield Lines()
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TextColumn("left"), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+        yield Bar(bar)
+
+
+class Bar:
+    """Draws with rich."""
+
+    def __init__(self, bar: Progress) -> None:
+        self.bar = bar
+        self.task = self.bar.add_task("starting", total=None)
+
+    def started(self, total: int, remaining: int) -> None:
+        """Show how much is there already, so that the time left is that of the rest."""
+        description = "measuring" if remaining else "all done before"
+        self.bar.update(self.task, description=description, total=remaining, completed=0)
+        if remaining < total:
+            self.say(f"{total - remaining} of {total} records exist already")
+
+    def finished(self, record: Record) -> None:
+        """One step on; failures stay visible above the bar."""
+        self.bar.update(self.task, advance=1, description=_escaped(f"{record.method} · {record.case}"))
+        if record.failure is not None:
+            self.say(f"failed: {record.method} on {record.case}: {record.failure.message}")
+
+    def say(self, sentence: str) -> None:
+        """A line above the bar."""
+        self.bar.console.print(_escaped(sentence))
+
+
+class Lines:
+    """Prints one line a record."""
+
+    def __init__(self) -> None:
+        self.total = self.done = 0
+        self.began = monotonic()
+
+    def started(self, total: int, remaining: int) -> None:
+        """Say how much there is to do."""
+        self.total = remaining
+        self.say(f"{remaining} of {total} records to make")
+
+    def finished(self, record: Record) -> None:
+        """Method, case, outcome, and the time left if all records take alike."""
+        self.done += 1
+        left = (monotonic() - self.began) / self.done * (self.total - self.done)
+        outcome = f"failed: {record.failure.message}" if record.failure else record.status
+        self.say(f"[{self.done}/{self.total}] {record.method}  {record.case}  {outcome}  (about {left:.0f} s left)")
+
+    def say(self, sentence: str) -> None:
+        """A line on standard error, written at once."""
+        print(sentence, file=sys.stderr, flush=True)
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
