@@ -1,0 +1,54 @@
+# `make run` shows what vibench does; `make test` checks that it does it. Both need Python 3.11 or newer and nothing else.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+METHODS ?= telea,navier_stokes,temporal_median,last_seen,flow_propagation,frame_baseline,vinet
+PROTOCOL ?= bundled
+OUTPUT ?= results
+# Two test processes with one thread each beat one process with two on small tensors.
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-slow lint types format bench clean
+
+help: ## Print this list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "vibench needs Python 3.11 or newer; name one: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+run: $(VENV)/.installed ## Measure the bundled clips with the fast methods and write the report.
+	$(BIN)/vibench run --methods $(METHODS) --protocol $(PROTOCOL) --output $(OUTPUT)
+	$(BIN)/vibench report $(OUTPUT) --output report
+	@echo "open file://$(CURDIR)/report/index.html"
+
+test: $(VENV)/.installed-dev ## Install and run the tests (some minutes on two cores).
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS)
+
+test-slow: $(VENV)/.installed-dev ## The tests that take more than about 20 seconds each.
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.installed-dev ## Style.
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-dev ## Types, strictly.
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev ## Put the code into its format.
+	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+bench: $(VENV)/.installed-dev ## Benchmarks of the hot pieces; JSON in .benchmarks/.
+	$(BIN)/python -m pytest tests/benchmarks -o addopts= -q --benchmark-only --benchmark-autosave
+
+clean: ## Remove what the other targets made, results too.
+	rm -rf $(VENV) report $(OUTPUT) .pytest_cache .mypy_cache .ruff_cache .hypothesis
