@@ -1,0 +1,41 @@
+"""The weights and the clip that the golden VINet outputs in `golden/` were computed from, by rule."""
+
+import json
+import zlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+GOLDEN = Path(__file__).parent / "golden"
+SHAPES: dict[str, list[int]] = json.loads((GOLDEN / "vinet_state_dict_shapes.json").read_text())
+
+
+def golden_weights() -> dict[str, Tensor]:
+    """Normal values seeded with crc32(name): biases times 0.1, kernels of variance gain / fan-in, gain 7 where gated."""
+    return {name: torch.from_numpy(_draw(name, shape)) for name, shape in SHAPES.items()}
+
+
+def _draw(name: str, shape: list[int]) -> np.ndarray:
+    values = np.random.default_rng(zlib.crc32(name.encode())).standard_normal(shape, dtype=np.float64)
+    values = values.astype(np.float32)
+    if len(shape) == 1:
+        return values * np.float32(0.1)
+    gated = name.startswith(("encoder", "bottleneck.", "decoder.", "st_agg"))
+    return values * np.float32(((7 if gated else 2) / np.prod(shape[1:])) ** 0.5)
+
+
+def golden_clip(frames: int, size_px: int) -> tuple[Tensor, Tensor]:
+    """Three sines drifting by (1.5, -0.75) px a frame, (T, 3, S, S), and a square hole moving by one, (T, 1, S, S)."""
+    y, x = np.mgrid[:size_px, :size_px].astype(np.float64)
+    clip = np.empty((frames, 3, size_px, size_px), np.float32)
+    masks = np.zeros((frames, 1, size_px, size_px), np.float32)
+    quarter, third = size_px // 4, size_px // 3
+    for t in range(frames):
+        u, v = x + 1.5 * t, y - 0.75 * t
+        clip[t, 0] = np.sin(0.21 * u + 0.05 * v)
+        clip[t, 1] = np.cos(0.13 * v - 0.08 * u)
+        clip[t, 2] = np.sin(0.09 * (u + v)) * np.cos(0.17 * u)
+        masks[t, 0, third : third + quarter, quarter + t : 2 * quarter + t] = 1
+    return torch.from_numpy(clip), torch.from_numpy(masks)

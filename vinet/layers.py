@@ -1,0 +1,94 @@
+"""Gated and plain convolutions, the two layers that everything else is made of; attribute names are the checkpoint's."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+PLAIN_GAIN = 2.0
+"""He et al.'s: keeps the second moment through a ReLU."""
+GATED_GAIN = 7.0
+"""The same for sigmoid(gate) * relu(phi), which lets about a seventh of the second moment through."""
+
+
+def draw(kernel: Tensor, gain: float) -> None:
+    """Normal values of variance gain / fan-in, in place."""
+    nn.init.normal_(kernel, std=math.sqrt(gain / kernel[0].numel()))
+
+
+def gated(features: Tensor, negative_slope: float = 0.0) -> Tensor:
+    """First half of the channels (phi) through a leaky ReLU, times the sigmoid of the second (gate)."""
+    phi, gate = features.chunk(2, dim=1)
+    return torch.sigmoid(gate) * functional.leaky_relu(phi, negative_slope)
+
+
+class GatedConv(nn.Module):
+    """3x3 gated convolution without bias."""
+
+    def __init__(self, inputs: int, outputs: int, *, stride: int = 1, dilation: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, 2 * outputs, 3, stride, padding=dilation, dilation=dilation, bias=False)
+        draw(self.conv.weight, GATED_GAIN)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, inputs, H, W) -> (B, outputs, H / stride, W / stride)."""
+        return gated(self.conv(features))
+
+
+class StackConv(nn.Module):
+    """A convolution over a stack of maps, stored as a Conv3d kernel (depth, 3, 3) and computed in two dimensions.
+
+    Only one output map is ever wanted, so the stack is `depth * inputs` channels of an ordinary convolution.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, *, depth: int = 1, dilation: int = 1, gain: float = GATED_GAIN
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(outputs, inputs, depth, 3, 3))
+        draw(self.weight, gain)
+        self.dilation = dilation
+
+    def forward(self, stack: Tensor) -> Tensor:
+        """(B, depth * inputs, H, W), map after map -> (B, outputs, H, W)."""
+        kernel = self.weight.transpose(1, 2).flatten(1, 2)  # (outputs, depth * inputs, 3, 3)
+        return functional.conv2d(stack, kernel, padding=self.dilation, dilation=self.dilation)
+
+
+class GatedStackConv(nn.Module):
+    """Gated `StackConv`."""
+
+    def __init__(self, inputs: int, outputs: int, *, depth: int = 1, dilation: int = 1) -> None:
+        super().__init__()
+        self.conv = StackConv(inputs, 2 * outputs, depth=depth, dilation=dilation)
+
+    def forward(self, stack: Tensor) -> Tensor:
+        """(B, depth * inputs, H, W) -> (B, outputs, H, W)."""
+        return gated(self.conv(stack))
+
+
+class GatedUpConv(nn.Module):
+    """Bilinear enlargement by two, then a gated convolution whose phi half is leaky."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        enlarge = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)
+        self.conv = nn.Sequential(enlarge, StackConv(inputs, 2 * outputs))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, inputs, H, W) -> (B, outputs, 2H, 2W)."""
+        return gated(self.conv(features), negative_slope=0.2)
+
+
+def plain(inputs: int, outputs: int, dilation: int = 1) -> nn.Sequential:
+    """3x3 convolution with bias, then leaky ReLU of slope 0.1."""
+    return nn.Sequential(linear(inputs, outputs, dilation, PLAIN_GAIN), nn.LeakyReLU(0.1))
+
+
+def linear(inputs: int, outputs: int, dilation: int = 1, gain: float = 1.0) -> nn.Conv2d:
+    """3x3 convolution with bias and nothing after it."""
+    convolution = nn.Conv2d(inputs, outputs, 3, padding=dilation, dilation=dilation)
+    draw(convolution.weight, gain)
+    nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
+    return convolution

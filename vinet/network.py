@@ -1,0 +1,233 @@
+"""VINet: one step from a holed frame, its neighbours, the previous output and the memory to a filled frame."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vinet.aggregation import Aggregation, Composition, MaskEstimator, compose
+from vinet.config import VINetConfig
+from vinet.decoder import Decoder
+from vinet.encoder import Encoder, Features
+from vinet.flow import FlowHead, Flows, enlarge_flow, no_flow, outside_flow, per_item, reduce_flow, warp
+from vinet.memory import Bottleneck, ConvLSTM, State
+from vinet.pixels import Neighbours, PixelComposition
+
+
+class Previous(NamedTuple):
+    """The last output, not clamped, and the mask of the frame that it filled."""
+
+    output: Tensor  # (B, 3, H, W)
+    mask: Tensor  # (B, 1, H, W)
+
+
+@dataclass(frozen=True)
+class Step:
+    """Everything that one frame's computation leaves behind."""
+
+    output: Tensor
+    """(B, 3, H, W), the filled frame, about -1 to 1."""
+    decoded: Tensor
+    """(B, 3, H, W), the decoder's image before pixels or the previous output were blended in."""
+    compositions: tuple[Composition, Composition, Composition]
+    """Flow, aggregate, mask and composed map at 1/8, 1/4 and 1/2."""
+    pixel_mask: Tensor | None
+    """(B, 1, H, W), 1 = the neighbours' pixels; None without pixel composition."""
+    output_flow: Tensor | None
+    """(B, 2, H, W) to the previous output in pixels; None where there is none or without flow warping."""
+    output_mask: Tensor | None
+    """(B, 1, H, W), 1 = the previous output; None where there is none."""
+    memory: State | None
+    """The ConvLSTM's state after this frame; None without memory."""
+
+    @property
+    def flows(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Flow (B, S, 2, h, w) of every source at 1/8, 1/4 and 1/2, in the pixels of that scale."""
+        eighth, quarter, half = (per_item(scale.flow, len(self.output)) for scale in self.compositions)
+        return eighth, quarter, half
+
+
+class VINet(nn.Module):
+    """The network; attribute names are the released checkpoint's: no suffix = 1/8, `_64` 1/4, `_128` 1/2, `_256` 1/1."""
+
+    def __init__(self, config: VINetConfig) -> None:
+        super().__init__()
+        self.config = config
+        full, half, quarter, eighth = config.channels
+        self.encoder1 = Encoder(config)
+        if not config.shared_encoder:
+            self.encoder2 = Encoder(config)
+        if config.has_flow_heads:
+            self.flownet = FlowHead(eighth, config, coarsest=True)
+            self.flownet_64 = FlowHead(quarter, config)
+            self.flownet_128 = FlowHead(half, config)
+        self.st_agg = Aggregation(eighth, config.sources)
+        self.st_agg_64 = Aggregation(quarter, config.sources)
+        self.st_agg_128 = Aggregation(half, config.sources)
+        if config.feature_composition:
+            self.masknet = MaskEstimator(eighth)
+            self.masknet_64 = MaskEstimator(quarter)
+            self.masknet_128 = MaskEstimator(half)
+        self.bottleneck = Bottleneck(eighth)
+        if config.memory:
+            self.convlstm = ConvLSTM(eighth)
+        self.decoder = Decoder(config)
+        if config.pixel_composition:
+            self.pixels = PixelComposition()
+        if config.recurrence:
+            if config.has_flow_heads:
+                self.flownet_256 = FlowHead(full, config, clamp=True)
+            self.masknet_256 = MaskEstimator(full)
+
+    def step(
+        self,
+        current: Tensor,
+        mask: Tensor,
+        neighbours: Tensor,
+        neighbour_masks: Tensor,
+        previous: Previous | None = None,
+        memory: State | None = None,
+        given_flows: Tensor | None = None,
+    ) -> Step:
+        """Fill one frame, encoding everything it needs.
+
+        Args:
+            current: the holed frame, (B, 3, H, W) in [-1, 1], holes at 0; H and W multiples of `config.size_multiple`.
+            mask: its holes, (B, 1, H, W), 1 = hole.
+            neighbours: holed frames at `config.neighbour_offsets`, (B, N, 3, H, W).
+            neighbour_masks: their holes, (B, N, 1, H, W).
+            previous: the last step's output and mask; None at the first frame, or to switch recurrence off.
+            memory: the last step's memory; None at the first frame, or to reset it.
+            given_flows: flow to every source in pixels, (B, S, 2, H, W), where `config.given_flow`.
+        """
+        reference = self.encode_reference(current, mask)
+        sources: list[Features] = []
+        if self.config.neighbours:
+            sources.append(self.encode_source(neighbours.flatten(0, 1), neighbour_masks.flatten(0, 1)))
+        if self.config.recurrence:
+            sources.append(self.encode_previous(current, mask, previous))
+        around = Neighbours(neighbours, neighbour_masks)
+        return self.fill(mask, reference, beside(sources, len(current)), around, previous, memory, given_flows)
+
+    def encode_reference(self, current: Tensor, mask: Tensor) -> Features:
+        """Features of the holed frame (B, 3, H, W) that is to be filled."""
+        multiple = self.config.size_multiple
+        if current.shape[-2] % multiple or current.shape[-1] % multiple:
+            raise ValueError(f"height and width must be multiples of {multiple}, got {tuple(current.shape[-2:])}")
+        features: Features = self.encoder1(current, mask)
+        return features
+
+    def encode_source(self, image: Tensor, mask: Tensor) -> Features:
+        """Features of a holed neighbour (B, 3, H, W); they do not depend on which frame is being filled."""
+        features: Features = (self.encoder1 if self.config.shared_encoder else self.encoder2)(image, mask)
+        return features
+
+    def encode_previous(self, current: Tensor, mask: Tensor, previous: Previous | None) -> Features:
+        """Features of the previous output; at the first frame the current one stands in for it."""
+        if previous is None:
+            return self.encode_source(current, mask)
+        return self.encode_source(previous.output, previous.mask * (0.5 if self.config.double else 0.0))
+
+    def estimate_flows(self, reference: Features, sources: Features) -> Flows:
+        """Flow of B references to B * S sources, any S, coarse to fine."""
+        eighth = self.flownet(reference.eighth, sources.eighth)
+        quarter = self.flownet_64(reference.quarter, sources.quarter, eighth)
+        half = self.flownet_128(reference.half, sources.half, quarter)
+        return Flows(eighth, quarter, half)
+
+    def estimate_full_flow(self, reference: Features, sources: Features, half: Tensor) -> Tensor:
+        """Flow at the encoder's full size (B * S, 2, H, W) from that at 1/2; the network itself needs it for one source."""
+        flow: Tensor = self.flownet_256(reference.full, sources.full, half)
+        return flow
+
+    def fill(
+        self,
+        mask: Tensor,
+        reference: Features,
+        sources: Features,
+        neighbours: Neighbours,
+        previous: Previous | None,
+        memory: State | None,
+        given_flows: Tensor | None = None,
+    ) -> Step:
+        """The step behind the encoders; `sources` holds B * S maps as `beside` orders them, the previous output last."""
+        flows = self._flows(reference, sources, given_flows)
+        eighth, quarter, half = self.compose_features(reference, sources, flows)
+        features = self.bottleneck(reference.eighth, eighth.composed)
+        if self.config.memory:
+            memory = self.convlstm(features, memory)
+            features = memory.hidden
+        decoded: Tensor = self.decoder(features, quarter.composed, half.composed)
+
+        output, pixel_mask, output_flow, output_mask = decoded, None, None, None
+        if self.config.pixel_composition:
+            full_size = self._full_size(flows.half, given_flows, slice(0, self.config.neighbours))
+            output, pixel_mask = self.pixels(decoded, mask, neighbours, full_size)
+        if self.config.recurrence and previous is not None:
+            last = slice(self.config.sources - 1, None)
+            source = sources.map(lambda scale: _select(scale, last, self.config.sources))
+            half_flow = _select(flows.half, last, self.config.sources)
+            output_flow, output_mask = self._towards_previous(reference, source, half_flow, given_flows)
+            unmoved = torch.zeros_like(previous.output[:, :2]) if output_flow is None else output_flow
+            output = torch.lerp(output, warp(previous.output, unmoved, clamp=True), output_mask)
+        compositions = (eighth, quarter, half)
+        return Step(output, decoded, compositions, pixel_mask, output_flow, output_mask, memory)
+
+    def compose_features(
+        self, reference: Features, sources: Features, flows: Flows
+    ) -> tuple[Composition, Composition, Composition]:
+        """Aligned, aggregated and composed maps at 1/8, 1/4 and 1/2."""
+        masks = self.config.feature_composition
+        return (
+            compose(reference.eighth, sources.eighth, flows.eighth, self.st_agg, self.masknet if masks else None),
+            compose(
+                reference.quarter, sources.quarter, flows.quarter, self.st_agg_64, self.masknet_64 if masks else None
+            ),
+            compose(reference.half, sources.half, flows.half, self.st_agg_128, self.masknet_128 if masks else None),
+        )
+
+    def _flows(self, reference: Features, sources: Features, given_flows: Tensor | None) -> Flows:
+        if self.config.given_flow != (given_flows is not None):
+            raise ValueError("given_flows belongs to a network with given_flow, and to no other")
+        if given_flows is not None:
+            return outside_flow(given_flows.flatten(0, 1), self.config.double)
+        return self.estimate_flows(reference, sources) if self.config.flow_warping else no_flow(sources)
+
+    def _full_size(self, half: Tensor, given_flows: Tensor | None, which: slice) -> Tensor:
+        """Flow of the sources `which` at the image's size, (B * len(which), 2, H, W)."""
+        if given_flows is not None:
+            return given_flows[:, which].flatten(0, 1)
+        return enlarge_flow(_select(half, which, self.config.sources), 4 if self.config.double else 2)
+
+    def _towards_previous(
+        self, reference: Features, source: Features, half: Tensor, given_flows: Tensor | None
+    ) -> tuple[Tensor | None, Tensor]:
+        """Flow (B, 2, H, W) to the previous output at the image's size, and the mask (B, 1, H, W) that blends it in.
+
+        As released, the mask compares features aligned by the flow of 1/2; only the output itself is warped by the
+        flow of 1/1, and in double mode the head at 1/1 is part of the checkpoint but not of the computation.
+        """
+        double = self.config.double
+        flow: Tensor | None = None
+        aligned = source.full
+        if given_flows is not None:
+            flow = given_flows[:, -1]
+            aligned = warp(aligned, reduce_flow(flow, 2 if double else 1), clamp=True)
+        elif self.config.flow_warping:
+            aligned = warp(aligned, enlarge_flow(half, 2), clamp=True)
+            flow = enlarge_flow(half, 4) if double else self.estimate_full_flow(reference, source, half)
+        mask: Tensor = self.masknet_256(reference.full, aligned)
+        return flow, functional.interpolate(mask, scale_factor=2, mode="nearest") if double else mask
+
+
+def beside(groups: list[Features], batch: int) -> Features:
+    """Sources in groups of batch * n maps -> one of batch * S: the sources of an item beside each other, in order."""
+    scales = (torch.cat([per_item(scale, batch) for scale in scales], dim=1) for scales in zip(*groups, strict=True))
+    return Features(*(scale.flatten(0, 1) for scale in scales))
+
+
+def _select(maps: Tensor, which: slice, sources: int) -> Tensor:
+    """The sources `which` out of (B * sources, ...)."""
+    return per_item(maps, len(maps) // sources)[:, which].flatten(0, 1)
