@@ -83,7 +83,10 @@ def factory(kind: Kind, name: str) -> Callable[..., Any]:
 def make(kind: Kind, spec: Spec, **extra: Any) -> Any:
     """Call the factory of ``spec`` with its options, and with those of ``extra`` that it has parameters for."""
     build = factory(kind, spec.name)
-    parameters = inspect.signature(build).parameters
+    try:
+        parameters = inspect.signature(build).parameters
+    except ValueError as error:
+        raise InputError(f"{spec.name} is not a factory written in Python, so its options are not known") from error
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     for option in spec.options:
         if option not in parameters and not takes_any:

@@ -1,0 +1,107 @@
+"""Protocols: strict, versioned, and with a digest that moves when, and only when, a decision does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vibench.errors import InputError
+from vibench.protocol import FOLDER, Protocol, bundled_protocols, load_protocol, quantise
+
+MINIMAL = """
+name = "tiny"
+version = 1
+title = "Tiny"
+description = "For tests."
+seed = 1
+[data]
+dataset = "bundled"
+[[holes]]
+name = "square"
+generator = "stationary-square"
+[scoring]
+metrics = ["psnr"]
+"""
+
+
+def from_text(tmp_path: Path, text: str) -> Protocol:
+    path = tmp_path / "tiny.toml"
+    path.write_text(text)
+    return load_protocol(str(path))
+
+
+def test_every_bundled_protocol_is_valid_and_named_like_its_file() -> None:
+    labels = [protocol.label for protocol in bundled_protocols()]
+    assert sorted(labels) == sorted(path.stem for path in FOLDER.glob("*.toml"))
+    assert "davis-stationary@1" in labels
+
+
+def test_words_may_be_mended_without_a_new_digest(tmp_path: Path) -> None:
+    mended = MINIMAL.replace("For tests.", "For the tests.")
+    assert from_text(tmp_path, MINIMAL).digest == from_text(tmp_path, mended).digest
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("seed = 1", "seed = 2"),
+        ("version = 1", "version = 2"),
+        ('dataset = "bundled"', 'dataset = "bundled"\nframes = 5'),
+        ('generator = "stationary-square"', 'generator = "moving-square"'),
+        ('generator = "stationary-square"', 'generator = "stationary-square"\ndilation_iterations = 4'),
+        ("[scoring]", '[resize]\nwidth_px = 432\nheight_px = 240\nfilter = "area"\n[scoring]'),
+        ("[scoring]", '[scoring]\nquantise = "truncate"'),
+        ("[scoring]", '[scoring]\ncomposite = "none"'),
+        ("[scoring]", '[scoring]\naveraging = "frames"'),
+    ],
+)
+def test_every_decision_is_in_the_digest(tmp_path: Path, old: str, new: str) -> None:
+    assert old in MINIMAL
+    assert from_text(tmp_path, MINIMAL).digest != from_text(tmp_path, MINIMAL.replace(old, new)).digest
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("version = 1", "version = 0", "version"),
+        ("version = 1", 'version = "one"', "version"),
+        ("seed = 1", "sede = 1", "seed|sede"),
+        ('generator = "stationary-square"', "", "generator"),
+        ('name = "tiny"', 'name = "../tiny"', "name"),
+        ('metrics = ["psnr"]', "metrics = []", "scoring.metrics"),
+        ("[scoring]", '[resize]\nwidth_px = 432\nheight_px = 240\nfilter = "bicubic"\n[scoring]', "resize.filter"),
+        ("seed = 1", "seed = [", "not valid TOML"),
+    ],
+)
+def test_a_fault_is_named_with_its_place(tmp_path: Path, old: str, new: str, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        from_text(tmp_path, MINIMAL.replace(old, new, 1))
+
+
+def test_an_unknown_name_lists_what_there_is() -> None:
+    with pytest.raises(InputError, match="davis-stationary@1"):
+        load_protocol("davis-stationery")
+    with pytest.raises(InputError, match="no protocol is called 'davis-stationary@9'"):
+        load_protocol("davis-stationary@9")
+
+
+def test_a_case_keeps_its_seed_when_other_clips_come_and_go(tmp_path: Path) -> None:
+    protocol = from_text(tmp_path, MINIMAL)
+    alone = [case.seed for case in protocol.plan(["b"])]
+    among = [case.seed for case in protocol.plan(["a", "b", "c"]) if case.clip == "b"]
+    assert alone == among
+
+
+def test_repeats_draw_different_holes_under_different_names(tmp_path: Path) -> None:
+    protocol = from_text(tmp_path, MINIMAL.replace("seed = 1", "seed = 1\nrepeats = 3"))
+    cases = list(protocol.plan(["a"]))
+    assert [case.name for case in cases] == ["a/square/0", "a/square/1", "a/square/2"]
+    assert len({case.seed for case in cases}) == 3
+
+
+def test_quantising_rounds_half_away_from_zero_or_cuts_off() -> None:
+    values = np.array([-3.0, 0.49, 0.5, 1.5, 2.5, 254.6, 300.0])
+    assert quantise(values, "round").tolist() == [0, 0, 1, 2, 3, 255, 255]
+    assert quantise(values, "truncate").tolist() == [0, 0, 0, 1, 2, 254, 255]

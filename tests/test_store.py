@@ -1,0 +1,161 @@
+"""The results folder: whole or not at all, never mixed, never silent."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vibench.clip import Case
+from vibench.errors import InputError, UserError
+from vibench.record import Record, RunInfo
+from vibench.store import Store, slug
+
+
+def info(digest: str = "d" * 64) -> RunInfo:
+    return RunInfo(
+        digest=digest, protocol={}, protocol_label="tiny@1", protocol_digest="p", methods=(), metrics=(), cases=("a/1", "b/1"),
+        machine={}, versions={}, commit=None, data=None, device="cpu", command="vibench run", started="now",
+    )  # fmt: skip
+
+
+def record(case: str = "a/1", run: str = "d" * 64, **more: object) -> Record:
+    return Record(run=run, method="telea", case=case, status="scored", **more)  # type: ignore[arg-type]
+
+
+def tiny_case() -> Case:
+    frames = np.random.default_rng(0).integers(0, 256, (3, 17, 23, 3), dtype=np.uint8)
+    holes = np.zeros((3, 17, 23), bool)
+    holes[:, 4:9, 5:11] = True
+    return Case("a/1", frames, holes, frames)
+
+
+def test_a_record_reads_back_equal(tmp_path: Path) -> None:
+    store = Store.create(tmp_path, info())
+    written = record(metrics={"psnr": {"frame": (1.5, None, 1 / 3)}}, hole_fraction=0.1)
+    store.write(written)
+    assert store.record("telea", "a/1") == (written, None)
+    assert store.records() == [written]
+
+
+def test_the_same_run_opens_the_same_folder_and_another_digest_another(tmp_path: Path) -> None:
+    first = Store.create(tmp_path, info())
+    assert Store.create(tmp_path, info()).folder == first.folder
+    assert Store.create(tmp_path, info("e" * 64)).folder != first.folder
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"schema": 1}', b"\xff\xfe", b"[]"])
+def test_a_torn_record_is_reported_and_not_used(tmp_path: Path, content: bytes) -> None:
+    store = Store.create(tmp_path, info())
+    store.write(record())
+    path = next(store.folder.glob("records/*/*.json"))
+    path.write_bytes(content)
+    found, problem = store.record("telea", "a/1")
+    assert found is None
+    assert problem is not None and "torn" in problem
+    assert store.records() == [] and store.strangers() == [problem]
+
+
+def test_a_record_of_another_run_is_reported_and_not_used(tmp_path: Path) -> None:
+    store = Store.create(tmp_path, info())
+    store.write(record(run="e" * 64))
+    found, problem = store.record("telea", "a/1")
+    assert found is None and problem is not None and "another run" in problem
+
+
+def test_a_failed_write_leaves_the_old_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store.create(tmp_path, info())
+    store.write(record())
+
+    def torn(self: Path, content: bytes) -> int:
+        with self.open("wb") as file:
+            file.write(content[: len(content) // 2])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", torn)
+    with pytest.raises(UserError, match="no space left"):
+        store.write(record(frames=7))
+    assert store.record("telea", "a/1")[0] == record()
+    assert [path.name for path in store.folder.rglob("*partial*")] == []
+
+
+@given(st.text(min_size=1, max_size=120))
+def test_no_name_leaves_the_folder_or_hides(name: str) -> None:
+    made = slug(name)
+    assert "/" not in made and "\\" not in made and "\0" not in made
+    assert made not in ("", ".", "..") and not made.startswith(".")
+    assert len(made) < 120
+
+
+@given(st.text(min_size=1, max_size=20), st.text(min_size=1, max_size=20))
+def test_different_names_get_different_files(first: str, second: str) -> None:
+    assert (slug(first) == slug(second)) == (first == second)
+
+
+def test_case_and_output_frames_come_back_bit_for_bit(tmp_path: Path) -> None:
+    store, case = Store.create(tmp_path, info()), tiny_case()
+    store.write_case(case)
+    store.write_frames("telea", "a/1", case.frames, 24.0)
+    kept = store.case_frames("a/1")
+    assert kept is not None and kept[2] is not None
+    np.testing.assert_array_equal(kept[0], case.frames)
+    np.testing.assert_array_equal(kept[1], case.holes)
+    np.testing.assert_array_equal(kept[2], case.frames)
+    np.testing.assert_array_equal(store.frames("telea", "a/1"), case.frames)
+    assert store.frames("telea", "b/1") is None
+
+
+def test_a_removed_object_keeps_its_own_truth(tmp_path: Path) -> None:
+    store, case = Store.create(tmp_path, info()), tiny_case()
+    removal = Case(case.name, case.frames, case.holes, case.frames[::-1].copy())
+    store.write_case(removal)
+    kept = store.case_frames("a/1")
+    assert kept is not None
+    np.testing.assert_array_equal(kept[2], removal.truth)
+
+
+def test_a_second_process_says_that_it_waits_and_then_goes_on(tmp_path: Path) -> None:
+    store, said = Store.create(tmp_path, info()), threading.Event()
+    entered: list[bool] = []
+
+    def second() -> None:
+        with Store.open(store.folder).lock(lambda sentence: said.set()):
+            entered.append(True)
+
+    with store.lock(lambda sentence: pytest.fail(sentence)):
+        thread = threading.Thread(target=second)
+        thread.start()
+        assert said.wait(10)
+        assert entered == []
+    thread.join(10)
+    assert entered == [True]
+
+
+def test_a_killed_process_does_not_keep_the_lock(tmp_path: Path) -> None:
+    store = Store.create(tmp_path, info())
+    holder = (
+        "import sys, time; from pathlib import Path; from vibench.store import Store\n"
+        "with Store.open(Path(sys.argv[1])).lock(print): print('held', flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", holder, str(store.folder)], stdout=subprocess.PIPE)
+    assert process.stdout is not None and process.stdout.readline() == b"held\n"
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    with store.lock(lambda sentence: pytest.fail(sentence)):
+        pass
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not a run"):
+        Store.open(tmp_path)
+    (tmp_path / "run.json").write_text(json.dumps({"schema": 1}))
+    with pytest.raises(InputError, match="torn or was not written by vibench"):
+        Store.open(tmp_path)
