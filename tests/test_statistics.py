@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import stats
+
+from vibench.statistics import Values, estimate, mann_whitney_p, paired_difference, wilcoxon_p
+
+DRAWS = 2_000
+Draw = Callable[[np.random.Generator], Values]
+
+
+@pytest.mark.parametrize(
+    ("draw", "mean"),
+    [
+        (lambda generator: generator.normal(30, 4, 20), 30.0),
+        (lambda generator: generator.gamma(4.0, size=20), 4.0),
+        (lambda generator: generator.exponential(size=20), 1.0),
+        (lambda generator: 40 - generator.lognormal(0, 0.5, size=20), 40 - float(np.exp(0.125))),
+    ],
+    ids=["normal", "gamma", "exponential", "lognormal-left"],
+)
+def test_interval_holds_the_true_mean_in_93_to_97_of_100_draws(draw: Draw, mean: float) -> None:
+    generator = np.random.default_rng(1)
+    hits = 0
+    for _ in range(DRAWS):
+        found = estimate(draw(generator))
+        assert found.low is not None and found.high is not None
+        hits += found.low <= mean <= found.high
+    assert 0.93 <= hits / DRAWS <= 0.97
+
+
+def test_ratio_interval_holds_the_true_frame_mean_too() -> None:
+    generator = np.random.default_rng(2)
+    hits = 0
+    for _ in range(DRAWS):
+        frames = generator.integers(25, 105, 20)
+        values = generator.normal(30, 4, 20) + 0.02 * (frames - 64.5)
+        found = estimate(values, frames)
+        truth = 30 + 0.02 * float(np.var(np.arange(25, 105))) / 64.5
+        assert found.low is not None and found.high is not None
+        hits += found.low <= truth <= found.high
+    assert 0.93 <= hits / DRAWS <= 0.97
+
+
+def test_one_clip_has_a_mean_and_no_interval() -> None:
+    found = estimate([31.5])
+    assert (found.mean, found.low, found.high, found.count) == (31.5, None, None, 1)
+    assert found.too_few and not found.excludes_zero
+
+
+def test_few_clips_get_students_interval_and_a_flag() -> None:
+    found = estimate([1.0, 2.0, 4.0])
+    expected = stats.t.interval(0.95, 2, loc=7 / 3, scale=stats.sem([1.0, 2.0, 4.0]))
+    assert (found.low, found.high) == pytest.approx(expected)
+    assert found.too_few
+
+
+def test_equal_clips_have_an_interval_of_no_width() -> None:
+    found = estimate([2.5] * 8)
+    assert (found.low, found.high) == (2.5, 2.5)
+
+
+@pytest.mark.parametrize("rest", [[0.0] * 9, list(np.linspace(-1e-6, 1e-6, 9))], ids=["equal", "nearly-equal"])
+def test_one_odd_clip_gives_a_wide_interval_inside_the_values(rest: list[float]) -> None:
+    found = estimate([*rest, 1.0])
+    assert found.low is not None and found.high is not None
+    assert min(rest) - 1e-12 <= found.low < 0.01 and 0.3 < found.high <= 1.0
+    assert not found.excludes_zero
+
+
+def test_equal_weights_change_nothing() -> None:
+    values = np.random.default_rng(3).normal(size=12)
+    plain, weighted = estimate(values), estimate(values, np.full(12, 80))
+    assert plain.mean == pytest.approx(weighted.mean)
+    assert (plain.low, plain.high) == pytest.approx((weighted.low, weighted.high))
+
+
+def test_weights_are_frames_of_a_clip() -> None:
+    assert estimate([10.0, 20.0], [30, 10]).mean == 12.5
+
+
+@pytest.mark.parametrize("values", [[], [np.nan, 1.0], [np.inf, 1.0]])
+def test_nothing_and_non_numbers_are_a_broken_contract(values: list[float]) -> None:
+    with pytest.raises(ValueError, match="finite"):
+        estimate(values)
+
+
+@settings(max_examples=50, deadline=None)
+@given(arrays(np.float64, st.integers(6, 30), elements=st.floats(-100, 100)), st.floats(0.1, 10), st.floats(-50, 50))
+def test_interval_moves_and_scales_with_the_values(values: Values, factor: float, shift: float) -> None:
+    plain, moved = estimate(values), estimate(values * factor + shift)
+    assert plain.low is not None and plain.high is not None
+    assert plain.low <= plain.mean + 1e-9 and plain.mean <= plain.high + 1e-9
+    assert (moved.low, moved.high) == pytest.approx(
+        (plain.low * factor + shift, plain.high * factor + shift), rel=1e-6, abs=1e-6
+    )
+
+
+def test_same_values_give_the_same_interval_again() -> None:
+    values = np.random.default_rng(4).normal(size=20)
+    assert estimate(values) == estimate(values)
+
+
+def test_paired_difference_is_second_minus_first_and_its_tests_are_scipys() -> None:
+    generator = np.random.default_rng(5)
+    first = generator.normal(30, 4, 20)
+    second = first + generator.normal(0.5, 0.4, 20)
+    found = paired_difference(first, second)
+    assert found.estimate.mean == pytest.approx(np.mean(second - first))
+    assert found.p == stats.wilcoxon(second - first).pvalue == stats.wilcoxon(second, first).pvalue
+    assert found.estimate.excludes_zero
+    # Pairing is the point: the clips differ by ten times more than the methods.
+    assert estimate(second).low < estimate(first).high  # type: ignore[operator]
+
+
+def test_paired_interval_is_near_scipys_own_bca() -> None:
+    generator = np.random.default_rng(6)
+    first, second = generator.normal(30, 4, 40), generator.normal(31, 4, 40)
+    ours = paired_difference(first, second).estimate
+    theirs = stats.bootstrap((second - first,), np.mean, rng=np.random.default_rng(0)).confidence_interval
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.15)
+
+
+def test_identical_methods_have_no_p() -> None:
+    found = paired_difference([1.0, 2.0], [1.0, 2.0])
+    assert found.identical and found.p is None and not found.estimate.excludes_zero
+
+
+def test_wilcoxon_needs_two_clips() -> None:
+    assert wilcoxon_p([0.3]) is None
+
+
+def test_mann_whitney_is_scipys_and_needs_two_values_a_side() -> None:
+    first, second = [1.0, 1.1, 1.2, 1.3], [1.5, 1.6, 1.7, 1.8]
+    assert mann_whitney_p(first, second) == stats.mannwhitneyu(first, second).pvalue
+    assert mann_whitney_p([1.0], second) is None
