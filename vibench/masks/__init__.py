@@ -1,0 +1,14 @@
+"""Mask generators: ``(frames, height, width, seed, **options) -> bool (T, H, W)``, True = hole.
+
+Every size is a fraction of the frame's shorter side and every speed a fraction of it per frame, so one setting means
+the same at 16 px and at 1080p. No frame is ever empty or full. The same arguments give the same bits everywhere and
+always: chance comes only from ``random.Random(seed).random()``, whose sequence Python promises to keep, numbers that
+pass through the C library's cosine are rounded to whole steps at once, and shapes are rasterised here in integers;
+numpy only holds the pixels. ``tests/test_masks.py`` fixes the hashes.
+"""
+
+from vibench.masks.silhouettes import moving_object
+from vibench.masks.squares import moving_square, stationary_square
+from vibench.masks.strokes import free_form
+
+__all__ = ["free_form", "moving_object", "moving_square", "stationary_square"]
