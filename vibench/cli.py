@@ -164,7 +164,7 @@ def run_folders(paths: list[Path]) -> list[Path]:
 
 def _print_summary(folder: Path) -> None:
     from vibench.store import Store
-    from vibench.table import print_summary
+    from vibench.typeset import print_summary
 
     store = Store.open(folder)
     for problem in store.strangers():

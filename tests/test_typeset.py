@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import csv as csv_reader
+import io
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from markdown_it import MarkdownIt
+from small_run import failed, psnr_records, run_info
+
+from vibench.results import Results
+from vibench.table import Table, tabulate
+from vibench.typeset import (
+    as_json,
+    csv,
+    decimals,
+    interval,
+    latex,
+    latex_text,
+    markdown,
+    number,
+    terminal,
+    write_tables,
+)
+
+NASTY = "<script>alert(1)</script> & 100% _x_ {y} $z$ | \\end{table} ^ ~ #"
+
+
+def nasty_table() -> Table:
+    generator = np.random.default_rng(0)
+    base = generator.normal(30, 3, 8)
+    info = run_info([NASTY, "telea", "dead"], [f"clip_{k}" for k in range(8)], warnings={"telea": "random weights_1"})
+    scores = {
+        NASTY: {f"clip_{k}": [base[k] + 1 + 0.1 * generator.normal()] for k in range(8)},
+        "telea": {f"clip_{k}": [base[k]] for k in range(8)},
+    }
+    records = [*psnr_records(info, scores), failed(info, "dead", "clip_0", "50% of {memory}")]
+    return tabulate(Results.of(info, records))
+
+
+def balanced(source: str) -> bool:
+    """Braces and environments of LaTeX source are nested properly; escaped ones do not count."""
+    text = re.sub(r"(?<!\\)%[^\n]*", "", source.replace(r"\\", " "))
+    depth = 0
+    for match in re.finditer(r"\\[{}]|[{}]", text):
+        depth += {"{": 1, "}": -1}.get(match.group(), 0)
+        if depth < 0:
+            return False
+    stack = []
+    for kind, name in re.findall(r"\\(begin|end)\{(\w+)\}", text):
+        if kind == "begin":
+            stack.append(name)
+        elif not stack or stack.pop() != name:
+            return False
+    return depth == 0 and not stack
+
+
+def latex_rows(source: str) -> list[list[str]]:
+    """Cells of the tabular's rows; a row may only break at an unescaped ampersand."""
+    body = source.split(r"\toprule")[1].split(r"\bottomrule")[0]
+    rows = [line for line in re.split(r"(?<!\\)\\\\\n", body) if "&" in line]
+    return [re.split(r"(?<!\\)&", row) for row in rows]
+
+
+def test_latex_is_balanced_and_every_row_has_every_column() -> None:
+    source = latex([nasty_table()])
+    assert balanced(source)
+    rows = latex_rows(source)
+    assert len(rows) == 4
+    assert {len(row) for row in rows} == {4}
+    assert source.count(r"\end{table}") == 1
+
+
+def test_latex_marks_the_best_and_shows_its_number() -> None:
+    table = nasty_table()
+    mean = table.row(NASTY).cells["psnr/frame"].estimate.mean  # type: ignore[union-attr]
+    assert rf"\textbf{{{mean:.2f}}}" in latex([table])
+
+
+def test_latex_text_has_no_bare_special_character() -> None:
+    bare = re.sub(r"\\[{}$&#_%]|\\text\w+\{\}", "", latex_text(NASTY))
+    assert not set(bare) & set("\\{}$&#_%~^<>|")
+
+
+def test_markdown_renders_as_one_table_with_the_names_as_text() -> None:
+    html = MarkdownIt("commonmark").enable("table").render(markdown([nasty_table()]))
+    assert html.count("<table>") == 1
+    assert "<script>" not in html and "&lt;script&gt;" in html
+    assert html.count("<tr>") == 4
+    assert "random weights_1" in html and "50% of {memory}" in html
+
+
+def test_csv_has_full_precision_and_one_line_a_method() -> None:
+    table = nasty_table()
+    lines = list(csv_reader.DictReader(io.StringIO(csv([table]))))
+    assert [line["method"] for line in lines] == [NASTY, "telea", "dead"]
+    assert float(lines[0]["mean"]) == table.row(NASTY).cells["psnr/frame"].estimate.mean  # type: ignore[union-attr]
+    assert lines[2]["mean"] == "" and lines[2]["cases_failed"] == "1"
+
+
+def test_every_form_shows_failures_warnings_and_left_out_cases() -> None:
+    table = nasty_table()
+    for text in (markdown([table]), latex([table]), as_json([table])):
+        assert "1 failed" in text or '"failed"' in text
+        assert "random" in text
+
+
+def test_terminal_table_shows_the_mean_and_warns_in_red() -> None:
+    from rich.console import Console
+
+    console = Console(width=140, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    console.print(terminal(nasty_table()))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    mean = nasty_table().row("telea").cells["psnr/frame"].estimate.mean  # type: ignore[union-attr]
+    assert f"{mean:.2f}" in shown
+    assert re.search(r"\x1b\[31m\s*telea", shown)
+
+
+def test_write_tables_leaves_four_files(tmp_path: Path) -> None:
+    write_tables([nasty_table()], tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "tables.csv", "tables.json", "tables.md", "tables.tex"
+    ]  # fmt: skip
+    assert json.loads((tmp_path / "out/tables.json").read_text())[0]["protocol"] == "small@1"
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"), [(31.456, 2, "31.46"), (-0.004, 2, "0.00"), (-1.5, 1, "−1.5"), (0.0, 2, "0.00")]
+)
+def test_numbers_have_a_true_minus_and_no_minus_zero(value: float, digits: int, text: str) -> None:
+    assert number(value, digits) == text
+
+
+def test_digits_show_three_significant_ones() -> None:
+    table = nasty_table()
+    assert decimals(table, table.columns[0]) == 2
+
+
+def test_an_interval_of_few_clips_is_flagged() -> None:
+    from vibench.statistics import estimate
+
+    assert interval(estimate([1.0, 2.0, 3.0]), 1).endswith("†")
+    assert interval(estimate([1.0]), 1) == "one clip"
+    assert not interval(estimate([1.0, 2.0, 3.0, 2.0, 1.0, 2.0]), 1).endswith("†")

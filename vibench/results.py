@@ -1,0 +1,149 @@
+"""Results: the records of one protocol, from one run or from several, ready to be tabled side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import pandas as pd
+
+from vibench.record import TRUTH, MethodFacts, MetricFacts, Record, RunInfo
+
+
+class Run(Protocol):
+    """The part of a store that tables are made from."""
+
+    @property
+    def info(self) -> RunInfo:
+        """The page about the run."""
+        ...
+
+    def records(self) -> list[Record]:
+        """Its sound records."""
+        ...
+
+
+@dataclass(frozen=True)
+class Results:
+    """Records that may be compared: all of one protocol digest.
+
+    ``methods``, ``metrics`` and ``cases`` are what the runs promised, in their order; ``records`` are what they kept.
+    ``runs`` are their pages; ``notes`` say in sentences what was done to put them side by side.
+    """
+
+    runs: tuple[RunInfo, ...]
+    methods: tuple[MethodFacts, ...]
+    metrics: tuple[MetricFacts, ...]
+    cases: tuple[str, ...]
+    records: tuple[Record, ...]
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, info: RunInfo, records: Iterable[Record]) -> Results:
+        """Of one run."""
+        return cls((info,), info.methods, info.metrics, info.cases, tuple(records))
+
+    @property
+    def protocol(self) -> dict[str, Any]:
+        """The protocol as the first run wrote it down; decisions are equal in all."""
+        return self.runs[0].protocol
+
+    @property
+    def label(self) -> str:
+        """``name@version`` of the protocol."""
+        return self.runs[0].protocol_label
+
+    @property
+    def averages_frames(self) -> bool:
+        """Whether all frames of all clips count alike, instead of all clips."""
+        return bool(self.protocol.get("scoring", {}).get("averaging") == "frames")
+
+    @cached_property
+    def values(self) -> pd.DataFrame:
+        """One row a method, case, metric and region: its clip mean ``value`` and ``weight``, the number of values in it."""
+        rows = []
+        for record in self.records:
+            for metric, regions in record.metrics.items():
+                for region, series in regions.items():
+                    value = record.value(metric, region)
+                    if value is not None:
+                        weight = sum(known is not None for known in series)
+                        rows.append((record.method, record.case, metric, region, value, weight))
+        return pd.DataFrame(rows, columns=["method", "case", "metric", "region", "value", "weight"])
+
+    def matrix(self, metric: str, region: str, what: str = "value") -> pd.DataFrame:
+        """Clip means (or weights) of one metric: a row a case in the runs' order, a column a method; NaN where unmeasured."""
+        chosen = self.values[(self.values.metric == metric) & (self.values.region == region)]
+        table = chosen.pivot(index="case", columns="method", values=what)
+        labels = [facts.label for facts in self.methods] + [TRUTH]
+        return table.reindex(
+            index=[case for case in self.cases if case in table.index],
+            columns=[label for label in labels if label in table.columns],
+        )
+
+    def record(self, method: str, case: str) -> Record | None:
+        """One record, or None where it was never made."""
+        return self._by_name.get((method, case))
+
+    @cached_property
+    def _by_name(self) -> dict[tuple[str, str], Record]:
+        return {(record.method, record.case): record for record in self.records}
+
+
+def gather(runs: Sequence[Run]) -> list[Results]:
+    """Runs grouped by what may be compared, in the order given: equal protocol digests make one ``Results``."""
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(run.info.protocol_digest, []).append(run)
+    return [_merged(group) for group in groups.values()]
+
+
+def _merged(runs: list[Run]) -> Results:
+    if len(runs) == 1:
+        return Results.of(runs[0].info, runs[0].records())
+    methods: dict[str, MethodFacts] = {}
+    metrics: dict[str, MetricFacts] = {}
+    cases: dict[str, None] = {}
+    records: dict[tuple[str, str], Record] = {}
+    notes: list[str] = []
+    for run in runs:
+        labels = _new_labels(run.info, methods, notes)
+        names = _new_metric_names(run.info, metrics, notes)
+        cases.update(dict.fromkeys(run.info.cases))
+        for record in run.records():
+            label = labels.get(record.method, record.method)
+            renamed = {names.get(name, name): regions for name, regions in record.metrics.items()}
+            # The truth is scored once a run and is the same each time.
+            records.setdefault((label, record.case), record.model_copy(update={"method": label, "metrics": renamed}))
+    infos = tuple(run.info for run in runs)
+    return Results(
+        infos, tuple(methods.values()), tuple(metrics.values()), tuple(cases), tuple(records.values()), tuple(notes)
+    )
+
+
+def _new_labels(info: RunInfo, methods: dict[str, MethodFacts], notes: list[str]) -> dict[str, str]:
+    """Add a run's methods; one that is there already gets the run's digest after its name."""
+    labels = {}
+    for facts in info.methods:
+        label = facts.label
+        if label in methods:
+            label = f"{facts.label} (run {info.digest[:6]})"
+            notes.append(f"{facts.label} is in more than one run; that of run {info.digest[:6]} is shown as {label}.")
+        labels[facts.label] = label
+        methods[label] = facts.model_copy(update={"label": label})
+    return labels
+
+
+def _new_metric_names(info: RunInfo, metrics: dict[str, MetricFacts], notes: list[str]) -> dict[str, str]:
+    """Add a run's metrics; another version of one that is there already is another metric."""
+    names = {}
+    for facts in info.metrics:
+        name = facts.name
+        if name in metrics and metrics[name].version != facts.version:
+            name = f"{facts.name} (version {facts.version})"
+            notes.append(f"{facts.name} was measured in two versions, which are not compared: see {name}.")
+        names[facts.name] = name
+        metrics.setdefault(name, facts.model_copy(update={"name": name}))
+    return names

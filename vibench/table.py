@@ -1,0 +1,216 @@
+"""The table: a pure function of records. One row a method, one column a metric and region, speed beside it.
+
+Means are over the cases that *every* compared method has a value for, so that a method which fails on hard clips gains
+nothing by it; what is left out is counted and named in the row. A method without a single value does not shrink the others' set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from vibench.record import TRUTH, MetricFacts
+from vibench.results import Results
+from vibench.speed import Speed, speed_of
+from vibench.statistics import Difference, Estimate, estimate, paired_difference
+
+Mark = Literal["best", "second"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One metric in one region."""
+
+    metric: MetricFacts
+    region: str
+
+    @property
+    def key(self) -> str:
+        """``psnr/frame``: how files and links name it."""
+        return f"{self.metric.name}/{self.region}"
+
+    @property
+    def arrow(self) -> str:
+        """Which direction is better."""
+        return "↑" if self.metric.better == "higher" else "↓"
+
+    @property
+    def sign(self) -> int:
+        """+1 where higher is better."""
+        return 1 if self.metric.better == "higher" else -1
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A method's mean of a column over the compared cases, or None; ``mark`` only where the paired intervals allow it."""
+
+    estimate: Estimate | None
+    mark: Mark | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method, or the truth (``is_floor``). ``failed`` maps cases to what happened; ``missing`` are not made yet."""
+
+    method: str
+    is_floor: bool
+    warning: str | None
+    cells: dict[str, Cell]
+    speed: Speed | None
+    done: int
+    failed: dict[str, str] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """All that the writers need. ``compared`` maps a column's key to the cases that its means are over."""
+
+    results: Results
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    compared: dict[str, tuple[str, ...]]
+
+    def row(self, method: str) -> Row:
+        """The row of a method; KeyError where there is none."""
+        return {row.method: row for row in self.rows}[method]
+
+    def column(self, key: str) -> Column:
+        """The column of a key such as ``psnr/frame``; KeyError where there is none."""
+        return {column.key: column for column in self.columns}[key]
+
+    def left_out(self) -> dict[str, tuple[str, ...]]:
+        """Column key -> planned cases that its means are not over; only columns that leave any out."""
+        missing = {
+            key: tuple(case for case in self.results.cases if case not in cases) for key, cases in self.compared.items()
+        }
+        return {key: cases for key, cases in missing.items() if cases}
+
+    def frame(self) -> pd.DataFrame:
+        """Tidy: one row a method and column, with mean, interval, count and mark."""
+        rows = []
+        for row in self.rows:
+            for column in self.columns:
+                cell = row.cells[column.key]
+                known = cell.estimate
+                rows.append(
+                    {
+                        "protocol": self.results.label,
+                        "method": row.method,
+                        "metric": column.metric.name,
+                        "region": column.region,
+                        "unit": column.metric.unit,
+                        "better": column.metric.better,
+                        "mean": known.mean if known else None,
+                        "low": known.low if known else None,
+                        "high": known.high if known else None,
+                        "clips": known.count if known else 0,
+                        "mark": cell.mark or "",
+                        "cases_done": row.done,
+                        "cases_failed": len(row.failed),
+                        "cases_missing": len(row.missing),
+                    }
+                )
+        return pd.DataFrame(rows)
+
+
+def tabulate(results: Results) -> Table:
+    """The table of ``results``."""
+    columns = columns_of(results)
+    compared: dict[str, tuple[str, ...]] = {}
+    cells: dict[str, dict[str, Cell]] = {}
+    for column in columns:
+        compared[column.key], cells[column.key] = _cells(results, column)
+    labels = [facts.label for facts in results.methods]
+    if any(record.method == TRUTH for record in results.records):
+        labels.append(TRUTH)
+    rows = tuple(
+        _row(results, label, {column.key: cells[column.key].get(label, Cell(None)) for column in columns})
+        for label in labels
+    )
+    return Table(results, columns, rows, compared)
+
+
+def columns_of(results: Results) -> tuple[Column, ...]:
+    """Every metric and region that has a value, metrics in the runs' order, ``frame`` before ``hole``."""
+    known = results.values
+    return tuple(
+        Column(metric, region)
+        for metric in results.metrics
+        for region in sorted(known[known.metric == metric.name].region.unique())
+    )
+
+
+def compared_values(results: Results, column: Column) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Clip means and weights (cases x methods and truth) over the cases that every method with any value has."""
+    matrix = results.matrix(column.metric.name, column.region)
+    methods = [label for label in matrix.columns if label != TRUTH]
+    complete = matrix[matrix[methods].notna().all(axis=1)] if methods else matrix
+    weights = results.matrix(column.metric.name, column.region, "weight").loc[complete.index]
+    return complete, weights if results.averages_frames else weights.notna().astype(float)
+
+
+def difference(results: Results, column: Column, first: str, second: str) -> Difference | None:
+    """``second - first`` over the column's compared cases; None where either has no value or no case is shared."""
+    values, weights = compared_values(results, column)
+    if not {first, second} <= set(values.columns):
+        return None
+    values = values[[first, second]].dropna()
+    if values.empty:
+        return None
+    return paired_difference(
+        values[first].to_numpy(), values[second].to_numpy(), weights.loc[values.index, first].to_numpy()
+    )
+
+
+def _cells(results: Results, column: Column) -> tuple[tuple[str, ...], dict[str, Cell]]:
+    values, weights = compared_values(results, column)
+    means = {
+        str(label): estimate(known.to_numpy(), weights.loc[known.index, label].to_numpy())
+        for label in values.columns
+        if len(known := values[label].dropna())
+    }
+    marks = _marks(results, column, {label: found.mean for label, found in means.items() if label != TRUTH})
+    return tuple(values.index), {label: Cell(found, marks.get(label)) for label, found in means.items()}
+
+
+def _marks(results: Results, column: Column, means: dict[str, float]) -> dict[str, Mark]:
+    """``best`` where a method's paired intervals to all others exclude zero, ``second`` likewise among the rest."""
+    ranked = sorted(means, key=lambda label: -column.sign * means[label])
+    marks: dict[str, Mark] = {}
+    names: tuple[Mark, Mark] = ("best", "second")
+    for place, mark in enumerate(names):
+        rest = ranked[place + 1 :]
+        if rest and all(_is_better(results, column, ranked[place], other) for other in rest):
+            marks[ranked[place]] = mark
+        else:
+            break
+    return marks
+
+
+def _is_better(results: Results, column: Column, label: str, other: str) -> bool:
+    found = difference(results, column, other, label)
+    return found is not None and found.estimate.excludes_zero and np.sign(found.estimate.mean) == column.sign
+
+
+def _row(results: Results, label: str, cells: dict[str, Cell]) -> Row:
+    facts = {facts.label: facts for facts in results.methods}
+    records = [record for record in results.records if record.method == label]
+    made = {record.case for record in records}
+    return Row(
+        method=label,
+        is_floor=label == TRUTH,
+        warning=facts[label].warning if label in facts else None,
+        cells=cells,
+        speed=speed_of(records),
+        done=sum(record.status != "failed" for record in records),
+        failed={
+            record.case: f"{record.failure.kind}: {record.failure.message}" if record.failure else "failed"
+            for record in records
+            if record.status == "failed"
+        },
+        missing=tuple(case for case in results.cases if case not in made),
+    )
