@@ -11,6 +11,7 @@ import numpy as np
 from vibench.clip import Case, Frames
 
 Direction = Literal["higher", "lower"]
+Need = Literal["truth", "exact-flow"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class MetricInfo:
     unit: str
     better: Direction
     has_floor: bool = False
-    needs: frozenset[Literal["truth", "exact-flow"]] = frozenset({"truth"})
+    needs: frozenset[Need] = frozenset({"truth"})
     source: str = ""
     version: int = 1
 
@@ -63,3 +64,10 @@ class Metric(Protocol):
     def measure(self, frames: Frames, case: Case) -> Mapping[str, Series]:
         """Region (``frame``, ``hole``) -> series, for composited uint8 ``frames`` of ``case``."""
         ...
+
+
+def truth_of(case: Case) -> Frames:
+    """The truth of a case that a metric needs; the harness asks no such metric where there is none."""
+    if case.truth is None:
+        raise ValueError(f"case {case.name} has no truth, and the metric needs it")
+    return case.truth

@@ -1,0 +1,46 @@
+"""The structural similarity map that both SSIM metrics average, each over a window of its own.
+
+Source: Wang, Bovik, Sheikh and Simoncelli, Image Quality Assessment: From Error Visibility to Structural Similarity,
+IEEE TIP 2004, equations 6 and 13, with K1 = 0.01, K2 = 0.03 and L = 255.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vibench.clip import Frames
+from vibench.errors import InputError
+from vibench.method import Frame
+
+Image = NDArray[np.float64]
+Smooth = Callable[[Image], Image]
+"""Weighted mean of a float64 (H, W, 3) image over a window around each pixel; weights sum to 1."""
+
+C1 = (0.01 * 255) ** 2
+C2 = (0.03 * 255) ** 2
+
+
+def ssim_map(frame: Frame, truth: Frame, smooth: Smooth, covariance_factor: float = 1.0) -> Image:
+    """Similarity of two uint8 (H, W, 3) frames at every pixel and channel, in -1..1.
+
+    ``covariance_factor`` turns the population's (co)variances into the sample's: n / (n - 1) for n pixels in a window.
+    """
+    x, y = frame.astype(np.float64), truth.astype(np.float64)
+    mean_x, mean_y = smooth(x), smooth(y)
+    means_product = mean_x * mean_y
+    means_squared = mean_x * mean_x + mean_y * mean_y
+    # Only the sum of the two variances enters, so one pass of the window serves both.
+    variances = covariance_factor * (smooth(x * x + y * y) - means_squared)
+    covariance = covariance_factor * (smooth(x * y) - means_product)
+    similar: Image = (2 * means_product + C1) * (2 * covariance + C2) / ((means_squared + C1) * (variances + C2))
+    return similar
+
+
+def check_size(frames: Frames, window_px: int, name: str) -> None:
+    """InputError where no window fits into the frames."""
+    height, width = frames.shape[1:3]
+    if min(height, width) < window_px:
+        raise InputError(f"{name} has a window of {window_px}x{window_px} px; frames of {width}x{height} are smaller")
