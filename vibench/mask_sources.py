@@ -1,0 +1,119 @@
+"""Masks from whatever a user names: an image, a folder of images, a video, a numpy array. True = hole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import repeat
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vibench.clip import Masks
+from vibench.errors import InputError
+from vibench.images import SUFFIXES, binary, image_files, read_mask
+from vibench.method import Mask
+from vibench.sources import check_size
+from vibench.video import iter_video
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class MaskSource:
+    """Masks of one size, read one at a time; ``still`` when the one mask holds for every frame."""
+
+    path: Path
+    height: int
+    width: int
+    still: bool
+    files: tuple[Path, ...] = ()
+
+    def __iter__(self) -> Iterator[Mask]:
+        """Yield bool (H, W), True = hole; a still mask without end. InputError where one is not binary or not of size."""
+        if self.path.suffix.lower() == ".npy":
+            masks = _from_array(self.path)
+        elif self.files:
+            masks = (read_mask(file) for file in self.files)
+        else:
+            masks = (binary(frame[..., 1], self.path, lossy=True) for frame in iter_video(self.path))
+        for mask in masks:
+            check_size(self.path, "mask", mask.shape, (self.height, self.width))
+            if self.still:
+                yield from repeat(mask)
+            yield mask
+
+
+def open_masks(path: Path, height: int, width: int) -> MaskSource:
+    """Masks for frames of ``height`` x ``width``.
+
+    ``path`` is an image (still), a folder of images (a single one is still), a video file, or a ``.npy`` array, (T, H,
+    W) or a still (H, W), of bool or of uint8 with 0 and one other value. Not 0 is the hole; in video and JPEG, bright
+    is. Raises InputError where it is none of these.
+    """
+    if not path.exists():
+        raise InputError(f"there is no mask at {path}; name an image, a folder of images, a video or a .npy file")
+    if path.suffix.lower() == ".npy" and path.is_file():
+        return MaskSource(path, height, width, still=_array(path).ndim == 2)
+    if path.is_file() and path.suffix.lower() not in SUFFIXES:
+        return MaskSource(path, height, width, still=False)
+    files = tuple(image_files(path)) if path.is_dir() else (path,)
+    if not files:
+        raise InputError(f"the mask folder {path} holds no images ({', '.join(sorted(SUFFIXES))})")
+    return MaskSource(path, height, width, len(files) == 1, files)
+
+
+def read_masks(path: Path, frames: int, height: int, width: int) -> Masks:
+    """Exactly ``frames`` masks: bool (T, H, W), True = hole, from anything ``open_masks`` takes.
+
+    Raises InputError also where there are more or fewer masks than frames, or where they mark nothing or everything.
+    """
+    masks = np.zeros((frames, height, width), dtype=np.bool_)
+    for index, mask in paired(range(frames), open_masks(path, height, width)):
+        masks[index] = mask
+    if not masks.any():
+        raise InputError(f"the mask {path} marks no pixel in any frame; white (not 0) is the hole")
+    if masks.all():
+        raise InputError(
+            f"the mask {path} marks every pixel of every frame; white (not 0) is the hole, is it inverted?"
+        )
+    return masks
+
+
+def paired(frames: Iterable[T], masks: MaskSource) -> Iterator[tuple[T, Mask]]:
+    """Each frame with its mask, one at a time; InputError, once the shorter has ended, where their numbers differ."""
+    left = iter(masks)
+    count = 0
+    for frame in frames:
+        mask = next(left, None)
+        if mask is None:
+            raise InputError(
+                f"{masks.path} holds {count} masks and the clip has more frames; one mask a frame is needed"
+            )
+        yield frame, mask
+        count += 1
+    if not masks.still and next(left, None) is not None:
+        raise InputError(
+            f"{masks.path} holds more masks than the {count} frames of the clip; one mask a frame is needed"
+        )
+
+
+def _array(path: Path) -> NDArray[np.generic]:
+    """The array of a .npy file, not yet in memory; InputError unless it can be a mask. Pickled objects are refused."""
+    try:
+        array: NDArray[np.generic] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise InputError(f"{path} is not a whole .npy array: {error}") from error
+    if array.dtype not in (np.bool_, np.uint8) or array.ndim not in (2, 3) or 0 in array.shape:
+        raise InputError(
+            f"{path} holds {array.dtype} {array.shape}; a mask is bool or uint8, (frames, height, width) or (height, width)"
+        )
+    return array
+
+
+def _from_array(path: Path) -> Iterator[Mask]:
+    array = _array(path)
+    for mask in array if array.ndim == 3 else array[None]:
+        yield binary(np.asarray(mask, dtype=np.uint8), path, lossy=False)
