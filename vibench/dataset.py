@@ -1,0 +1,118 @@
+"""A data set by name: its card says what it holds, its layout where the files are; clips are read one at a time."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from vibench.clip import Clip
+from vibench.errors import InputError
+from vibench.resources import bundled
+
+Layout = Literal["bundled", "davis", "synthetic", "folder", "video"]
+
+
+class Part(BaseModel):
+    """A table of a card: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class File(Part):
+    """A clip that travels with the package: checksums of the file and of its decoded frames, and what encoding cost."""
+
+    path: str
+    sha256: str
+    frames_sha256: str
+    psnr_db: float
+
+
+class Card(Part):
+    """What ``datasets/cards/NAME.toml`` says of a data set; ``splits`` maps split -> clip -> number of frames."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    title: str
+    licence: str
+    source: str
+    layout: Layout
+    default_split: str
+    splits: dict[str, dict[str, int]] = Field(default_factory=dict)
+    files: dict[str, File] = Field(default_factory=dict)
+
+    def clips(self, split: str | None) -> dict[str, int]:
+        """Clip names of a split (None: the default one) with their numbers of frames."""
+        name = split or self.default_split
+        if name not in self.splits:
+            raise InputError(
+                f"data set {self.name!r} has no split {name!r}; there are {', '.join(sorted(self.splits))}"
+            )
+        return self.splits[name]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Clips by name. ``frame_counts`` is what the card promises, None where nobody promised anything."""
+
+    card: Card
+    frame_counts: dict[str, int | None]
+    read: Callable[[str, int | None], Clip]
+
+    def clip_names(self) -> list[str]:
+        """Names in the order of the split."""
+        return list(self.frame_counts)
+
+    def load(self, name: str, limit_frames: int | None = None) -> Clip:
+        """Read one clip, or its first ``limit_frames`` frames; InputError where its files are not as they should be."""
+        if name not in self.frame_counts:
+            close = get_close_matches(name, self.frame_counts, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"it has {len(self.frame_counts)} others"
+            raise InputError(f"data set {self.card.name!r} has no clip {name!r}; {hint}")
+        return self.read(name, limit_frames)
+
+
+@cache
+def cards() -> list[Card]:
+    """The cards of all data sets that vibench knows, sorted by name."""
+    return sorted((read_card(path) for path in (bundled("datasets") / "cards").glob("*.toml")), key=lambda c: c.name)
+
+
+def read_card(path: Path) -> Card:
+    """Read and check one card; InputError where it is not one."""
+    try:
+        return Card.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, ValidationError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not a card of a data set: {error}") from error
+
+
+def card_of(name: str) -> Card:
+    """The card of a data set; for ``folder:PATH`` and ``video:PATH`` that of ``folder`` or ``video``."""
+    kind = name.partition(":")[0]
+    known = {card.name: card for card in cards()}
+    if kind not in known:
+        close = get_close_matches(kind, known, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
+        raise InputError(f"no data set is called {name!r}; {hint}")
+    return known[kind]
+
+
+def open_dataset(name: str, data: Path | None = None, split: str | None = None) -> Dataset:
+    """A data set by its card's name, ``folder:PATH`` or ``video:PATH``; ``data`` is the folder it lies in.
+
+    Raises InputError for an unknown name or split, or where ``data`` is needed and missing or not in the layout.
+    """
+    from vibench.layouts import OPENERS
+
+    card = card_of(name)
+    if card.layout in ("folder", "video"):
+        place = name.partition(":")[2]
+        if not place:
+            raise InputError(f"data set {name!r} needs a place: write {card.name}:PATH")
+        data = (data or Path()) / place
+    return OPENERS[card.layout](card, data, split)
