@@ -23,7 +23,8 @@ def cost_volume(reference: Tensor, source: Tensor) -> Tensor:
 
     Takes two (B, C, H, W) and returns (B, 81, H, W), channel (dy + 4) * 9 + (dx + 4).
     """
-    volume: Tensor = _CostVolume.apply(reference, source)
+    dtype = torch.promote_types(reference.dtype, source.dtype)  # they may differ under autocast
+    volume: Tensor = _CostVolume.apply(reference.to(dtype), source.to(dtype))
     return volume
 
 

@@ -1,6 +1,5 @@
 """The encoder: one holed image to features at four scales."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -17,10 +16,6 @@ class Features(NamedTuple):
     half: Tensor  # (B, channels[1], H / 2, W / 2)
     quarter: Tensor  # (B, channels[2], H / 4, W / 4)
     eighth: Tensor  # (B, channels[3], H / 8, W / 8)
-
-    def map(self, function: Callable[[Tensor], Tensor]) -> "Features":
-        """`function` applied to every scale."""
-        return Features(*(function(scale) for scale in self))
 
 
 class Encoder(nn.Module):

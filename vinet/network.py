@@ -147,12 +147,15 @@ class VINet(nn.Module):
         mask: Tensor,
         reference: Features,
         sources: Features,
-        neighbours: Neighbours,
+        neighbours: Neighbours | None,
         previous: Previous | None,
         memory: State | None,
         given_flows: Tensor | None = None,
     ) -> Step:
-        """The step behind the encoders; `sources` holds B * S maps as `beside` orders them, the previous output last."""
+        """The step behind the encoders; `sources` holds B * S maps as `beside` makes them, the previous output last.
+
+        `neighbours` are needed by pixel composition alone.
+        """
         flows = self._flows(reference, sources, given_flows)
         eighth, quarter, half = self.compose_features(reference, sources, flows)
         features = self.bottleneck(reference.eighth, eighth.composed)
@@ -163,13 +166,14 @@ class VINet(nn.Module):
 
         output, pixel_mask, output_flow, output_mask = decoded, None, None, None
         if self.config.pixel_composition:
+            if neighbours is None:
+                raise ValueError("pixel composition needs the neighbours' pixels")
             full_size = self._full_size(flows.half, given_flows, slice(0, self.config.neighbours))
             output, pixel_mask = self.pixels(decoded, mask, neighbours, full_size)
         if self.config.recurrence and previous is not None:
             last = slice(self.config.sources - 1, None)
-            source = sources.map(lambda scale: _select(scale, last, self.config.sources))
             half_flow = _select(flows.half, last, self.config.sources)
-            output_flow, output_mask = self._towards_previous(reference, source, half_flow, given_flows)
+            output_flow, output_mask = self._towards_previous(reference, sources, half_flow, given_flows)
             unmoved = torch.zeros_like(previous.output[:, :2]) if output_flow is None else output_flow
             output = torch.lerp(output, warp(previous.output, unmoved, clamp=True), output_mask)
         compositions = (eighth, quarter, half)
@@ -202,7 +206,7 @@ class VINet(nn.Module):
         return enlarge_flow(_select(half, which, self.config.sources), 4 if self.config.double else 2)
 
     def _towards_previous(
-        self, reference: Features, source: Features, half: Tensor, given_flows: Tensor | None
+        self, reference: Features, sources: Features, half: Tensor, given_flows: Tensor | None
     ) -> tuple[Tensor | None, Tensor]:
         """Flow (B, 2, H, W) to the previous output at the image's size, and the mask (B, 1, H, W) that blends it in.
 
@@ -211,21 +215,25 @@ class VINet(nn.Module):
         """
         double = self.config.double
         flow: Tensor | None = None
-        aligned = source.full
+        aligned = sources.full
         if given_flows is not None:
             flow = given_flows[:, -1]
             aligned = warp(aligned, reduce_flow(flow, 2 if double else 1), clamp=True)
         elif self.config.flow_warping:
             aligned = warp(aligned, enlarge_flow(half, 2), clamp=True)
-            flow = enlarge_flow(half, 4) if double else self.estimate_full_flow(reference, source, half)
+            flow = enlarge_flow(half, 4) if double else self.estimate_full_flow(reference, sources, half)
         mask: Tensor = self.masknet_256(reference.full, aligned)
         return flow, functional.interpolate(mask, scale_factor=2, mode="nearest") if double else mask
 
 
 def beside(groups: list[Features], batch: int) -> Features:
-    """Sources in groups of batch * n maps -> one of batch * S: the sources of an item beside each other, in order."""
-    scales = (torch.cat([per_item(scale, batch) for scale in scales], dim=1) for scales in zip(*groups, strict=True))
-    return Features(*(scale.flatten(0, 1) for scale in scales))
+    """Sources in groups of batch * n maps -> one of batch * S: the sources of an item beside each other, in order.
+
+    The full scale is the last group's alone: only the previous output is looked at there.
+    """
+    below = zip(*(group[1:] for group in groups), strict=True)
+    scales = [torch.cat([per_item(scale, batch) for scale in scales], dim=1).flatten(0, 1) for scales in below]
+    return Features(groups[-1].full, *scales)
 
 
 def _select(maps: Tensor, which: slice, sources: int) -> Tensor:

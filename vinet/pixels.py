@@ -9,8 +9,8 @@ from vinet.flow import beside_each, per_item, warp
 from vinet.layers import linear, plain
 
 HIDDEN = 16
-VISIBLE_SHARE = 1e-3
-"""Below this share of visible pixel a warped colour is noise of the bilinear weights and counts as unseen."""
+LEAST_VISIBLE = 1e-3
+"""Share of a pixel that is taken to be visible at the least, so that colours and logarithms stay finite."""
 
 
 class Neighbours(NamedTuple):
@@ -33,16 +33,15 @@ class PixelComposition(nn.Module):
         batch, count = neighbours.images.shape[:2]
         holed = torch.cat([neighbours.images, 1 - neighbours.masks], dim=2).flatten(0, 1)
         warped = warp(holed, flow)  # (B * N, 4, H, W); holes and the outside add neither colour nor visibility
-        visible = warped[:, 3:]
-        colour = warped[:, :3] / visible.clamp(min=VISIBLE_SHARE)
+        visible = warped[:, 3:].clamp(min=LEAST_VISIBLE)
+        colour = warped[:, :3] / visible
 
         drawn, hole = beside_each(decoded, count), beside_each(mask, count)
         score = self.score(torch.cat([colour, visible, (colour - drawn).abs(), hole], dim=1))
-        unseen = (visible < VISIBLE_SHARE) * -1e4
-        weight = torch.softmax(per_item(score + unseen, batch), dim=1)  # (B, N, 1, H, W)
+        weight = torch.softmax(per_item(score + visible.log(), batch), dim=1)  # (B, N, 1, H, W)
 
         best = (weight * per_item(colour, batch)).sum(dim=1)
         seen = (weight * per_item(visible, batch)).sum(dim=1)
         blend = torch.sigmoid(self.blend(torch.cat([best, seen, (best - decoded).abs(), mask], dim=1)))
-        blend = blend * (seen >= VISIBLE_SHARE)
+        blend = blend * seen  # never more of a colour than was seen of it
         return torch.lerp(decoded, best, blend), blend

@@ -1,0 +1,93 @@
+"""VINet registered as a method of the benchmark."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vibench.clip import Holed
+from vibench.errors import UserError
+from vinet import weights
+from vinet.config import VINetConfig
+from vinet.cost import flop_per_frame
+from vinet.method import VINetMethod
+
+
+@pytest.fixture(scope="module")
+def small_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    weights.save(weights.random_network(VINetConfig.compact(0.125)), path, {"steps": "0"})
+    return path
+
+
+@pytest.fixture
+def holed() -> Holed:
+    generator = np.random.default_rng(2)
+    masks = generator.random((4, 24, 32)) < 0.2
+    frames = generator.integers(0, 256, (4, 24, 32, 3), dtype=np.uint8)
+    frames[masks] = 0
+    return Holed("noise", frames, masks)
+
+
+def test_stream_and_whole_clip_are_equal(small_file: Path, holed: Holed) -> None:
+    method = VINetMethod(weights=str(small_file))
+    whole = method(holed)
+    assert whole.shape == holed.frames.shape and whole.dtype == np.uint8
+    assert np.array_equal(whole, np.stack(list(method.stream(holed.frames, holed.masks))))
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"memory": False}, {"recurrence": False}, {"flow_warping": False}, {"feature_composition": False}, {"warm_up": 2}],
+)
+def test_every_switch_changes_the_result_and_is_recorded(
+    small_file: Path, holed: Holed, option: dict[str, Any]
+) -> None:
+    whole, switched = VINetMethod(weights=str(small_file)), VINetMethod(weights=str(small_file), **option)
+    assert not np.array_equal(whole(holed), switched(holed))
+    (name, value), description = *option.items(), switched.describe()
+    assert (description["options"] | description["config"])[name] == value or description["options"][name] == value
+
+
+@pytest.mark.parametrize("option", ["flow_warping", "feature_composition"])
+def test_an_ablation_by_architecture_costs_less(small_file: Path, option: str) -> None:
+    whole = VINetMethod(weights=str(small_file)).describe()
+    options: dict[str, Any] = {option: False}
+    without = VINetMethod(weights=str(small_file), **options).describe()
+    assert without["parameters"] < whole["parameters"]
+    assert without["flop_per_frame"] < whole["flop_per_frame"]
+
+
+def test_random_weights_only_on_request_and_with_a_warning(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(weights, "BUNDLED", tmp_path)
+    with pytest.raises(UserError, match="weights=FILE"):
+        VINetMethod(preset="published")
+    description = VINetMethod(weights="random").describe()
+    assert "random" in description["warning"] and description["weights_sha256"] is None
+
+
+def test_weights_are_identified(small_file: Path) -> None:
+    description = VINetMethod(weights=str(small_file)).describe()
+    assert len(description["weights_sha256"]) == 64
+    assert "warning" not in description
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"weights": "nowhere.pth"}, {"preset": "huge"}, {"neighbours": -1}, {"precision": "float16"}],
+)
+def test_what_cannot_work_is_one_sentence(options: dict[str, Any]) -> None:
+    with pytest.raises(UserError):
+        VINetMethod(**{"weights": "random", **options})
+
+
+def test_neighbours_that_the_weights_were_not_trained_for_are_refused(small_file: Path) -> None:
+    with pytest.raises(UserError, match="trained with 4"):
+        VINetMethod(weights=str(small_file), neighbours=1)
+    assert VINetMethod(weights="random", neighbours=1).describe()["config"]["neighbours"] == 1
+
+
+def test_the_published_network_costs_what_its_description_says() -> None:
+    """455 GFLOP in the released schedule with six encoder passes of 9.4 each; three of them are saved here."""
+    assert flop_per_frame(VINetConfig.published(), 256, 256) == pytest.approx(430e9, rel=0.05)

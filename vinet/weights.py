@@ -1,0 +1,127 @@
+"""Weights from a file into a network: every key and every shape checked, nothing in the file is ever run."""
+
+import hashlib
+import json
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from vinet.config import VINetConfig
+from vinet.errors import UserError
+from vinet.network import VINet
+
+CONFIG_KEY = "vinet_config"
+"""Entry of a safetensors header that holds the configuration as JSON."""
+BUNDLED = Path(__file__).parent / "weights"
+NAMED_AT_MOST = 8
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """What a file holds, not yet held against a network."""
+
+    tensors: dict[str, Tensor]
+    config: VINetConfig | None
+    """None in a released checkpoint, which does not say what it is for."""
+    notes: dict[str, str]
+    """The rest of the header: how the weights were trained."""
+    sha256: str
+
+
+def load(path: Path, config: VINetConfig | None = None) -> tuple[VINet, WeightsFile]:
+    """A network with the weights of a `.safetensors` or of a released `.pth`.
+
+    `config` speaks only where the file itself does not; without either it is the published network. Raises UserError
+    for a file that cannot be read, that wants to run code, or whose keys, shapes or values do not fit.
+    """
+    file = read(path)
+    return build(file.config or config or VINetConfig.published(), file.tensors, str(path)), file
+
+
+def build(config: VINetConfig, tensors: Mapping[str, Tensor], origin: str) -> VINet:
+    """A network made of `tensors`; UserError names each key that is missing, unknown, misshapen or not finite."""
+    with torch.device("meta"):  # a header may ask for any size: compare shapes before memory is taken
+        network = VINet(config)
+    expected = {name: tuple(values.shape) for name, values in network.state_dict().items()}
+    faults = [f"{name} is missing" for name in expected.keys() - tensors.keys()]
+    faults += [f"{name} is unknown" for name in tensors.keys() - expected.keys()]
+    for name in expected.keys() & tensors.keys():
+        if tuple(tensors[name].shape) != expected[name]:
+            faults.append(f"{name} is {list(tensors[name].shape)}, not {list(expected[name])}")
+        elif not (tensors[name].is_floating_point() and bool(tensors[name].isfinite().all())):
+            faults.append(f"{name} holds values that are not finite numbers")
+    if faults:
+        named, more = "; ".join(sorted(faults)[:NAMED_AT_MOST]), len(faults) - NAMED_AT_MOST
+        raise UserError(f"{origin} does not fit this network: {named}{f'; and {more} more' if more > 0 else ''}")
+    network.load_state_dict({name: tensors[name].float() for name in expected}, assign=True)
+    return network
+
+
+def read(path: Path) -> WeightsFile:
+    """Tensors and header of a weights file, `module.` prefixes removed; raises UserError."""
+    if not path.is_file():
+        raise UserError(f"there is no weights file {path}")
+    tensors, header = _read_safetensors(path) if path.suffix == ".safetensors" else _read_checkpoint(path)
+    if tensors and all(name.startswith("module.") for name in tensors):
+        tensors = {name.removeprefix("module."): values for name, values in tensors.items()}
+    config = _config(header.pop(CONFIG_KEY), path) if CONFIG_KEY in header else None
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return WeightsFile(tensors, config, header, digest)
+
+
+def save(network: VINet, path: Path, notes: Mapping[str, str] | None = None) -> None:
+    """Write a safetensors file whose header holds the configuration and `notes`."""
+    tensors = {name: values.detach().cpu().contiguous() for name, values in network.state_dict().items()}
+    header = {**(notes or {}), CONFIG_KEY: json.dumps(network.config.to_dict())}
+    save_file(tensors, path, metadata=header)
+
+
+def bundled(preset: str) -> Path | None:
+    """The weights that came with this package for `preset`, where there are any."""
+    path = BUNDLED / f"{preset}.safetensors"
+    return path if path.is_file() else None
+
+
+def random_network(config: VINetConfig) -> VINet:
+    """Untrained weights, the same every time, without touching the caller's random state."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return VINet(config)
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+    except SafetensorError as error:
+        raise UserError(f"{path} is not a whole safetensors file: {error}") from error
+
+
+def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, TypeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"{path} is refused, as it is no plain checkpoint of tensors: {reason}") from error
+    state = content.get("state_dict", content) if isinstance(content, dict) else content
+    plain = isinstance(state, dict) and all(
+        isinstance(name, str) and isinstance(values, Tensor) for name, values in state.items()
+    )
+    if not plain:
+        raise UserError(f"{path} holds no dictionary of names and tensors, neither at the top nor under 'state_dict'")
+    return dict(state), {}
+
+
+def _config(text: str, path: Path) -> VINetConfig:
+    try:
+        return VINetConfig.from_dict({**json.loads(text)})
+    except (ValueError, TypeError, RecursionError) as error:
+        raise UserError(f"the header of {path} describes no network: {error}") from error
