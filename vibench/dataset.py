@@ -35,7 +35,9 @@ class File(Part):
 
 
 class Card(Part):
-    """What ``datasets/cards/NAME.toml`` says of a data set; ``splits`` maps split -> clip -> number of frames."""
+    """What ``datasets/cards/NAME.toml`` says of a data set; ``splits`` maps split -> clip -> number of frames,
+    ``sizes_px`` split -> (width, height) where the clips of a split have one size.
+    """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     title: str
@@ -45,6 +47,7 @@ class Card(Part):
     default_split: str
     splits: dict[str, dict[str, int]] = Field(default_factory=dict)
     files: dict[str, File] = Field(default_factory=dict)
+    sizes_px: dict[str, tuple[int, int]] = Field(default_factory=dict)
 
     def clips(self, split: str | None) -> dict[str, int]:
         """Clip names of a split (None: the default one) with their numbers of frames."""

@@ -77,6 +77,19 @@ def open_video(card: Card, data: Path | None, split: str | None) -> Dataset:
     return Dataset(card, {root.resolve().stem: None}, read)
 
 
+def open_synthetic(card: Card, data: Path | None, split: str | None) -> Dataset:
+    """Rendered when asked for; ``data`` is not needed and not looked at."""
+    counts = card.clips(split)
+    width, height = card.sizes_px[split or card.default_split]
+
+    def read(name: str, limit: int | None) -> Clip:
+        from vibench.synthetic import render, scenes
+
+        return render(scenes(height, width, min(counts[name], limit or counts[name]))[name])
+
+    return Dataset(card, dict(counts), read)
+
+
 def _clip(name: str, path: Path, limit: int | None) -> Clip:
     frames, rate = read_frames(path, limit)
     return Clip(name, frames, rate)
@@ -142,5 +155,6 @@ OPENERS: dict[str, Callable[[Card, Path | None, str | None], Dataset]] = {
     "bundled": open_bundled,
     "davis": open_davis,
     "folder": open_folder,
+    "synthetic": open_synthetic,
     "video": open_video,
 }

@@ -1,0 +1,63 @@
+"""Textures for synthetic clips: free photos from scikit-image's wheel as endless smooth planes.
+
+All are in the public domain or CC0 (scikit-image's docstrings name each photographer): astronaut (NASA), chelsea
+(Stefan van der Walt), coffee (Rachel Michetti), rocket (SpaceX), hubble_deep_field (NASA), retina (CC0).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from vibench.errors import InputError
+
+SCENES = ("astronaut", "chelsea", "coffee", "rocket")
+"""Photos that can be a world: structure of all sizes everywhere."""
+
+PHOTOS = (*SCENES, "hubble_deep_field", "retina")
+
+Points = NDArray[np.float64]
+"""(2, ...): x and y."""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo continued by its mirror images in all directions and interpolated by cubic splines."""
+
+    name: str
+    coefficients: NDArray[np.float32]
+    """(3, H, W): spline coefficients of the red, green and blue planes."""
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """(x, y) of the middle, in pixels; the centre of the first pixel is (0, 0)."""
+        return (self.coefficients.shape[2] - 1) / 2, (self.coefficients.shape[1] - 1) / 2
+
+    @property
+    def shorter_side(self) -> int:
+        """Pixels."""
+        return min(self.coefficients.shape[1], self.coefficients.shape[2])
+
+    def at(self, points: Points) -> NDArray[np.float64]:
+        """Colours (..., 3), 0..255 and slightly beyond, at ``points`` (2, ...) in pixels of the photo."""
+        planes = [
+            ndimage.map_coordinates(plane, points[::-1], order=3, mode="mirror", prefilter=False, output=np.float64)
+            for plane in self.coefficients
+        ]
+        return np.stack(planes, axis=-1)
+
+
+@lru_cache(maxsize=16)
+def photo(name: str, blur_px: float) -> Photo:
+    """A photo, blurred by a Gaussian of ``blur_px`` so that it can be sampled ``2 * blur_px`` apart without aliasing."""
+    if name not in PHOTOS:
+        raise InputError(f"there is no photo {name!r}; there are {', '.join(PHOTOS)}")
+    from skimage import data
+
+    pixels = np.moveaxis(getattr(data, name)(), -1, 0)[:3].astype(np.float32)
+    smooth = [ndimage.gaussian_filter(plane, blur_px, mode="mirror") for plane in pixels]
+    return Photo(name, np.stack([ndimage.spline_filter(plane, order=3, mode="mirror") for plane in smooth]))

@@ -1,0 +1,256 @@
+"""Synthetic clips of which everything is known: exact flow both ways, true silhouettes, the background behind them.
+
+A photo is the world: a camera pans, zooms or turns over it, and an object, a smooth outline cut from another photo,
+moves before it. Every pixel is sampled once, straight from the photo, through one affine map per frame, so motion is
+exact to a fraction of a pixel and errors do not add up. Nothing is drawn twice, nothing is estimated.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vibench.clip import Clip, ExactFlow
+from vibench.errors import InputError
+from vibench.outline import Outline
+from vibench.photos import PHOTOS, SCENES, Photo, Points, photo
+
+Camera = Literal["still", "pan", "zoom", "rotate"]
+
+EDGE_PX = 2.0
+"""Nearer to an outline than this a pixel does not count as visible: it, or a neighbour it is interpolated from, mixes."""
+
+Affine = NDArray[np.float64]
+"""(3, 3), acts on (x, y, 1)."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a synthetic clip shows; the same scene always gives the same clip, and a shorter one its beginning.
+
+    Speeds are per frame and sizes relative to the frame's shorter side: ``camera_speed`` 0.01 pans 2.4 px a frame at
+    240 px, zooms by 1 %, turns by 0.6 degrees; ``object_speed`` is the object's mean way per frame over the
+    picture, ``object_size`` its mean diameter (0: no object). ``seed`` chooses photos, outline, places and directions.
+    """
+
+    name: str
+    height: int = 240
+    width: int = 432
+    frames: int = 30
+    camera: Camera = "pan"
+    camera_speed: float = 0.01
+    object_speed: float = 0.01
+    object_size: float = 0.4
+    seed: int = 0
+    frames_per_second: float = 24.0
+
+    def __post_init__(self) -> None:
+        if min(self.height, self.width) < 16 or self.frames < 1:
+            raise InputError(
+                f"a synthetic clip needs at least 16x16 px and 1 frame, not {self.width}x{self.height} and {self.frames}"
+            )
+        if self.camera not in get_args(Camera):
+            raise InputError(f"there is no camera motion {self.camera!r}; there are {', '.join(get_args(Camera))}")
+        for name in ("camera_speed", "object_speed"):
+            if not 0 <= getattr(self, name) <= 0.2:
+                raise InputError(f"{name}={getattr(self, name)!r} must be from 0 to 0.2 of the shorter side per frame")
+        if not (self.object_size == 0 or 0.05 <= self.object_size <= 0.8):
+            raise InputError(f"object_size={self.object_size!r} must be 0 (no object) or from 0.05 to 0.8")
+
+    @property
+    def shorter_side(self) -> int:
+        """Pixels."""
+        return min(self.height, self.width)
+
+
+def scenes(height: int, width: int, frames: int) -> dict[str, Scene]:
+    """The named scenes of the synthetic data set: five camera motions times a slow and a fast object."""
+    cameras: dict[str, tuple[Camera, float]] = {
+        "still": ("still", 0.0),
+        "pan": ("pan", 0.005),
+        "fast-pan": ("pan", 0.025),
+        "zoom": ("zoom", 0.01),
+        "rotate": ("rotate", 0.01),
+    }
+    objects = {"slow": 0.006, "fast": 0.03}
+    return {
+        f"{view}-{pace}": Scene(f"{view}-{pace}", height, width, frames, camera, speed, objects[pace], 0.4, seed)
+        for seed, ((view, (camera, speed)), pace) in enumerate(product(cameras.items(), objects))
+    }
+
+
+@lru_cache(maxsize=1)
+def render(scene: Scene) -> Clip:
+    """The clip of ``scene``; outside ``objects`` its frames equal ``background`` to the last bit.
+
+    ``objects`` holds every pixel that the object touches at all. ``flow.visible`` is on the safe side: False also
+    within ``EDGE_PX`` of an outline. The last clip is kept, since every hole of a protocol asks for it again.
+    """
+    pixels = _grid(scene.height, scene.width)
+    world, thing = _world(scene), _object(scene)
+    background = np.stack([_quantised(world.colours(t, pixels)) for t in range(scene.frames)])
+    distances = [thing.distance(t, pixels) if thing else np.full(pixels.shape[1:], np.inf) for t in range(scene.frames)]
+    frames = background.copy()
+    if thing:
+        for t, distance in enumerate(distances):
+            cover = np.clip(0.5 - distance, 0, 1)
+            touched = cover > 0
+            over = cover[touched, None]
+            colours = over * thing.colours(t, pixels[:, touched]) + (1 - over) * world.colours(t, pixels[:, touched])
+            frames[t][touched] = _quantised(colours)
+    return Clip(
+        scene.name,
+        frames,
+        scene.frames_per_second,
+        objects=np.stack(distances) < 0.5,
+        flow=_exact_flow(scene, pixels, world, thing),
+        background=background,
+        background_flow=_exact_flow(scene, pixels, world, None),
+    )
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A photo in motion: ``place(t)`` maps pixels of frame t to the layer, whose unit is ``photo_px`` photo pixels."""
+
+    photo: Photo
+    photo_px: float
+    place: Callable[[int], Affine]
+    outline: Outline | None = None
+
+    def colours(self, t: int, pixels: Points) -> NDArray[np.float64]:
+        """What the layer shows at ``pixels`` (2, ...) of frame t: (..., 3)."""
+        here = _moved(self.place(t), pixels)
+        middle = np.reshape(self.photo.centre, (2,) + (1,) * (here.ndim - 1))
+        return self.photo.at(here * self.photo_px + middle)
+
+    def distance(self, t: int, pixels: Points) -> NDArray[np.float64]:
+        """Pixels from ``pixels`` (2, ...) of frame t to the outline, negative inside; -inf where there is none."""
+        if self.outline is None:
+            return np.full(pixels.shape[1:], -np.inf)
+        return self.outline.distance(_moved(self.place(t), pixels))
+
+    def motion(self, start: int, end: int, pixels: Points) -> Points:
+        """Where what ``pixels`` (2, ...) of frame ``start`` show lies in frame ``end``."""
+        return _moved(np.linalg.inv(self.place(end)) @ self.place(start), pixels)
+
+
+def _world(scene: Scene) -> Layer:
+    """The photo under the camera, chosen and placed by the seed."""
+    chance = random.Random(scene.seed)
+    name, angle, turn = chance.choice(SCENES), math.tau * chance.random(), chance.choice((-1, 1))
+    per_pixel = 0.75 * _photo_px(scene, name)
+    middle = (scene.width - 1) / 2, (scene.height - 1) / 2
+    step = scene.camera_speed * scene.shorter_side
+    # Panning starts half the way back, so that the middle of the photo is seen in the middle of 30 frames.
+    start = -15 * step if scene.camera == "pan" else 0.0
+
+    def place(t: int) -> Affine:
+        view = _shift(-middle[0], -middle[1])
+        if scene.camera == "pan":
+            way = start + step * t
+            return _shift(way * math.cos(angle), way * math.sin(angle)) @ view
+        if scene.camera == "zoom":
+            return _turn(0.0, (1 + scene.camera_speed) ** (-turn * t)) @ view
+        if scene.camera == "rotate":
+            return _turn(turn * scene.camera_speed * t, 1.0) @ view
+        return view
+
+    zoomed_out = (1 + scene.camera_speed) ** scene.frames if scene.camera == "zoom" and turn < 0 else 1.0
+    return Layer(photo(name, _blur(per_pixel * zoomed_out)), per_pixel, place)
+
+
+def _object(scene: Scene) -> Layer | None:
+    """The moving thing: part of another photo within a smooth outline, swinging over the frame while it turns."""
+    if scene.object_size == 0:
+        return None
+    chance = random.Random(scene.seed + 1_000_003)
+    name = chance.choice([name for name in PHOTOS if name != random.Random(scene.seed).choice(SCENES)])
+    per_pixel = 0.6 * photo(name, 0.0).shorter_side / (scene.object_size * scene.shorter_side)
+    per_pixel = min(per_pixel, _photo_px(scene, name))
+    angle, phase, spin = math.tau * chance.random(), chance.random(), chance.uniform(-0.01, 0.01)
+    reach = (1 - scene.object_size) * scene.shorter_side / 2 + 0.1 * scene.shorter_side
+    # A swing of amplitude ``reach`` goes 4 * reach per turn.
+    rate = scene.object_speed * scene.shorter_side / (4 * reach)
+
+    def place(t: int) -> Affine:
+        swing = reach * math.sin(math.tau * (phase + rate * t))
+        x = (scene.width - 1) / 2 + swing * math.cos(angle)
+        y = (scene.height - 1) / 2 + swing * math.sin(angle)
+        return _turn(spin * t if scene.object_speed else 0.0, 1.0) @ _shift(-x, -y)
+
+    outline = Outline.drawn(chance, scene.object_size * scene.shorter_side / 2)
+    return Layer(photo(name, _blur(per_pixel)), per_pixel, place, outline)
+
+
+def _exact_flow(scene: Scene, pixels: Points, world: Layer, thing: Layer | None) -> ExactFlow:
+    pairs = [(t, t + 1) for t in range(scene.frames - 1)]
+    shape = (len(pairs), scene.height, scene.width)
+    forward, backward = np.zeros((*shape, 2), np.float32), np.zeros((*shape, 2), np.float32)
+    visible = np.zeros(shape, np.bool_)
+    for t, following in pairs:
+        ahead = _shown_motion(t, following, pixels, world, thing)
+        forward[t] = np.moveaxis(ahead - pixels, 0, -1)
+        backward[t] = np.moveaxis(_shown_motion(following, t, pixels, world, thing) - pixels, 0, -1)
+        visible[t] = _seen_again(t, following, pixels, ahead, thing)
+    return ExactFlow(forward, backward, visible)
+
+
+def _shown_motion(start: int, end: int, pixels: Points, world: Layer, thing: Layer | None) -> Points:
+    """Where each pixel of frame ``start`` goes: with the object where that covers half of it, else with the world."""
+    target = world.motion(start, end, pixels)
+    if thing is not None:
+        on_object = thing.distance(start, pixels) <= 0
+        target[:, on_object] = thing.motion(start, end, pixels[:, on_object])
+    return target
+
+
+def _seen_again(t: int, following: int, pixels: Points, target: Points, thing: Layer | None) -> NDArray[np.bool_]:
+    height, width = pixels.shape[1:]
+    x, y = target
+    seen: NDArray[np.bool_] = (x >= 0) & (y >= 0) & (x <= width - 1) & (y <= height - 1)
+    if thing is not None:
+        here, there = thing.distance(t, pixels), thing.distance(following, target)
+        seen &= (np.abs(here) > EDGE_PX) & (np.abs(there) > EDGE_PX) & ((here > 0) == (there > 0))
+    return seen
+
+
+def _photo_px(scene: Scene, name: str) -> float:
+    """Photo pixels per pixel of the frame when the frame just fits into the photo."""
+    middle_x, middle_y = photo(name, 0.0).centre
+    return min((2 * middle_x + 1) / scene.width, (2 * middle_y + 1) / scene.height)
+
+
+def _blur(photo_px: float) -> float:
+    """The blur in photo pixels that keeps a photo sampled ``photo_px`` apart from aliasing."""
+    return 0.5 * max(photo_px, 1.0)
+
+
+def _grid(height: int, width: int) -> Points:
+    y, x = np.mgrid[0:height, 0:width].astype(np.float64)
+    return np.stack([x, y])
+
+
+def _moved(affine: Affine, points: Points) -> Points:
+    return np.tensordot(affine[:2, :2], points, 1) + affine[:2, 2].reshape((2,) + (1,) * (points.ndim - 1))
+
+
+def _shift(x: float, y: float) -> Affine:
+    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], dtype=np.float64)
+
+
+def _turn(radians: float, scale: float) -> Affine:
+    cosine, sine = scale * math.cos(radians), scale * math.sin(radians)
+    return np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]])
+
+
+def _quantised(colours: NDArray[np.float64]) -> NDArray[np.uint8]:
+    return np.clip(np.rint(colours), 0, 255).astype(np.uint8)
