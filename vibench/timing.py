@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import signal
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
 from time import perf_counter
 
 import numpy as np
 
 from vibench.clip import Frames, Holed
+from vibench.memory import peak_memory
 from vibench.method import Method, StreamingMethod
 from vibench.record import Timing
+from vibench.stopwatch import load_average, read_clocks, read_load
 
 WARM_UP_FRAMES = 2
-_STATUS = Path("/proc/self/status")
-_CLEAR_REFS = Path("/proc/self/clear_refs")
 
 
 def timed_fill(method: Method, holed: Holed, device: str, to_uint8: Callable[..., Frames]) -> tuple[Frames, Timing]:
@@ -38,11 +32,13 @@ def timed_fill(method: Method, holed: Holed, device: str, to_uint8: Callable[...
     synchronise(device)
     warm_up_seconds = perf_counter() - started
     gc.collect()
+    load, clocks = read_load(), read_clocks()
     with peak_memory(device) as peak:
         if isinstance(method, StreamingMethod):
             frames, frame_seconds, seconds = _streamed(method, holed, device, to_uint8)
         else:
             frames, frame_seconds, seconds = _called(method, holed, device, to_uint8)
+    passed = read_clocks().since(clocks)
     return frames, Timing(
         device=device,
         seconds=seconds,
@@ -53,7 +49,20 @@ def timed_fill(method: Method, holed: Holed, device: str, to_uint8: Callable[...
         peak_host_bytes=peak.host_bytes,
         peak_device_bytes=peak.device_bytes,
         threads=thread_count(),
+        cpu_seconds=passed.cpu,
+        involuntary_switches=passed.involuntary,
+        stolen_share=read_load().stolen_share(load),
+        load_average=load_average(),
+        clock_megahertz=clock_megahertz(),
     )
+
+
+def clock_megahertz() -> float | None:
+    """Clock of the processor now, mean over cores; None where the system does not say."""
+    import psutil
+
+    clock = psutil.cpu_freq() if hasattr(psutil, "cpu_freq") else None
+    return None if clock is None else float(clock.current)
 
 
 def thread_count() -> int:
@@ -115,85 +124,3 @@ class time_limit:
 
     def _expired(self, *_: object) -> None:
         raise TimeoutError(f"took longer than --time-limit {self.seconds:g} seconds")
-
-
-@dataclass
-class Peak:
-    """Most memory held at one time inside a ``peak_memory`` block, beyond what was held when it began."""
-
-    host_bytes: int = 0
-    device_bytes: int | None = field(default=None)
-
-
-@contextmanager
-def peak_memory(device: str = "cpu") -> Iterator[Peak]:
-    """Measure the growth of this process's resident memory, and of device memory on CUDA, inside the block.
-
-    On Linux the kernel keeps the high-water mark itself, so that no peak is missed between samples; elsewhere a
-    thread samples every 2 ms. Freed memory is first given back to the system, or reuse of it would not count.
-    """
-    peak = Peak()
-    _give_memory_back()
-    on_cuda = device.startswith("cuda")
-    if on_cuda:
-        import torch
-
-        torch.cuda.reset_peak_memory_stats(device)
-        held = torch.cuda.memory_allocated(device)
-    with _kernel_peak(peak) if _kernel_counts() else _sampled_peak(peak):
-        yield peak
-    if on_cuda:
-        peak.device_bytes = torch.cuda.max_memory_allocated(device) - held
-
-
-@contextmanager
-def _kernel_peak(peak: Peak) -> Iterator[None]:
-    _CLEAR_REFS.write_text("5")  # resets the high-water mark, see proc(5)
-    before = _status_bytes("VmRSS")
-    try:
-        yield
-    finally:
-        peak.host_bytes = max(0, _status_bytes("VmHWM") - before)
-
-
-@contextmanager
-def _sampled_peak(peak: Peak) -> Iterator[None]:
-    import psutil
-
-    process, stop = psutil.Process(), threading.Event()
-    before = process.memory_info().rss
-
-    def sample() -> None:
-        while not stop.wait(0.002):
-            peak.host_bytes = max(peak.host_bytes, process.memory_info().rss - before)
-
-    thread = threading.Thread(target=sample, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-
-
-def _kernel_counts() -> bool:
-    try:
-        _CLEAR_REFS.write_text("5")
-    except OSError:
-        return False
-    return _STATUS.exists()
-
-
-def _status_bytes(key: str) -> int:
-    for line in _STATUS.read_text(encoding="ascii", errors="replace").splitlines():
-        if line.startswith(f"{key}:"):
-            return int(line.split()[1]) * 1024
-    raise ValueError(f"/proc/self/status has no {key}")
-
-
-def _give_memory_back() -> None:
-    gc.collect()
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc only; musl has none
-        if trim is not None:
-            trim(0)
