@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 import torch
 
-from vibench.clip import Flows, Frames
+from vibench.array_cache import kept
+from vibench.clip import Flows, Frames, digest
 from vibench.errors import InputError
 from vibench.flow import Flow, Motion, motion_of
-from vibench.flow_cache import cached_flow
 from vibench.method import Frame
 from vibench.weights import downloaded_weights
 
@@ -40,8 +40,13 @@ class FlowSource:
         return motion_of(self._flows(frames[:-1], frames[1:]), self._flows(frames[1:], frames[:-1]))
 
     def _flows(self, first: Frames, second: Frames) -> Flows:
-        estimate = partial(cached_flow, self.estimate, self.identity) if self.keep else self.estimate
-        return np.stack([estimate(a, b) for a, b in zip(first, second, strict=True)])
+        return np.stack([self._flow(a, b) for a, b in zip(first, second, strict=True)])
+
+    def _flow(self, first: Frame, second: Frame) -> Flow:
+        if not self.keep:
+            return self.estimate(first, second)
+        key = f"{self.identity} {digest(first)} {digest(second)}"
+        return kept("flow", key, (*first.shape[:2], 2), partial(self.estimate, first, second))
 
 
 def dis() -> FlowSource:

@@ -11,6 +11,7 @@ import numpy as np
 from vibench.clip import Case, Frames
 
 Direction = Literal["higher", "lower"]
+Aggregate = Literal["mean", "frechet-distance"]
 Need = Literal["truth", "exact-flow"]
 
 
@@ -20,6 +21,9 @@ class MetricInfo:
 
     ``name`` carries the setting (``ssim-sttn`` is not ``ssim-gaussian``); ``unit`` may be empty; ``has_floor`` says that the
     truth itself does not score perfectly, so its own value must stand beside; ``needs`` lists what a case must have.
+
+    ``aggregate`` says how a method's clips become one number: their ``mean``, or the ``frechet-distance`` between the clips'
+    series, read as one feature vector a clip, and those of the truth's clips (whose record ``has_floor`` asks for).
     """
 
     name: str
@@ -30,6 +34,7 @@ class MetricInfo:
     needs: frozenset[Need] = frozenset({"truth"})
     source: str = ""
     version: int = 1
+    aggregate: Aggregate = "mean"
 
 
 @dataclass(frozen=True)

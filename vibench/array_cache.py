@@ -1,4 +1,4 @@
-"""Optical flow kept on disk by the content of the two frames it was estimated from, so that it is estimated once."""
+"""Arrays that take long to compute, such as optical flow, kept on disk by the content they were computed from."""
 
 from __future__ import annotations
 
@@ -6,53 +6,55 @@ import os
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vibench.atomic import replacing
-from vibench.clip import digest
 from vibench.errors import InputError
-from vibench.flow import Flow
-from vibench.method import Frame
 from vibench.resources import cache_folder
 
 LIMIT_VARIABLE = "VIBENCH_CACHE_BYTES"
 DEFAULT_LIMIT_BYTES = 2 * 10**9
 
+Array = NDArray[np.float32]
 
-def cached_flow(estimate: Callable[[Frame, Frame], Flow], identity: str, first: Frame, second: Frame) -> Flow:
-    """``estimate(first, second)``, or what it gave before for the same frames under the same ``identity``.
 
-    A file that is torn or of another shape is estimated anew. Folders over ``$VIBENCH_CACHE_BYTES`` (default 2 GB) lose
-    their least recently used files.
+def kept(kind: str, key: str, shape: tuple[int, ...], compute: Callable[[], NDArray[Any]]) -> Array:
+    """``compute()`` as float32 of ``shape``, or what it gave before under the same ``kind`` and ``key``.
+
+    ``key`` names everything that the array depends on. A file that is torn or of another shape is computed anew. When
+    the folder of a kind grows over ``$VIBENCH_CACHE_BYTES`` (default 2 GB), its least recently used files are removed.
     """
-    key = sha256(f"{identity} {digest(first)} {digest(second)}".encode()).hexdigest()
-    path = cache_folder("flow") / f"{key}.npy"
-    known = _read(path, (*first.shape[:2], 2))
+    path = cache_folder(kind) / f"{sha256(key.encode()).hexdigest()}.npy"
+    known = _read(path, shape)
     if known is not None:
         return known
-    flow = np.ascontiguousarray(estimate(first, second), np.float32)
+    made = np.ascontiguousarray(compute(), np.float32)
+    if made.shape != shape:
+        raise ValueError(f"an array of shape {made.shape} was computed where {shape} was promised")
     with replacing(path) as temporary:
-        np.save(temporary, flow, allow_pickle=False)
+        np.save(temporary, made, allow_pickle=False)
     _trim(path.parent, limit_bytes())
-    return flow
+    return made
 
 
 def limit_bytes() -> int:
-    """How much the folder may hold: ``$VIBENCH_CACHE_BYTES`` or 2 GB."""
+    """How much a folder may hold: ``$VIBENCH_CACHE_BYTES`` or 2 GB."""
     text = os.environ.get(LIMIT_VARIABLE, str(DEFAULT_LIMIT_BYTES))
     if not text.isdecimal():
         raise InputError(f"{LIMIT_VARIABLE} is {text!r}; it must be a number of bytes such as {DEFAULT_LIMIT_BYTES}")
     return int(text)
 
 
-def _read(path: Path, shape: tuple[int, ...]) -> Flow | None:
+def _read(path: Path, shape: tuple[int, ...]) -> Array | None:
     try:
-        flow: Flow = np.load(path, allow_pickle=False)
+        known: Array = np.load(path, allow_pickle=False)
         path.touch()  # the time of last use decides what is removed first
     except (OSError, ValueError, EOFError):
         return None
-    return flow if flow.shape == shape and flow.dtype == np.float32 else None
+    return known if known.shape == shape and known.dtype == np.float32 else None
 
 
 def _trim(folder: Path, limit: int) -> None:

@@ -1,0 +1,45 @@
+"""The Frechet distance between two sets of feature vectors, each taken as a sample of a normal distribution.
+
+Source: Dowson and Landau, The Fréchet Distance between Multivariate Normal Distributions, 1982; Heusel et al., NeurIPS 2017.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vibench.errors import InputError
+
+Vectors = NDArray[np.float64]
+"""(n, D): one vector a clip."""
+
+
+def frechet_distance(ours: Vectors, truth: Vectors) -> float:
+    """``|m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^(1/2))`` with sample covariances (n - 1); InputError below two vectors a set.
+
+    The last trace is the sum of the singular values of the product of both centred sets. That needs no root of a D x D
+    matrix, and is exact where there are fewer vectors than dimensions, at which the usual root is only near it.
+    """
+    for vectors in (ours, truth):
+        if len(vectors) < 2:
+            raise InputError(f"a Frechet distance needs at least 2 clips on each side, not {len(vectors)}")
+    first, second = (_deviations(np.asarray(vectors, np.float64)) for vectors in (ours, truth))
+    shared = np.linalg.svd(first @ second.T, compute_uv=False).sum()
+    between_means = np.square(np.mean(ours, axis=0) - np.mean(truth, axis=0)).sum()
+    return max(0.0, float(between_means + np.square(first).sum() + np.square(second).sum() - 2 * shared))
+
+
+def frechet_warning(clips: int, dimensions: int) -> str | None:
+    """What a table must say beside a Frechet distance of few clips, or None."""
+    if clips >= 2 * dimensions:
+        return None
+    return (
+        f"{clips} clips estimate a distribution in {dimensions} dimensions (2 x {dimensions} would be the least): "
+        "the distance is biased, and only distances over the same clips can be compared"
+    )
+
+
+def _deviations(vectors: Vectors) -> Vectors:
+    """A with A'A the sample covariance."""
+    deviations: Vectors = (vectors - vectors.mean(axis=0)) / np.sqrt(len(vectors) - 1)
+    return deviations
