@@ -40,7 +40,7 @@ class Photo:
     @property
     def shorter_side(self) -> int:
         """Pixels."""
-        return min(self.coefficients.shape[1], self.coefficients.shape[2])
+        return int(min(self.coefficients.shape[1:]))
 
     def at(self, points: Points) -> NDArray[np.float64]:
         """Colours (..., 3), 0..255 and slightly beyond, at ``points`` (2, ...) in pixels of the photo."""
