@@ -37,11 +37,6 @@ class Photo:
         """(x, y) of the middle, in pixels; the centre of the first pixel is (0, 0)."""
         return (self.coefficients.shape[2] - 1) / 2, (self.coefficients.shape[1] - 1) / 2
 
-    @property
-    def shorter_side(self) -> int:
-        """Pixels."""
-        return int(min(self.coefficients.shape[1:]))
-
     def at(self, points: Points) -> NDArray[np.float64]:
         """Colours (..., 3), 0..255 and slightly beyond, at ``points`` (2, ...) in pixels of the photo."""
         planes = [
@@ -51,13 +46,25 @@ class Photo:
         return np.stack(planes, axis=-1)
 
 
-@lru_cache(maxsize=16)
+def size_px(name: str) -> tuple[int, int]:
+    """(width, height) of a photo."""
+    height, width = _pixels(name).shape[:2]
+    return width, height
+
+
+@lru_cache(maxsize=8)
 def photo(name: str, blur_px: float) -> Photo:
     """A photo, blurred by a Gaussian of ``blur_px`` so that it can be sampled ``2 * blur_px`` apart without aliasing."""
+    planes = np.moveaxis(_pixels(name), -1, 0).astype(np.float32)
+    smooth = [ndimage.gaussian_filter(plane, blur_px, mode="mirror") for plane in planes]
+    return Photo(name, np.stack([ndimage.spline_filter(plane, order=3, mode="mirror") for plane in smooth]))
+
+
+@lru_cache(maxsize=8)
+def _pixels(name: str) -> NDArray[np.uint8]:
     if name not in PHOTOS:
         raise InputError(f"there is no photo {name!r}; there are {', '.join(PHOTOS)}")
     from skimage import data
 
-    pixels = np.moveaxis(getattr(data, name)(), -1, 0)[:3].astype(np.float32)
-    smooth = [ndimage.gaussian_filter(plane, blur_px, mode="mirror") for plane in pixels]
-    return Photo(name, np.stack([ndimage.spline_filter(plane, order=3, mode="mirror") for plane in smooth]))
+    pixels: NDArray[np.uint8] = getattr(data, name)()[..., :3]
+    return pixels

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from vibench.clip import Clip, ExactFlow
 from vibench.errors import InputError
 from vibench.outline import Outline
-from vibench.photos import PHOTOS, SCENES, Photo, Points, photo
+from vibench.photos import PHOTOS, SCENES, Photo, Points, photo, size_px
 
 Camera = Literal["still", "pan", "zoom", "rotate"]
 
@@ -174,7 +174,7 @@ def _object(scene: Scene) -> Layer | None:
         return None
     chance = random.Random(scene.seed + 1_000_003)
     name = chance.choice([name for name in PHOTOS if name != random.Random(scene.seed).choice(SCENES)])
-    per_pixel = 0.6 * photo(name, 0.0).shorter_side / (scene.object_size * scene.shorter_side)
+    per_pixel = 0.6 * min(size_px(name)) / (scene.object_size * scene.shorter_side)
     per_pixel = min(per_pixel, _photo_px(scene, name))
     angle, phase, spin = math.tau * chance.random(), chance.random(), chance.uniform(-0.01, 0.01)
     reach = (1 - scene.object_size) * scene.shorter_side / 2 + 0.1 * scene.shorter_side
@@ -225,8 +225,8 @@ def _seen_again(t: int, following: int, pixels: Points, target: Points, thing: L
 
 def _photo_px(scene: Scene, name: str) -> float:
     """Photo pixels per pixel of the frame when the frame just fits into the photo."""
-    middle_x, middle_y = photo(name, 0.0).centre
-    return min((2 * middle_x + 1) / scene.width, (2 * middle_y + 1) / scene.height)
+    width, height = size_px(name)
+    return min(width / scene.width, height / scene.height)
 
 
 def _blur(photo_px: float) -> float:
