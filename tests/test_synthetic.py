@@ -115,8 +115,10 @@ def test_the_same_scene_is_the_same_clip_and_another_seed_another() -> None:
     assert digest(clip("zoom", 4).frames) != first
 
 
-def test_a_shorter_clip_is_the_beginning_of_a_longer_one() -> None:
-    long, short = clip("rotate", frames=5), clip("rotate", frames=2)
+@pytest.mark.parametrize("camera", CAMERAS)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_shorter_clip_is_the_beginning_of_a_longer_one(camera: str, seed: int) -> None:
+    long, short = clip(camera, seed, frames=5), clip(camera, seed, frames=2)
     assert np.array_equal(long.frames[:2], short.frames)
 
 

@@ -164,7 +164,8 @@ def _world(scene: Scene) -> Layer:
             return _turn(turn * scene.camera_speed * t, 1.0) @ view
         return view
 
-    zoomed_out = (1 + scene.camera_speed) ** scene.frames if scene.camera == "zoom" and turn < 0 else 1.0
+    # Blurred for the widest of 30 frames, whatever the length, so that a shorter clip is the beginning of a longer one.
+    zoomed_out = (1 + scene.camera_speed) ** 30 if scene.camera == "zoom" and turn < 0 else 1.0
     return Layer(photo(name, _blur(per_pixel * zoomed_out)), per_pixel, place)
 
 
