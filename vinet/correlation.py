@@ -9,6 +9,8 @@ from torch.nn import functional
 RANGE_PX = 4
 SIDE = 2 * RANGE_PX + 1
 CANDIDATES = SIDE * SIDE
+BLOCK = 16
+"""Reference pixels to one matrix product: wider ones compute more that nobody wants, narrower ones are all overhead."""
 
 
 def displacements(like: Tensor) -> Tensor:
@@ -29,17 +31,12 @@ def cost_volume(reference: Tensor, source: Tensor) -> Tensor:
 
 
 class _CostVolume(torch.autograd.Function):
-    """81 products of shifted views; autograd through them would build 81 padded copies of the source's gradient."""
+    """Products of matrices forward; backward by hand, as autograd would build 81 padded gradients of the source."""
 
     @staticmethod
     def forward(context: Any, reference: Tensor, source: Tensor) -> Tensor:
         context.save_for_backward(reference, source)
-        batch, channels, height, width = reference.shape
-        padded = functional.pad(source, (RANGE_PX,) * 4)
-        costs = reference.new_empty(batch, CANDIDATES, height, width)
-        for channel in range(CANDIDATES):
-            torch.sum(reference * _shifted(padded, channel, height, width), dim=1, out=costs[:, channel])
-        return costs.div_(channels)
+        return _banded_products(reference, source)
 
     @staticmethod
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
@@ -53,6 +50,33 @@ class _CostVolume(torch.autograd.Function):
             to_reference.addcmul_(_shifted(padded, channel, height, width), weight)
             _shifted(to_padded, channel, height, width).addcmul_(reference, weight)
         return to_reference, to_padded[..., RANGE_PX:-RANGE_PX, RANGE_PX:-RANGE_PX]
+
+
+def _banded_products(reference: Tensor, source: Tensor) -> Tensor:
+    """All dot products of BLOCK neighbouring reference pixels with the BLOCK + 8 source pixels that they can reach.
+
+    Of each small matrix only the 9 diagonals are wanted; computing the rest is still several times faster than 81
+    passes over both maps, because a matrix product reads them from the cache.
+    """
+    batch, channels, height, width = reference.shape
+    blocks = -(-width // BLOCK)
+    reach, rows, spare = BLOCK + 2 * RANGE_PX, height + 2 * RANGE_PX, blocks * BLOCK - width
+    # Both maps get `rows` rows an image, so that one row index runs through the whole batch: row r meets row r + dy.
+    left = functional.pad(reference.permute(0, 2, 3, 1), (0, 0, 0, spare, 0, 2 * RANGE_PX)).flatten(0, 1)
+    right = functional.pad(source.permute(0, 2, 3, 1), (0, 0, RANGE_PX, RANGE_PX + spare, RANGE_PX, RANGE_PX))
+    right = functional.pad(right.flatten(0, 1), (0, 0, 0, 0, 0, 2 * RANGE_PX))  # (batch * rows + 8, ..., channels)
+    products = reference.new_empty(SIDE, blocks, batch * rows, BLOCK, reach)
+    for dy in range(SIDE):
+        for block in range(blocks):
+            start = block * BLOCK
+            window = right[dy : dy + batch * rows, start : start + reach].transpose(1, 2)
+            torch.bmm(left[:, start : start + BLOCK], window, out=products[dy, block])
+    by_dy, by_block, by_row, by_pixel, _ = products.stride()
+    diagonals = products.as_strided(
+        (batch, height, blocks, BLOCK, SIDE, SIDE), (by_row * rows, by_row, by_block, by_pixel + 1, by_dy, 1)
+    )
+    costs = diagonals.reshape(batch, height, blocks * BLOCK, CANDIDATES)[:, :, :width]
+    return costs.permute(0, 3, 1, 2).div(channels)  # dense, channels last
 
 
 def _shifted(padded: Tensor, channel: int, height: int, width: int) -> Tensor:

@@ -18,9 +18,14 @@ def draw(kernel: Tensor, gain: float) -> None:
 
 
 def gated(features: Tensor, negative_slope: float = 0.0) -> Tensor:
-    """First half of the channels (phi) through a leaky ReLU, times the sigmoid of the second (gate)."""
+    """First half of the channels (phi) through a leaky ReLU, times the sigmoid of the second (gate).
+
+    Without gradients `features` is overwritten: a convolution has just made it, and memory traffic is what this costs.
+    """
     phi, gate = features.chunk(2, dim=1)
-    return torch.sigmoid(gate) * functional.leaky_relu(phi, negative_slope)
+    if torch.is_grad_enabled():
+        return torch.sigmoid(gate) * functional.leaky_relu(phi, negative_slope)
+    return gate.sigmoid_() * functional.leaky_relu_(phi, negative_slope)
 
 
 class GatedConv(nn.Module):
@@ -81,9 +86,17 @@ class GatedUpConv(nn.Module):
         return gated(self.conv(features), negative_slope=0.2)
 
 
+class Leaky(nn.Module):
+    """Leaky ReLU of slope 0.1 behind a convolution, in place where no gradient needs its input."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Any shape -> the same."""
+        return functional.leaky_relu(features, 0.1, inplace=not torch.is_grad_enabled())
+
+
 def plain(inputs: int, outputs: int, dilation: int = 1) -> nn.Sequential:
     """3x3 convolution with bias, then leaky ReLU of slope 0.1."""
-    return nn.Sequential(linear(inputs, outputs, dilation, PLAIN_GAIN), nn.LeakyReLU(0.1))
+    return nn.Sequential(linear(inputs, outputs, dilation, PLAIN_GAIN), Leaky())
 
 
 def linear(inputs: int, outputs: int, dilation: int = 1, gain: float = 1.0) -> nn.Conv2d:
