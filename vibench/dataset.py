@@ -116,6 +116,6 @@ def open_dataset(name: str, data: Path | None = None, split: str | None = None) 
     if card.layout in ("folder", "video"):
         place = name.partition(":")[2]
         if not place:
-            raise InputError(f"data set {name!r} needs a place: write {card.name}:PATH")
+            raise InputError(f"data set {card.name!r} needs a place: write {card.name}:PATH")
         data = (data or Path()) / place
     return OPENERS[card.layout](card, data, split)
