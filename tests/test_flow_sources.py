@@ -9,7 +9,7 @@ import torch
 from golden_metrics import golden_case
 from torchvision.models.optical_flow import raft_large
 
-from vibench import weights
+from vibench import flow_sources, weights
 from vibench.errors import InputError, MissingResource
 from vibench.flow_sources import FlowSource, dis, dis_flow, raft, raft_flow
 
@@ -64,17 +64,47 @@ def test_forward_and_backward_are_estimated_the_right_way_round() -> None:
     assert motion.visible.all()
 
 
-def test_flow_that_is_kept_is_estimated_once() -> None:
-    calls = []
+class Counted:
+    def __init__(self) -> None:
+        self.calls = 0
 
-    def counted(first: np.ndarray, _: np.ndarray) -> np.ndarray:
-        calls.append(1)
+    def __call__(self, first: np.ndarray, _: np.ndarray) -> np.ndarray:
+        self.calls += 1
         return np.zeros((*first.shape[:2], 2), np.float32)
 
-    frames = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), np.uint8)
+
+def clips(count: int) -> list[np.ndarray]:
+    return list(np.random.default_rng(0).integers(0, 256, (count, 3, 8, 8, 3), np.uint8))
+
+
+def test_flow_that_is_kept_is_estimated_once_even_by_another_process() -> None:
+    estimate, [clip] = Counted(), clips(1)
     for _ in range(2):
-        FlowSource("counted", counted, keep=True).motion(frames)
-    assert len(calls) == 4
+        FlowSource("counted", estimate, keep=True).motion(clip)
+    assert estimate.calls == 4
+
+
+def test_the_motion_of_truth_and_output_is_remembered_for_all_metrics() -> None:
+    estimate, (truth, output, another) = Counted(), clips(3)
+    source = FlowSource("counted", estimate, keep=False)
+    for clip in (truth, output, truth, output, truth, another, truth, another):
+        source.motion(clip)
+    assert estimate.calls == 3 * 4
+    source.motion(output)
+    assert estimate.calls == 4 * 4
+
+
+def test_motion_that_takes_too_much_memory_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flow_sources, "REMEMBERED_BYTES", 10)
+    estimate, (truth, output) = Counted(), clips(2)
+    source = FlowSource("counted", estimate, keep=False)
+    for clip in (truth, truth, output, truth):
+        source.motion(clip)
+    assert estimate.calls == 3 * 4
+
+
+def test_all_metrics_share_one_source() -> None:
+    assert dis() is dis()
 
 
 def test_raft_without_weights_says_where_to_put_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from golden_metrics import EXPECTED, case_of, golden_case, golden_composite, noisy_pair
@@ -6,7 +8,18 @@ from vibench.clip import Case, ExactFlow
 from vibench.errors import InputError
 from vibench.flow import Motion, warp
 from vibench.metrics import warping_error
-from vibench.metrics.warping_error import dis, exact, warping_errors
+from vibench.metrics.warping_error import (
+    WarpedDifference,
+    devil_exact,
+    dis,
+    exact,
+    exact_motion,
+    flicker_dis,
+    grey_levels,
+    own_dis,
+    touches_hole,
+    warped_differences,
+)
 
 LAI = EXPECTED["lai_warping_error"]
 
@@ -36,9 +49,9 @@ def test_a_4x4_clip_by_hand() -> None:
     visible[..., 3] = False
     holes = np.zeros((2, 4, 4), bool)
     holes[0, 2, :] = True
-    assert warping_errors(frames, Motion(flow, visible)) == pytest.approx([0.2**2 / (12 * 3)], rel=1e-5)
-    assert warping_errors(frames, Motion(flow, visible), holes) == pytest.approx([0.2**2 / (3 * 3)], rel=1e-5)
-    assert warping_errors(frames, Motion(flow, visible), np.zeros_like(holes)) == [None]
+    assert warped_differences(frames, Motion(flow, visible)) == pytest.approx([0.2**2 / (12 * 3)], rel=1e-5)
+    assert warped_differences(frames, Motion(flow, visible), holes) == pytest.approx([0.2**2 / (3 * 3)], rel=1e-5)
+    assert warped_differences(frames, Motion(flow, visible), np.zeros_like(holes)) == [None]
 
 
 def test_a_perfectly_warped_clip_with_exact_flow_has_no_error() -> None:
@@ -67,23 +80,55 @@ def test_the_truth_has_a_floor_below_a_worse_clip_for_estimated_flow() -> None:
 
 def test_hole_and_the_rest_make_the_frame() -> None:
     case, metric = golden_case(), exact()
-    visible = metric._motion(case).visible
-    inside, outside = visible & case.holes[:-1], visible & ~case.holes[:-1]
-    motion = metric._motion(case)
-    hole = np.array(warping_errors(golden_composite(), motion, case.holes))
-    rest = np.array(warping_errors(golden_composite(), motion, ~case.holes))
+    motion = exact_motion(case.frames, case)
+    inside, outside = motion.visible & case.holes[:-1], motion.visible & ~case.holes[:-1]
+    hole = np.array(warped_differences(golden_composite(), motion, case.holes))
+    rest = np.array(warped_differences(golden_composite(), motion, ~case.holes))
     counts = inside.sum((1, 2)), outside.sum((1, 2))
     together = (hole * counts[0] + rest * counts[1]) / (counts[0] + counts[1])
     np.testing.assert_allclose(metric.measure(golden_composite(), case)["frame"].values, together, rtol=1e-6)
 
 
-def test_the_flow_of_a_case_is_estimated_once_for_all_methods(monkeypatch: pytest.MonkeyPatch) -> None:
-    case, metric, calls = golden_case(), dis(), []
-    find = metric._find
-    monkeypatch.setattr(metric, "_find", lambda case: calls.append(1) or find(case))
-    for frames in (case.frames, golden_composite(), case.frames):
-        metric.measure(frames, case)
-    assert len(calls) == 1
+def test_the_hole_that_flow_touches_reaches_devil_s_digits() -> None:
+    measured = devil_exact().measure(golden_composite(), golden_case())
+    assert measured["frame"].mean == pytest.approx(EXPECTED["devil"]["warp_error"], abs=1e-9)
+    assert measured["hole"].mean == pytest.approx(EXPECTED["devil"]["warp_error_mask"], abs=1e-8)
+
+
+def test_flow_touches_the_hole_where_it_begins_or_ends_in_it() -> None:
+    flow = np.zeros((1, 1, 5, 2), np.float32)
+    flow[..., 0] = 1.5
+    holes = np.array([[[True, False, False, False, False]], [[False, False, False, True, False]]])
+    motion = Motion(flow, np.ones((1, 1, 5), bool))
+    assert touches_hole(holes, motion).tolist() == [[[True, True, True, False, False]]]
+
+
+def without_truth(case: Case) -> Case:
+    return Case(case.name, case.frames, case.holes, None)
+
+
+@pytest.mark.parametrize("factory", [own_dis, flicker_dis])
+def test_steadiness_on_the_output_s_own_flow_needs_no_truth(factory: Callable[[], WarpedDifference]) -> None:
+    case, metric = without_truth(golden_case()), factory()
+    assert metric.info.needs == set()
+    shimmering = golden_composite()
+    shimmering[::2][case.holes[::2]] //= 2
+    steady, unsteady = (metric.measure(frames, case)["hole"].mean for frames in (case.frames, shimmering))
+    assert steady is not None
+    assert unsteady is not None
+    assert unsteady > 2 * steady > 0
+
+
+def test_a_clip_that_stands_still_does_not_flicker() -> None:
+    frames = np.repeat(golden_case().frames[:1], 3, axis=0)
+    measured = flicker_dis().measure(frames, case_of(frames))
+    assert measured["frame"].mean == pytest.approx(0, abs=1e-2)
+
+
+def test_flicker_is_in_grey_levels() -> None:
+    flow, visible = np.zeros((1, 4, 4, 2), np.float32), np.ones((1, 4, 4), bool)
+    frames = np.stack([np.full((4, 4, 3), level, np.uint8) for level in (100, 110)])
+    assert warped_differences(frames, Motion(flow, visible), cost=grey_levels) == pytest.approx([10], rel=1e-4)
 
 
 def test_exact_asks_for_exact_flow_and_dis_for_the_truth() -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import cv2
 import numpy as np
@@ -20,41 +20,73 @@ from vibench.weights import downloaded_weights
 Estimate = Callable[[Frame, Frame], Flow]
 """Flow (H, W, 2) from the first uint8 (H, W, 3) frame to the second."""
 
+REMEMBERED_CLIPS = 2
+"""The truth of the case at hand, and the output that is being measured."""
 
-@dataclass(frozen=True)
+REMEMBERED_BYTES = 2**30
+
+
 class FlowSource:
-    """A way to estimate flow.
+    """A way to estimate flow, which remembers the motion of the last clips.
 
     ``identity`` names everything that its flow depends on; ``keep`` says whether it is slow enough to be worth a
     place on disk.
     """
 
-    identity: str
-    estimate: Estimate
-    keep: bool
+    def __init__(self, identity: str, estimate: Estimate, keep: bool) -> None:
+        self.identity = identity
+        self._estimate = estimate
+        self._keep = keep
+        self._last: OrderedDict[str, Motion] = OrderedDict()
 
     def motion(self, frames: Frames) -> Motion:
-        """Estimate a clip's motion from its uint8 (T, H, W, 3) frames, both ways; InputError for fewer than two."""
+        """A clip's motion from its uint8 (T, H, W, 3) frames, both ways; InputError for fewer than two."""
         if len(frames) < 2:
             raise InputError("the clip has one frame; what moves between frames needs at least two")
-        return motion_of(self._flows(frames[:-1], frames[1:]), self._flows(frames[1:], frames[:-1]))
+        key = digest(frames)
+        if key not in self._last:
+            self._last[key] = motion_of(self._flows(frames[:-1], frames[1:]), self._flows(frames[1:], frames[:-1]))
+        self._last.move_to_end(key)
+        while len(self._last) > REMEMBERED_CLIPS or (len(self._last) > 1 and self._bytes() > REMEMBERED_BYTES):
+            self._last.popitem(last=False)
+        return self._last[key]
+
+    def _bytes(self) -> int:
+        return sum(motion.forward.nbytes + motion.visible.nbytes for motion in self._last.values())
 
     def _flows(self, first: Frames, second: Frames) -> Flows:
         return np.stack([self._flow(a, b) for a, b in zip(first, second, strict=True)])
 
     def _flow(self, first: Frame, second: Frame) -> Flow:
-        if not self.keep:
-            return self.estimate(first, second)
+        if not self._keep:
+            return self._estimate(first, second)
         key = f"{self.identity} {digest(first)} {digest(second)}"
-        return kept("flow", key, (*first.shape[:2], 2), partial(self.estimate, first, second))
+        return kept("flow", key, (*first.shape[:2], 2), partial(self._estimate, first, second))
 
 
+@cache
 def dis() -> FlowSource:
     """Dense inverse search (Kroeger et al., ECCV 2016) as OpenCV has it, preset ``medium``, on grey frames.
 
-    15 ms a direction at 432x240 on one core: less than a kept copy is worth. The same on any number of threads.
+    15 ms a direction at 432x240 on one core: less than a kept copy is worth. The same on any number of threads. All
+    metrics get one source, so that flow is estimated once for all of them.
     """
     return FlowSource(f"dis-medium opencv {cv2.__version__}", dis_flow, keep=False)
+
+
+@cache
+def raft(device: str = "cpu") -> FlowSource:
+    """RAFT (Teed and Deng, ECCV 2020), torchvision's ``raft_large`` with its default weights, 12 updates.
+
+    MissingResource where the weights are neither in torch's hub folder nor can be downloaded.
+    """
+    from torchvision.models.optical_flow import Raft_Large_Weights, raft_large
+
+    weights = Raft_Large_Weights.DEFAULT
+    network = raft_large(weights=None)
+    network.load_state_dict(downloaded_weights(weights.url))
+    estimate = partial(raft_flow, network.to(device).eval(), device)
+    return FlowSource(f"raft-large {weights.name} {device}", estimate, keep=True)
 
 
 DIS_LEAST_PX = 32
@@ -70,20 +102,6 @@ def dis_flow(first: Frame, second: Frame) -> Flow:
     estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (first, second)]
     return np.asarray(estimator.calc(grey[0], grey[1], None), np.float32)  # type: ignore[call-overload]
-
-
-def raft(device: str = "cpu") -> FlowSource:
-    """RAFT (Teed and Deng, ECCV 2020), torchvision's ``raft_large`` with its default weights, 12 updates.
-
-    MissingResource where the weights are neither in torch's hub folder nor can be downloaded.
-    """
-    from torchvision.models.optical_flow import Raft_Large_Weights, raft_large
-
-    weights = Raft_Large_Weights.DEFAULT
-    network = raft_large(weights=None)
-    network.load_state_dict(downloaded_weights(weights.url))
-    estimate = partial(raft_flow, network.to(device).eval(), device)
-    return FlowSource(f"raft-large {weights.name} {device}", estimate, keep=True)
 
 
 @torch.inference_mode()

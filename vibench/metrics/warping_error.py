@@ -1,7 +1,8 @@
 """Flow warping error: how much a clip changes from frame to frame beyond what its motion explains.
 
-Source: Lai et al., Learning Blind Video Temporal Consistency, ECCV 2018, section 4.1, with the flow of the truth. Reaches
-the digits of the authors' ``evaluate_WarpError.py``.
+Source: Lai et al., Learning Blind Video Temporal Consistency, ECCV 2018, section 4.1. With the flow of the truth it reaches
+the digits of the authors' ``evaluate_WarpError.py``. On the flow of the output itself no truth is needed, but an output that
+stands still, is blurred or breaks the flow looks steady: read such a number beside the pictures.
 """
 
 from __future__ import annotations
@@ -9,74 +10,146 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
+from vibench import flow_sources
 from vibench.clip import Case, Frames, Masks
 from vibench.errors import InputError
 from vibench.flow import Motion, motion_of, warp
-from vibench.flow_sources import FlowSource
-from vibench.flow_sources import dis as dis_source
-from vibench.flow_sources import raft as raft_source
 from vibench.metric import MetricInfo, Need, Series, truth_of
 
+FindMotion = Callable[[Frames, Case], Motion]
+"""The motion by which output frames of a case are warped."""
 
-def warping_errors(frames: Frames, motion: Motion, regions: Masks | None = None) -> list[float | None]:
-    """Per pair, MSE in [0, 1] between frame t and frame t + 1 warped back, over the visible pixels of frame t.
+FindHole = Callable[[Masks, Motion], Masks]
+"""Holes (T, H, W) -> the pixels (T - 1, H, W) of frame t that region ``hole`` counts for the pair (t, t + 1)."""
 
-    ``regions`` (T, H, W) or (T - 1, H, W) narrows them further; None where no pixel is left.
+
+def squared(difference: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Square, of values in [0, 1]."""
+    return np.square(difference)
+
+
+def grey_levels(difference: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Absolute difference on the scale 0..255."""
+    return np.abs(difference) * 255
+
+
+def warped_differences(
+    frames: Frames,
+    motion: Motion,
+    regions: Masks | None = None,
+    cost: Callable[[NDArray[np.float32]], NDArray[np.float32]] = squared,
+) -> list[float | None]:
+    """Per pair, mean ``cost`` of frame t + 1 warped back minus frame t, over the visible pixels of frame t and RGB.
+
+    ``regions`` (T - 1, H, W) or longer narrows them further; None where no pixel is left.
     """
-    errors: list[float | None] = []
+    means: list[float | None] = []
     for index, (flow, visible) in enumerate(zip(*motion, strict=True)):
         counted = visible if regions is None else visible & regions[index]
         here, after = (frame.astype(np.float32) / 255 for frame in frames[index : index + 2])
-        squared = np.square(warp(after, flow) - here)[counted]
-        errors.append(float(squared.mean(dtype=np.float64)) if squared.size else None)
-    return errors
+        costs = cost((warp(after, flow) - here)[counted])
+        means.append(float(costs.mean(dtype=np.float64)) if costs.size else None)
+    return means
 
 
-class WarpingError:
-    """Warping error with the motion that ``motion`` finds for a case; it is found once for all methods of a case."""
+def begins_in_hole(holes: Masks, _: Motion) -> Masks:
+    """Pixels of frame t in its hole."""
+    return holes[:-1]
 
-    def __init__(self, info: MetricInfo, motion: Callable[[Case], Motion]) -> None:
+
+def touches_hole(holes: Masks, motion: Motion) -> Masks:
+    """DEVIL's region: pixels whose flow begins in the hole of frame t or ends where that of t + 1 has any weight."""
+    after = [
+        warp(hole[..., None].astype(np.float32), flow)[..., 0]
+        for hole, flow in zip(holes[1:], motion.forward, strict=True)
+    ]
+    return holes[:-1] | (np.stack(after) > 0)
+
+
+class WarpedDifference:
+    """Mean ``cost`` between neighbouring frames once their motion is undone."""
+
+    def __init__(
+        self,
+        info: MetricInfo,
+        motion: FindMotion,
+        hole: FindHole = begins_in_hole,
+        cost: Callable[[NDArray[np.float32]], NDArray[np.float32]] = squared,
+    ) -> None:
         self.info = info
-        self._find = motion
-        self._last: tuple[str, Motion] | None = None
+        self._motion, self._hole, self._cost = motion, hole, cost
 
     def measure(self, frames: Frames, case: Case) -> Mapping[str, Series]:
-        """Regions ``frame`` and ``hole`` (pixels of frame t in its hole), one value per pair of frames."""
-        motion = self._motion(case)
+        """Regions ``frame`` and ``hole``, one value per pair of frames; InputError for a single frame."""
+        motion = self._motion(frames, case)
+        hole = self._hole(case.holes, motion)
         return {
-            "frame": Series.of(warping_errors(frames, motion)),
-            "hole": Series.of(warping_errors(frames, motion, case.holes)),
+            "frame": Series.of(warped_differences(frames, motion, cost=self._cost)),
+            "hole": Series.of(warped_differences(frames, motion, hole, self._cost)),
         }
 
-    def _motion(self, case: Case) -> Motion:
-        if self._last is None or self._last[0] != case.truth_digest:
-            self._last = None  # frees the last case's flow before this one's is made
-            self._last = case.truth_digest, self._find(case)
-        return self._last[1]
+
+def exact() -> WarpedDifference:
+    """Warping error with the known motion of a synthetic clip."""
+    return WarpedDifference(_info("exact", "the clip's exact flow", EXACT), exact_motion)
 
 
-def exact() -> WarpingError:
-    """With the known motion of a synthetic clip."""
-    return WarpingError(_info("exact", "the clip's exact flow", frozenset({"truth", "exact-flow"})), _exact_motion)
+def dis() -> WarpedDifference:
+    """Warping error with OpenCV's DIS flow of the truth."""
+    return WarpedDifference(
+        _info("dis", f"flow of the truth by {flow_sources.dis().identity}"), _of_truth(flow_sources.dis())
+    )
 
 
-def dis() -> WarpingError:
-    """With OpenCV's DIS flow of the truth."""
-    return _estimated("dis", dis_source())
+def raft(device: str = "cpu") -> WarpedDifference:
+    """Warping error with torchvision's RAFT flow of the truth; MissingResource where its weights cannot be had."""
+    source = flow_sources.raft(device)
+    return WarpedDifference(_info("raft", f"flow of the truth by {source.identity}"), _of_truth(source))
 
 
-def raft(device: str = "cpu") -> WarpingError:
-    """With torchvision's RAFT flow of the truth; MissingResource where its weights cannot be had."""
-    return _estimated("raft", raft_source(device))
+def devil_exact() -> WarpedDifference:
+    """As DEVIL counts the hole (its ``warp_error_mask``), with the known motion of a synthetic clip."""
+    return WarpedDifference(_info("devil-exact", f"the clip's exact flow; {DEVIL}", EXACT), exact_motion, touches_hole)
 
 
-def _estimated(name: str, source: FlowSource) -> WarpingError:
-    info = _info(name, f"flow of the truth by {source.identity}", frozenset({"truth"}))
-    return WarpingError(info, lambda case: source.motion(truth_of(case)))
+def devil_dis() -> WarpedDifference:
+    """As DEVIL counts the hole (its ``warp_error_mask``), with OpenCV's DIS flow of the truth."""
+    source = flow_sources.dis()
+    info = _info("devil-dis", f"flow of the truth by {source.identity}; {DEVIL}")
+    return WarpedDifference(info, _of_truth(source), touches_hole)
 
 
-def _exact_motion(case: Case) -> Motion:
+def own_dis() -> WarpedDifference:
+    """Warping error with OpenCV's DIS flow of the output itself: for cases without truth."""
+    source = flow_sources.dis()
+    info = _info("own-dis", f"flow of the output by {source.identity}", frozenset())
+    return WarpedDifference(info, lambda frames, _: source.motion(frames))
+
+
+def flicker_dis() -> WarpedDifference:
+    """Mean absolute difference of warped neighbours, with OpenCV's DIS flow of the output itself."""
+    source = flow_sources.dis()
+    info = MetricInfo(
+        name="flicker-dis",
+        title="flicker (DIS)",
+        unit="grey levels",
+        better="lower",
+        has_floor=True,
+        needs=frozenset(),
+        source=f"ours: mean absolute difference of frame t + 1 warped back and t; flow of the output by {source.identity}",
+    )
+    return WarpedDifference(info, lambda frames, _: source.motion(frames), cost=grey_levels)
+
+
+TRUTH: frozenset[Need] = frozenset({"truth"})
+EXACT: frozenset[Need] = frozenset({"truth", "exact-flow"})
+DEVIL = "hole: flow begins or ends in it (MichiganCOG/video-inpainting-evaluation, warp_error_mask)"
+
+
+def exact_motion(_: Frames, case: Case) -> Motion:
+    """The known motion of the case's truth."""
     if case.flow is None:
         raise ValueError(f"case {case.name} has no exact flow, and the metric needs it")
     if len(case.flow.forward) == 0:
@@ -84,7 +157,11 @@ def _exact_motion(case: Case) -> Motion:
     return motion_of(case.flow.forward, case.flow.backward)
 
 
-def _info(flow: str, how: str, needs: frozenset[Need]) -> MetricInfo:
+def _of_truth(source: flow_sources.FlowSource) -> FindMotion:
+    return lambda _, case: source.motion(truth_of(case))
+
+
+def _info(flow: str, how: str, needs: frozenset[Need] = TRUTH) -> MetricInfo:
     return MetricInfo(
         name=f"warping-error-{flow}",
         title=f"warping error ({flow})",
