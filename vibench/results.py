@@ -100,6 +100,15 @@ def gather(runs: Sequence[Run]) -> list[Results]:
     return [_merged(group) for group in groups.values()]
 
 
+def name_in_run(label: str, digest: str) -> str:
+    """What a run calls the method that ``gather`` shows as ``label``."""
+    return label.removesuffix(_suffix(digest))
+
+
+def _suffix(digest: str) -> str:
+    return f" (run {digest[:6]})"
+
+
 def _merged(runs: list[Run]) -> Results:
     if len(runs) == 1:
         return Results.of(runs[0].info, runs[0].records())
@@ -129,7 +138,7 @@ def _new_labels(info: RunInfo, methods: dict[str, MethodFacts], notes: list[str]
     for facts in info.methods:
         label = facts.label
         if label in methods:
-            label = f"{facts.label} (run {info.digest[:6]})"
+            label = facts.label + _suffix(info.digest)
             notes.append(f"{facts.label} is in more than one run; that of run {info.digest[:6]} is shown as {label}.")
         labels[facts.label] = label
         methods[label] = facts.model_copy(update={"label": label})

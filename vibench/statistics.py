@@ -128,9 +128,10 @@ def _interval(centred: Values, weights: Values) -> tuple[float, float]:
 
 
 def _student(error: float, count: int) -> tuple[float, float]:
-    from scipy.stats import t
+    # Not scipy.stats: importing it takes a second that every table would wait for.
+    from scipy.special import stdtrit
 
-    half = float(t.ppf((1 + CONFIDENCE) / 2, count - 1)) * error
+    half = float(stdtrit(count - 1, (1 + CONFIDENCE) / 2)) * error
     return -half, half
 
 

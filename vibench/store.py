@@ -163,6 +163,20 @@ class Store:
         truth = _lossless(self._case_path(case, ".truth.mkv"))
         return frames, holes, (truth if truth is not None else frames) if has_truth else None
 
+    def has_case(self, case: str) -> bool:
+        """Whether ``write_case`` kept this case."""
+        return self._case_path(case, ".holes.npz").exists()
+
+    def frames_per_second(self, case: str) -> float | None:
+        """Frame rate of a case as kept by ``write_case``; None where it was not kept."""
+        from vibench.video import iter_video
+
+        path = self._case_path(case, ".mkv")
+        try:
+            return iter_video(path).frames_per_second if path.exists() else None
+        except InputError:
+            return None
+
     def _record_path(self, method: str, case: str) -> Path:
         return self.folder / "records" / slug(method) / f"{slug(case)}.json"
 

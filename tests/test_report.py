@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_run import write_run
+
+from vibench.errors import InputError
+from vibench.report import build_report
+from vibench.results import Results
+from vibench.store import Store
+from vibench.table import tabulate
+
+SCRIPT = "<script>alert(1)</script>"
+VOID = {"meta", "link", "img", "input", "br", "hr", "source", "path", "use", "rect", "line", "circle"}
+
+
+class Page(HTMLParser):
+    """Elements of a page in order; raises where a tag is closed that was not open."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.open: list[str] = []
+        self.cells: list[list[str]] = []
+        self.feed(text)
+        self.close()
+        assert not self.open, f"never closed: {self.open}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag == "tr":
+            self.cells.append([])
+        elif tag in ("td", "th"):
+            self.cells[-1].append("")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in VOID:
+            return
+        assert self.open and self.open[-1] == tag, f"</{tag}> closes {self.open[-3:]}"
+        self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+        if {"td", "th"} & set(self.open):
+            self.cells[-1][-1] += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return write_run(
+        tmp_path_factory.mktemp("results"),
+        ["telea", "flow", SCRIPT],
+        ["a/square", "b/square", f"c/{SCRIPT}", "d/square"],
+        fails=[("telea", "d/square")],
+        warnings={SCRIPT: "random weights"},
+    )
+
+
+@pytest.fixture(scope="module")
+def report(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_report([store.folder], tmp_path_factory.mktemp("report")).parent
+
+
+def pages(report: Path) -> list[Path]:
+    return [report / "index.html", *sorted((report / "cases").glob("*.html"))]
+
+
+def test_a_report_is_a_page_the_tables_and_one_page_a_case(report: Path) -> None:
+    assert len(pages(report)) == 5
+    assert {path.name for path in report.glob("tables.*")} == {"tables.md", "tables.csv", "tables.tex", "tables.json"}
+
+
+def test_every_page_is_well_formed_and_every_name_is_text(report: Path) -> None:
+    for path in pages(report):
+        page = Page(path.read_text(encoding="utf-8"))
+        assert len(page.all("h1")) == 1
+        assert SCRIPT in "".join(page.texts)
+        assert "alert(1)" not in "".join(re.findall(r"<script>(.*?)</script>", path.read_text(), re.DOTALL))
+
+
+def test_ids_are_unique_and_every_image_has_a_text(report: Path) -> None:
+    for path in pages(report):
+        page = Page(path.read_text(encoding="utf-8"))
+        ids = [attributes["id"] for _, attributes in page.elements if attributes.get("id")]
+        assert len(ids) == len(set(ids))
+        assert all(attributes.get("alt") for attributes in page.all("img"))
+
+
+def test_nothing_is_loaded_from_elsewhere_and_every_link_leads_somewhere(report: Path) -> None:
+    for path in pages(report):
+        page = Page(path.read_text(encoding="utf-8"))
+        targets = [attributes.get(name) for _, attributes in page.elements for name in ("src", "href")]
+        for target in filter(None, targets):
+            if target.startswith(("#", "data:")):
+                continue
+            assert not re.match(r"\w+:|//", target), target
+            assert (path.parent / target.partition("#")[0]).exists(), target
+        assert "url(http" not in path.read_text()
+
+
+def test_the_page_shows_the_numbers_of_the_table(report: Path, store: Store) -> None:
+    table = tabulate(Results.of(store.info, store.records()))
+    shown = Page((report / "index.html").read_text(encoding="utf-8"))
+    (row,) = [cells for cells in shown.cells if cells and cells[0].strip() == "flow" and len(cells) > 8]
+    for place, column in enumerate(table.columns, start=1):
+        found = table.row("flow").cells[column.key].estimate
+        assert found is not None
+        assert float(re.match(r"[\d.]+", row[place]).group()) == pytest.approx(found.mean, rel=2e-3)  # type: ignore[union-attr]
+
+
+def test_failed_cases_and_warnings_are_visible(report: Path) -> None:
+    text = " ".join(Page((report / "index.html").read_text(encoding="utf-8")).texts)
+    assert "1 case failed" in text
+    assert "the method fell over <here> & there" in text
+    assert "random weights" in text
+
+
+def test_strips_are_inside_the_page_of_a_small_report(report: Path) -> None:
+    images = Page((report / "index.html").read_text(encoding="utf-8")).all("img")
+    assert len(images) == 3 * 5 + 4
+    assert all(str(image["src"]).startswith("data:image/jpeg;base64,") for image in images)
+
+
+def test_strips_of_a_large_report_lie_beside_it(tmp_path: Path) -> None:
+    store = write_run(tmp_path / "results", ["a"], [f"c{k}/square" for k in range(7)], frames=2)
+    images = Page(build_report([store.folder], tmp_path / "report").read_text(encoding="utf-8")).all("img")
+    assert images and all((tmp_path / "report" / str(image["src"])).exists() for image in images)
+
+
+def test_different_protocols_never_share_a_table(tmp_path: Path, store: Store) -> None:
+    other = write_run(tmp_path / "other", ["telea"], ["a/square"], digest="d2" * 32, protocol_digest="p2" * 32)
+    page = build_report([store.folder, other.folder], tmp_path / "report")
+    text = page.read_text(encoding="utf-8")
+    assert text.count('class="results"') == 2
+    assert "different protocols" in text
+    assert len(json.loads((page.parent / "tables.json").read_text())) == 2
+
+
+def test_a_run_named_twice_is_shown_once(tmp_path: Path, store: Store) -> None:
+    page = build_report([store.folder, store.folder], tmp_path / "report")
+    assert page.read_text(encoding="utf-8").count('class="results"') == 1
+
+
+def test_building_again_makes_no_picture_again(report: Path, store: Store) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (report / "media").iterdir()}
+    said: list[str] = []
+    build_report([store.folder], report, say=said.append)
+    assert before and before == {path: path.stat().st_mtime_ns for path in (report / "media").iterdir()}
+    assert said == []
+
+
+def test_a_run_without_frames_still_has_its_numbers(tmp_path: Path, store: Store) -> None:
+    bare = Store.create(tmp_path, store.info)
+    for record in store.records():
+        bare.write(record)
+    text = build_report([bare.folder], tmp_path / "report").read_text(encoding="utf-8")
+    assert "did not keep its frames" in text and "<td" in text
+
+
+def test_a_run_with_one_case_and_one_method_has_a_report(tmp_path: Path) -> None:
+    store = write_run(tmp_path / "results", ["only"], ["a/square"], frames=1)
+    text = build_report([store.folder], tmp_path / "report").read_text(encoding="utf-8")
+    assert "one clip" in text
+
+
+def test_a_run_with_no_record_yet_says_so(tmp_path: Path, store: Store) -> None:
+    empty = Store.create(tmp_path, store.info)
+    text = build_report([empty.folder], tmp_path / "report").read_text(encoding="utf-8")
+    assert "not run" in text and "Nothing has been scored yet" in text
+
+
+def test_a_folder_that_is_no_run_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not a run"):
+        build_report([tmp_path], tmp_path / "report")
+
+
+def test_the_protocol_is_shown_in_the_notation_of_its_file(store: Store) -> None:
+    import tomllib
+
+    from vibench.report.words import toml
+
+    read = tomllib.loads(toml(store.info.protocol))
+    assert read["scoring"] == store.info.protocol["scoring"]
+    assert read["holes"][0]["generator"] == "stationary-square"
+
+
+def test_slices_are_means_over_the_cases_that_share_an_attribute(tmp_path: Path) -> None:
+    from vibench.report.slices import slices_of
+
+    cases = [f"{clip}/{hole}" for clip in "ab" for hole in ("square", "strokes")]
+    store = write_run(tmp_path, ["only"], cases, frames=2)
+    results = Results.of(store.info, store.records())
+    values = results.matrix("psnr", "frame")["only"]
+    (by_hole,) = [
+        found for found in slices_of(tabulate(results)) if (found["attribute"], found["key"]) == ("hole", "psnr/frame")
+    ]
+    assert by_hole["heads"] == [("square", 2), ("strokes", 2)]
+    expected = np.mean([values["a/square"], values["b/square"]])
+    assert float(by_hole["rows"][0][1][0]) == pytest.approx(expected, abs=0.005)

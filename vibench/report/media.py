@@ -1,0 +1,221 @@
+"""The pictures of one case: its mosaic video, its x-t slices, its film strips, and what a page must know about them.
+
+Files are named by what is in them, so a report that is built again only makes what is new. ``<key>.json`` is written last: its
+presence says that the rest is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from fractions import Fraction
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vibench.clip import Frames, Masks
+from vibench.report.mosaic import (
+    BLOCK_PX,
+    ENCODER,
+    Blocks,
+    Grid,
+    Tile,
+    block_runs,
+    coding_loss,
+    outlines,
+    patch_blocks,
+    write_mosaic,
+    write_slices,
+)  # fmt: skip
+from vibench.report.strip import STRIP_FRAMES, write_strip
+from vibench.store import Store, write_atomically
+
+VERSION = 1
+"""Counted up when a file of the same key would look different."""
+
+WIDEST_PX = 640
+"""Players show frames at most this wide; wider ones are scaled down, and the page says so."""
+
+ROW_MARGIN_PX = 8
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where one method's frames of a case are kept: in which run, under which name, and what its bytes are."""
+
+    label: str
+    run: Path
+    method: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class CaseJob:
+    """The pictures of one case: from which run the input comes, and whose outputs to show."""
+
+    case: str
+    run: Path
+    case_key: str
+    outputs: tuple[Output, ...]
+
+    @property
+    def key(self) -> str:
+        """Content key of everything that is made."""
+        parts = [VERSION, ENCODER, WIDEST_PX, self.case_key, [(output.label, output.sha256) for output in self.outputs]]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:20]
+
+
+def make_media(
+    jobs: Sequence[CaseJob], folder: Path, processes: int, say: Callable[[str], None]
+) -> dict[str, dict[str, Any]]:
+    """Make what is missing in ``folder``; job key -> facts for the page, without jobs whose frames were not kept."""
+    folder.mkdir(parents=True, exist_ok=True)
+    missing = [job for job in jobs if not (folder / f"{job.key}.json").exists()]
+    for done, case in enumerate(_made(missing, folder, processes), start=1):
+        say(f"pictures of {case} ({done}/{len(missing)})")
+    found = {}
+    for job in jobs:
+        path = folder / f"{job.key}.json"
+        if path.exists():
+            found[job.key] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def _made(jobs: Sequence[CaseJob], folder: Path, processes: int) -> Iterator[str]:
+    if min(processes, len(jobs)) <= 1:
+        for job in jobs:
+            make_case(job, folder)
+            yield job.case
+        return
+    # Spawned, not forked: the parent may hold threads of libraries that do not survive a fork.
+    with ProcessPoolExecutor(min(processes, len(jobs)), mp_context=get_context("spawn")) as pool:
+        pending = {pool.submit(make_case, job, folder): job.case for job in jobs}
+        for future in as_completed(pending):
+            future.result()
+            yield pending[future]
+
+
+def make_case(job: CaseJob, folder: Path) -> None:
+    """Write all files of one case; nothing where the run did not keep its frames."""
+    store = Store.open(job.run)
+    kept = store.case_frames(job.case)
+    if kept is None:
+        return
+    frames, holes, truth = kept
+    shown = _Shown.of(frames, holes)
+    sources: list[dict[str, Any]] = [{"label": "input", "kind": "input", "tile": 0}]
+    tiles = [Tile(shown.scaled(frames), is_patch=False)]
+    for output in job.outputs:
+        filled = Store.open(output.run).frames(output.method, job.case)
+        if filled is None or filled.shape != frames.shape:
+            continue
+        sources.append({"label": output.label, "kind": "method", "tile": len(tiles)})
+        tiles.append(Tile(shown.scaled(filled), is_patch=_differs_only_inside(filled, frames, holes)))
+    if truth is not None:
+        same = np.array_equal(truth, frames)
+        sources.append({"label": "truth", "kind": "truth", "tile": 0 if same else len(tiles)})
+        if not same:
+            tiles.append(Tile(shown.scaled(truth), is_patch=False))
+    rate = Fraction(store.frames_per_second(job.case) or 24.0).limit_denominator(1001)
+    facts = _films(job.key, folder, shown, tiles, rate) | _strips(job.key, folder, shown, tiles, sources)
+    for source in sources:
+        source["patch"] = tiles[source["tile"]].is_patch
+    write_atomically(folder / f"{job.key}.json", json.dumps(facts | {"sources": sources}).encode())
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """The size at which a case is shown, and its holes at that size."""
+
+    width: int
+    height: int
+    full_width: int
+    holes: Masks
+    blocks: Blocks
+
+    @classmethod
+    def of(cls, frames: Frames, holes: Masks) -> _Shown:
+        import cv2
+
+        height, width = frames.shape[1:3]
+        scale = min(1.0, WIDEST_PX / width)
+        size = (round(width * scale), round(height * scale))
+        if scale < 1:
+            # By area, so that a thin hole survives being made smaller.
+            holes = np.stack([cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0 for hole in holes])  # fmt: skip
+        return cls(*size, width, holes, patch_blocks(holes))
+
+    def scaled(self, frames: Frames) -> Frames:
+        import cv2
+
+        if self.width == self.full_width:
+            return frames
+        size = (self.width, self.height)
+        return np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames])
+
+
+def _differs_only_inside(filled: Frames, frames: Frames, holes: Masks) -> bool:
+    return all(np.array_equal(filled[k][~holes[k]], frames[k][~holes[k]]) for k in range(len(frames)))
+
+
+def _films(key: str, folder: Path, shown: _Shown, tiles: list[Tile], rate: Fraction) -> dict[str, Any]:
+    """The two videos, and what the page needs to cut them up."""
+    grid = Grid.of(len(tiles), shown.width, shown.height)
+    slices = Grid.of(len(tiles), shown.width, len(shown.holes))
+    touched = np.flatnonzero(shown.holes.any(axis=(0, 2)))
+    rows = range(
+        max(0, int(touched[0]) - ROW_MARGIN_PX), min(shown.height, int(touched[-1]) + 1 + ROW_MARGIN_PX)
+    )  # fmt: skip
+    film, turned = folder / f"{key}.mp4", folder / f"{key}.rows.mp4"
+    write_mosaic(film, grid, tiles, shown.blocks, rate)
+    write_slices(turned, slices, tiles, shown.blocks, rows)
+    mean, high = coding_loss(film, grid, tiles, shown.blocks)
+    return {
+        "video": film.name,
+        "slices": turned.name,
+        "frames": len(shown.holes),
+        "rate": float(rate),
+        "width": shown.width,
+        "height": shown.height,
+        "full_width": shown.full_width,
+        "grid": [grid.columns, grid.pitch_x, grid.pitch_y],
+        "slice_grid": [slices.columns, slices.pitch_x, slices.pitch_y],
+        "rows": [rows.start, rows.stop],
+        "block": BLOCK_PX,
+        "runs": _distinct([block_runs(blocks) for blocks in shown.blocks]),
+        "slice_runs": [[run[1:] for run in block_runs(line[None])] for line in np.asarray(shown.blocks.any(axis=0))],
+        "outlines": _distinct([outlines(hole) for hole in shown.holes]),
+        "loss": {"mean": round(mean, 2), "p99": round(high, 1)},
+    }
+
+
+def _strips(key: str, folder: Path, shown: _Shown, tiles: list[Tile], sources: list[dict[str, Any]]) -> dict[str, Any]:
+    """A film strip of a few frames for each source, all at the same frames."""
+    with_hole = np.flatnonzero([hole.any() for hole in shown.holes])
+    chosen = with_hole[np.linspace(0, len(with_hole) - 1, min(STRIP_FRAMES, len(with_hole))).round().astype(int)]
+    indices = sorted({int(index) for index in chosen})
+    for source in sources:
+        name = f"{key}-{sources.index(source)}.jpg"
+        holes = shown.holes[indices]
+        size = write_strip(folder / name, tiles[source["tile"]].frames[indices], holes, cut=source["kind"] == "input")
+        source["strip"] = {"file": name, "width": size[0], "height": size[1]}
+    return {"strip_frames": indices}
+
+
+def _distinct(items: list[Any]) -> dict[str, Any]:
+    """A list with many repeats as its distinct values and an index each: holes often stand still."""
+    places: dict[str, int] = {}
+    values: list[Any] = []
+    indices: list[int] = []
+    for item in items:
+        text = json.dumps(item)
+        if text not in places:
+            places[text] = len(values)
+            values.append(item)
+        indices.append(places[text])
+    return {"values": values, "at": indices}

@@ -1,0 +1,218 @@
+"""One video a case with everything in it: all methods of a frame are tiles of one picture, so they cannot drift apart.
+
+A browser shows one video file in step with itself only; several files drift. Here frame k of the file holds frame k of the
+input, the truth and every method, and the page cuts tiles out of it. Where a method's frame equals the input outside the hole
+(composited protocols), its tile is grey there and costs nothing; the page takes those pixels from the input's tile, so that
+differences outside the hole are exactly zero. A second file is the same turned on its side: frame k holds row k of every tile
+through time, the x-t slices.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vibench.atomic import replacing
+from vibench.clip import Frames, Masks
+from vibench.method import Frame
+
+BLOCK_PX = 16
+"""Patches and tiles end at H.264's macroblocks."""
+
+MARGIN_PX = 8
+"""Real pixels around a patch, so that the grey beyond does not ring into it."""
+
+GREY = 128
+CRF = 14
+ENCODER = {"crf": str(CRF), "preset": "veryfast", "g": "12", "bf": "0"}
+"""Short groups without B-frames: any frame is reached within 12 decoded ones, and the first has time zero."""
+
+Blocks = NDArray[np.bool_]
+"""(T, rows, columns) of BLOCK_PX squares."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where tiles lie: ``columns`` a line, each ``pitch_x`` x ``pitch_y`` px of which the upper left part is picture."""
+
+    tiles: int
+    width: int
+    height: int
+    columns: int
+
+    @classmethod
+    def of(cls, tiles: int, width: int, height: int) -> Grid:
+        """As square as it gets, because decoders limit the longer side."""
+        pitch_x, pitch_y = _rounded_up(width), _rounded_up(height)
+        columns = min(range(1, tiles + 1), key=lambda count: max(count * pitch_x, math.ceil(tiles / count) * pitch_y))
+        return cls(tiles, width, height, columns)
+
+    @property
+    def pitch_x(self) -> int:
+        """Pixels from one tile to the next."""
+        return _rounded_up(self.width)
+
+    @property
+    def pitch_y(self) -> int:
+        """Pixels from one line of tiles to the next."""
+        return _rounded_up(self.height)
+
+    def place(self, tile: int) -> tuple[int, int]:
+        """(x, y) of a tile's upper left corner."""
+        return tile % self.columns * self.pitch_x, tile // self.columns * self.pitch_y
+
+    def picture(self, tiles: Iterable[Frame]) -> Frame:
+        """The mosaic of (height, width, 3) tiles; edges are repeated into the padding."""
+        lines = math.ceil(self.tiles / self.columns)
+        picture = np.full((lines * self.pitch_y, self.columns * self.pitch_x, 3), GREY, np.uint8)
+        for index, tile in enumerate(tiles):
+            x, y = self.place(index)
+            picture[y : y + self.height, x : x + self.width] = tile
+            picture[y + self.height : y + self.pitch_y, x : x + self.width] = tile[-1:]
+            picture[y : y + self.pitch_y, x + self.width : x + self.pitch_x] = picture[
+                y : y + self.pitch_y, x + self.width - 1 : x + self.width
+            ]
+        return picture
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Frames (T, height, width, 3) of one tile; ``is_patch`` where only the blocks around the hole are its own."""
+
+    frames: Frames
+    is_patch: bool
+
+
+def patch_blocks(holes: Masks) -> Blocks:
+    """Blocks that touch the hole of each frame."""
+    frames, height, width = holes.shape
+    padded = np.zeros((frames, _rounded_up(height), _rounded_up(width)), bool)
+    padded[:, :height, :width] = holes
+    squares = padded.reshape(frames, -1, BLOCK_PX, padded.shape[2] // BLOCK_PX, BLOCK_PX)
+    return np.asarray(squares.any(axis=(2, 4)))
+
+
+def patched(picture: Frame, blocks: NDArray[np.bool_]) -> Frame:
+    """``picture`` (height, width, 3) with grey wherever no block with its margin is."""
+    import cv2
+
+    kernel = np.ones((2 * MARGIN_PX + 1, 2 * MARGIN_PX + 1), np.uint8)
+    kept = cv2.dilate(pixels_of(blocks, *picture.shape[:2]).astype(np.uint8), kernel)
+    shown = np.full_like(picture, GREY)
+    cv2.copyTo(picture, kept, shown)
+    return shown
+
+
+def pixels_of(blocks: NDArray[np.bool_], height: int, width: int) -> NDArray[np.bool_]:
+    """One frame's blocks (rows, columns) as a mask (height, width)."""
+    return blocks.repeat(BLOCK_PX, axis=0).repeat(BLOCK_PX, axis=1)[:height, :width]
+
+
+def block_runs(blocks: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
+    """One frame's blocks as runs (row, first column, end column): what the page copies."""
+    runs = []
+    for row, line in enumerate(blocks):
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], line, [False]]).astype(np.int8)))
+        runs += [(row, int(start), int(end)) for start, end in edges.reshape(-1, 2)]
+    return runs
+
+
+def outlines(mask: NDArray[np.bool_]) -> list[list[int]]:
+    """Contours of one frame's hole, inner ones too, each flat [x0, y0, x1, y1, ...] through centres of edge pixels."""
+    import cv2
+
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    return [[int(value) for value in contour.ravel()] for contour in contours]
+
+
+def write_mosaic(path: Path, grid: Grid, tiles: Sequence[Tile], blocks: Blocks, frames_per_second: Fraction) -> None:
+    """Frame k of the file is the mosaic of frame k of every tile."""
+    pictures = (
+        grid.picture(patched(tile.frames[k], blocks[k]) if tile.is_patch else tile.frames[k] for tile in tiles)
+        for k in range(len(blocks))
+    )
+    encode(path, pictures, frames_per_second)
+
+
+def write_slices(path: Path, grid: Grid, tiles: Sequence[Tile], blocks: Blocks, rows: range) -> None:
+    """Frame k of the file is the mosaic of x-t slices at row ``rows[k]``: time downwards, (T, width, 3) each.
+
+    Patches are the columns that any frame needs, or grey lines would ring into those of the next frame.
+    """
+    ever = np.asarray(blocks.any(axis=0))
+    columns = [_columns(ever[row // BLOCK_PX], grid.width) for row in range(tiles[0].frames.shape[1])]
+    pictures = (
+        grid.picture(
+            np.where(columns[row], tile.frames[:, row], GREY).astype(np.uint8) if tile.is_patch else tile.frames[:, row]
+            for tile in tiles
+        )
+        for row in rows
+    )
+    encode(path, pictures, Fraction(25))
+
+
+def _columns(line: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
+    """Pixels (1, width, 1) of one line of blocks with their margin."""
+    kept = np.convolve(line.repeat(BLOCK_PX)[:width], np.ones(2 * MARGIN_PX + 1), "same") > 0
+    return kept[None, :, None]
+
+
+def encode(path: Path, pictures: Iterable[Frame], frames_per_second: Fraction) -> None:
+    """H.264 in MP4 as every browser plays it: 4:2:0, BT.709, limited range, all of it written in the file."""
+    import av
+    from av.video.frame import VideoFrame
+    from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation
+
+    with (
+        replacing(path) as partial,
+        av.open(str(partial), "w", format="mp4", options={"movflags": "+faststart"}) as file,
+    ):
+        stream = None
+        for picture in pictures:
+            if stream is None:
+                stream = file.add_stream("libx264", rate=frames_per_second, options=ENCODER)
+                stream.height, stream.width = picture.shape[:2]
+                stream.pix_fmt = "yuv420p"
+                context = stream.codec_context
+                context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
+                context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
+            frame = VideoFrame.from_ndarray(picture, "rgb24").reformat(
+                format="yuv420p",
+                dst_colorspace=Colorspace.ITU709,
+                dst_color_range=ColorRange.MPEG,
+                interpolation=Interpolation.AREA | Interpolation.ACCURATE_RND,
+            )
+            file.mux(stream.encode(frame))
+        if stream is None:
+            raise ValueError("a video needs at least one picture")
+        file.mux(stream.encode())
+
+
+def coding_loss(path: Path, grid: Grid, tiles: Sequence[Tile], blocks: Blocks, every: int = 16) -> tuple[float, float]:
+    """Mean and 99th percentile of |decoded - true| in grey levels, in the blocks around holes, in every 16th frame."""
+    import av
+
+    losses = []
+    with av.open(str(path)) as file:
+        for index, frame in enumerate(file.decode(video=0)):
+            if index % every:
+                continue
+            picture = frame.to_ndarray(format="rgb24").astype(np.int16)
+            inside = pixels_of(blocks[index], grid.height, grid.width)
+            for place, tile in enumerate(tiles):
+                x, y = grid.place(place)
+                losses.append(
+                    np.abs(picture[y : y + grid.height, x : x + grid.width] - tile.frames[index])[inside].ravel()
+                )
+    joined = np.concatenate(losses)
+    return (float(joined.mean()), float(np.percentile(joined, 99))) if joined.size else (0.0, 0.0)
+
+
+def _rounded_up(size: int) -> int:
+    return -(-size // BLOCK_PX) * BLOCK_PX

@@ -1,0 +1,171 @@
+"""What the overview page shows: for each protocol its table, plots, slices, film strips, and how it was measured."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from vibench import __version__
+from vibench.record import TRUTH
+from vibench.report import plots, words
+from vibench.report.case_page import page_name
+from vibench.report.slices import slices_of
+from vibench.results import Results
+from vibench.table import Cell, Column, Row, Table
+from vibench.typeset import (
+    FLOOR_NAME,
+    NOTHING,
+    SPEED_HEADS,
+    cases_text,
+    decimals,
+    footnotes,
+    interval,
+    number,
+    speed_texts,
+)  # fmt: skip
+
+Pages = Mapping[tuple[str, str], dict[str, Any] | None]
+"""(protocol digest, case) -> facts about its pictures, or None where there are none."""
+
+EMBEDDED_CASES = 6
+"""Up to this many cases the film strips are inside the page itself, so that it can be sent on its own."""
+
+
+def overview_context(tables: list[Table], pages: Pages, output: Path) -> dict[str, Any]:
+    """Everything that ``index.html`` names."""
+    embed = sum(len(table.results.cases) for table in tables) <= EMBEDDED_CASES
+    return {
+        "title": " and ".join(table.results.label for table in tables),
+        "version": __version__,
+        "sections": [_section(place, table, pages, output if embed else None) for place, table in enumerate(tables)],
+    }
+
+
+def _section(place: int, table: Table, pages: Pages, embed_from: Path | None) -> dict[str, Any]:
+    results = table.results
+    return {
+        "id": f"p{place}",
+        "label": results.label,
+        "title": results.protocol.get("title") or results.label,
+        "description": " ".join(str(results.protocol.get("description", "")).split()),
+        "table": table_context(table),
+        "notes": footnotes(table),
+        "warnings": [(row.method, row.warning) for row in table.rows if row.warning],
+        "failures": [(row.method, case, message) for row in table.rows for case, message in row.failed.items()],
+        "plots": [_plots(table, column) for column in table.columns],
+        "slices": slices_of(table),
+        "cases": [_case(results, case, pages, embed_from) for case in results.cases],
+        "sentences": words.sentences(results),
+        "toml": words.toml(results.protocol),
+        "runs": [words.about_run(info) for info in results.runs],
+        "methods": [(facts.label, words.about_method(facts), facts.warning) for facts in results.methods],
+        "metrics": [_metric(facts) for facts in results.metrics],
+    }
+
+
+def table_context(table: Table) -> dict[str, Any]:
+    """Heads and rows with texts and the numbers to sort by."""
+    return {
+        "columns": [_head(column) for column in table.columns],
+        "speed_heads": SPEED_HEADS,
+        "rows": [_row(place, row, table) for place, row in enumerate(table.rows)],
+    }
+
+
+def _head(column: Column) -> dict[str, str]:
+    return {
+        "key": column.key,
+        "name": column.metric.name,
+        "title": column.metric.title,
+        "region": column.region,
+        "unit": column.metric.unit,
+        "arrow": column.arrow,
+        "better": column.metric.better,
+    }
+
+
+def _row(place: int, row: Row, table: Table) -> dict[str, Any]:
+    speeds = speed_texts(row)
+    return {
+        "place": place,
+        "colour": plots.colour(place),
+        "method": FLOOR_NAME if row.is_floor else row.method,
+        "is_floor": row.is_floor,
+        "warning": row.warning,
+        "cells": [_cell(row.cells[column.key], decimals(table, column)) for column in table.columns],
+        "cases": cases_text(row, table),
+        "done": row.done,
+        "failed": len(row.failed),
+        "partial": bool(row.failed or row.missing) and not row.is_floor,
+        "speeds": [(text, _leading_number(text)) for text in speeds],
+    }
+
+
+def _cell(cell: Cell, digits: int) -> dict[str, Any]:
+    if cell.estimate is None:
+        return {"text": NOTHING, "interval": "", "mark": "", "value": ""}
+    return {
+        "text": number(cell.estimate.mean, digits),
+        "interval": interval(cell.estimate, digits),
+        "mark": cell.mark or "",
+        "value": repr(cell.estimate.mean),
+    }
+
+
+def _leading_number(text: str) -> str:
+    return text.split()[0].rstrip("*") if text != NOTHING else ""
+
+
+def _plots(table: Table, column: Column) -> dict[str, Any]:
+    drawn = {
+        "differences": plots.paired_differences(table, column),
+        "frames": plots.by_frame(table, column),
+        "speed": plots.quality_against_speed(table, column),
+    }
+    return {
+        "key": column.key,
+        "name": f"{column.metric.name}, {column.region}",
+        "best": plots.best_method(table, column),
+        # Our own markup: matplotlib escapes the texts in it.
+        "svg": {kind: Markup(svg) if svg else None for kind, svg in drawn.items()},
+    }
+
+
+def _case(results: Results, case: str, pages: Pages, embed_from: Path | None) -> dict[str, Any]:
+    facts = pages.get((results.runs[0].protocol_digest, case))
+    failed = [record.method for record in results.records if record.case == case and record.status == "failed"]
+    return {
+        "name": case,
+        "href": f"cases/{page_name(results, case)}",
+        "failed": failed,
+        "strip_frames": facts["strip_frames"] if facts else [],
+        "strips": [
+            source["strip"] | {"label": source["label"], "src": _picture(source["strip"]["file"], embed_from)}
+            for source in (facts["sources"] if facts else [])
+        ],
+    }
+
+
+def _picture(name: str, embed_from: Path | None) -> str:
+    if embed_from is None:
+        return f"media/{name}"
+    content = base64.b64encode((embed_from / "media" / name).read_bytes()).decode()
+    return f"data:image/jpeg;base64,{content}"
+
+
+def _metric(facts: Any) -> dict[str, str]:
+    return {
+        "name": facts.name,
+        "title": facts.title,
+        "better": facts.better,
+        "unit": facts.unit,
+        "source": facts.source,
+        "version": str(facts.version),
+        "floor": f"The row “{TRUTH}” is its floor: the truth itself does not score perfectly."
+        if facts.has_floor
+        else "",
+    }

@@ -1,0 +1,214 @@
+"""The plots of the overview, as SVG that takes its text colour from the page and whose curves a page can hide by method."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vibench.record import TRUTH
+from vibench.results import Results
+from vibench.table import Column, Table, compared_values, difference
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLOURS = (
+    "#2f7fc1", "#c4661f", "#27946a", "#b8478a", "#7a63c9", "#94801a", "#2b92a6", "#cc4b4b", "#5f8a2f", "#8a6d5c"
+)  # fmt: skip
+"""Told apart by most eyes, and at least 3:1 in contrast against the light and the dark page."""
+
+MARKERS = "os^DvPX*<>"
+INK = "#010203"
+"""Stands for the page's own text colour until the SVG is written; no curve has it."""
+
+
+def colour(place: int) -> str:
+    """Of the method at ``place`` in the table, the same in every plot and on every page."""
+    return COLOURS[place % len(COLOURS)]
+
+
+def quality_against_speed(table: Table, column: Column) -> str | None:
+    """Mean and interval of a column against frames per second; None where no method was timed."""
+    with _axes(5.2, 3.6, f"speed {table.results.label} {column.key}") as (figure, axes):
+        drawn = 0
+        for place, row in enumerate(table.rows):
+            quality = row.cells[column.key].estimate
+            if row.speed is None or quality is None:
+                continue
+            drawn += 1
+            rate = row.speed.frames_per_second.mean
+            if quality.low is not None and quality.high is not None:
+                axes.plot([rate, rate], [quality.low, quality.high], color=colour(place), lw=1.2, gid=f"m{place}-bar")
+            axes.plot(
+                [rate], [quality.mean], MARKERS[place % len(MARKERS)], color=colour(place), ms=7, gid=f"m{place}-point"
+            )
+            axes.annotate(
+                row.method, (rate, quality.mean), (7, 5), textcoords="offset points", fontsize=8.5, gid=f"m{place}-name"
+            )
+        axes.set_xscale("log")
+        for format_ticks in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+            format_ticks(_log_label)
+        axes.set_xlabel("frames per second (log)")
+        axes.set_ylabel(_named(column))
+        axes.margins(0.2, 0.12)
+        return _svg(figure) if drawn else None
+
+
+def by_frame(table: Table, column: Column) -> str | None:
+    """Mean over the compared clips at each frame number, as far as half of them last; None for clips of one frame."""
+    with _axes(9.6, 3.2, f"frames {table.results.label} {column.key}") as (figure, axes):
+        longest = 0
+        for place, row in enumerate(table.rows):
+            curve = mean_by_frame(table.results, column, row.method, table.compared[column.key])
+            if len(curve) < 2:
+                continue
+            longest = max(longest, len(curve))
+            style = "--" if row.is_floor else "-"
+            axes.plot(curve, style, color=colour(place), lw=1.4, label=_legend(row.method), gid=f"m{place}-curve")
+        axes.set_xlabel("frame")
+        axes.set_ylabel(_named(column))
+        axes.set_xlim(0, max(1, longest - 1))
+        return _svg(figure) if longest else None
+
+
+def mean_by_frame(results: Results, column: Column, method: str, cases: Sequence[str]) -> list[float]:
+    """Mean over ``cases`` of a method's value at each frame; NaN where no clip has a hole, cut where half have ended."""
+    records = [results.record(method, case) for case in cases]
+    series = [
+        values
+        for record in records
+        if record is not None and (values := record.metrics.get(column.metric.name, {}).get(column.region))
+    ]
+    if not series:
+        return []
+    length = int(np.median([len(values) for values in series]))
+    padded = np.full((len(series), max(map(len, series))), np.nan)
+    for line, values in zip(padded, series, strict=True):
+        line[: len(values)] = [np.nan if value is None else value for value in values]
+    known = np.isfinite(padded)
+    sums = np.where(known, padded, 0).sum(axis=0)
+    return [
+        float(total / count) if count else float("nan") for total, count in zip(sums, known.sum(axis=0), strict=True)
+    ][:length]
+
+
+def paired_differences(table: Table, column: Column) -> str | None:
+    """Every other method minus the best one, clip by clip: a dot a clip, mean and 95 % interval; None for one method."""
+    best = best_method(table, column)
+    others = [(place, row) for place, row in enumerate(table.rows) if not row.is_floor and row.method != best]
+    found = [(place, row.method, difference(table.results, column, best, row.method)) for place, row in others if best]
+    known = [(place, method, paired) for place, method, paired in found if paired is not None]
+    if not known:
+        return None
+    margin = 0.3 + 0.075 * max(len(_short(method)) for _, method, _ in known)
+    with _axes(5.2, max(2.2, 0.9 + 0.4 * len(known)), f"differences {table.results.label} {column.key}", margin) as (
+        figure,
+        axes,
+    ):
+        for line, (place, _, paired) in enumerate(reversed(known)):
+            jitter = 0.22 * np.sin(2.4 * np.arange(len(paired.values)))
+            axes.plot(
+                paired.values, line + jitter, "o", color=colour(place), ms=3.2, alpha=0.55, mew=0, gid=f"m{place}-dots"
+            )
+            low, high = paired.estimate.low, paired.estimate.high
+            if low is not None and high is not None:
+                axes.plot([low, high], [line, line], color=INK, lw=2, solid_capstyle="butt", gid=f"m{place}-interval")
+            axes.plot([paired.estimate.mean], [line], "|", color=INK, ms=13, mew=2, gid=f"m{place}-mean")
+        axes.axvline(0, color=INK, lw=0.8)
+        axes.set_yticks(range(len(known)), [_short(method) for _, method, _ in reversed(known)])
+        axes.set_ylim(-0.6, len(known) - 0.4)
+        axes.grid(axis="y", visible=False)
+        worse = "left" if column.sign > 0 else "right"
+        axes.set_xlabel(f"{_named(column)}: difference to {_short(str(best))} (worse to the {worse})")
+        return _svg(figure)
+
+
+def best_method(table: Table, column: Column) -> str | None:
+    """The method with the best mean, whether or not significantly so; None where nothing was measured."""
+    means = {
+        row.method: column.sign * cell.estimate.mean
+        for row in table.rows
+        if not row.is_floor and (cell := row.cells[column.key]).estimate is not None
+    }
+    return max(means, key=lambda method: means[method]) if means else None
+
+
+def values_by_case(table: Table, column: Column) -> dict[str, dict[str, float]]:
+    """Method -> case -> clip mean over the compared cases."""
+    values, _ = compared_values(table.results, column)
+    return {
+        str(method): {str(case): float(value) for case, value in values[method].dropna().items()}
+        for method in values.columns
+    }
+
+
+def _log_label(value: float, _: float) -> str:
+    """Only 1, 2 and 5 times a power of ten: the others would overlap."""
+    leading = f"{value:e}"[0]
+    return f"{value:g}" if leading in "125" and abs(value / 10 ** np.floor(np.log10(value)) % 1) < 1e-6 else ""
+
+
+def _named(column: Column) -> str:
+    unit = f", {column.metric.unit}" if column.metric.unit else ""
+    return f"{column.metric.name} ({column.region}{unit})"
+
+
+def _legend(method: str) -> str:
+    return "truth (floor)" if method == TRUTH else method
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 28 else name[:27] + "…"
+
+
+@contextmanager
+def _axes(width: float, height: float, name: str, margin: float = 0.65) -> Iterator[tuple[Figure, Axes]]:
+    """One figure; ``name`` keeps its ids apart from those of other figures in the page."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    look: dict[Any, Any] = {
+        "text.parse_math": False,
+        "svg.fonttype": "none",
+        "svg.hashsalt": name,
+        "font.family": "sans-serif",
+        "font.size": 9,
+        "text.color": INK,
+        "axes.edgecolor": INK,
+        "axes.labelcolor": INK,
+        "xtick.color": INK,
+        "ytick.color": INK,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.linewidth": 0.6,
+        "axes.grid": True,
+        "grid.color": INK,
+        "grid.alpha": 0.12,
+        "grid.linewidth": 0.6,
+    }
+    with rc_context(look):
+        figure = Figure(figsize=(width, height))
+        # Margins in inches; matplotlib's own layout would draw every figure twice to find them.
+        margins = {"left": margin / width, "right": 1 - 0.12 / width, "bottom": 0.5 / height, "top": 1 - 0.12 / height}
+        yield figure, figure.subplots(gridspec_kw=margins)
+
+
+def _svg(figure: Figure) -> str:
+    """The figure as an ``<svg>`` element that scales, in the page's text colour and font."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r'id="m(\d+)-\w+"', r'data-method="\1"', text)
+    # Numbered ids repeat from figure to figure; only those of definitions, which are hashes, are referred to.
+    text = re.sub(r' id="[A-Za-z0-9.]+_\d+"', "", text)
+    text = re.sub(r' (?:width|height)="[\d.]+pt"', "", text, count=2)
+    text = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", text)
+    return text.replace(INK, "currentColor").replace("\n", " ")

@@ -1,0 +1,127 @@
+"""How it was measured, in sentences a reader can check and in the values behind them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from vibench.record import MethodFacts, RunInfo
+from vibench.results import Results
+
+
+def sentences(results: Results) -> list[str]:
+    """The protocol in words: data, size, holes, what is scored, how it is averaged."""
+    protocol = results.protocol
+    said = [_data(protocol, len(results.cases)), _size(protocol.get("resize"))]
+    said += [_holes(holes) for holes in protocol.get("holes", ())]
+    said += _scoring(protocol.get("scoring", {}))
+    said.append(
+        "Time is from uint8 in to uint8 out, after a warm-up and with the device synchronised; reading and metrics are outside."
+    )
+    said.append(
+        "Intervals are 95 % studentised bootstrap intervals over clips; differences between methods are paired clip by clip."
+    )
+    return [sentence for sentence in said if sentence]
+
+
+def toml(protocol: dict[str, Any]) -> str:
+    """The protocol's values in the notation of its file; what is not set is left out."""
+    plain, tables = [], []
+    for key, value in protocol.items():
+        if isinstance(value, dict):
+            tables += ["", f"[{key}]", *_assignments(value)]
+        elif isinstance(value, list | tuple) and value and all(isinstance(item, dict) for item in value):
+            for item in value:
+                tables += ["", f"[[{key}]]", *_assignments(item)]
+        else:
+            plain += _assignments({key: value})
+    return "\n".join(plain + tables) + "\n"
+
+
+def about_run(info: RunInfo) -> list[tuple[str, str]]:
+    """Label and text for everything that repeats a run."""
+    machine = info.machine
+    accelerators = ", ".join(str(name) for name in machine.get("accelerators") or ()) or "none"
+    memory = machine.get("memory_bytes")
+    return [
+        ("Command", info.command),
+        ("Started", info.started),
+        ("Run", info.digest),
+        ("Protocol", f"{info.protocol_label}, digest {info.protocol_digest}"),
+        ("Processor", f"{machine.get('processor', 'unknown')}, {machine.get('cores', '?')} cores, {machine.get('torch_threads', '?')} threads"),
+        ("Memory", f"{memory / 2**30:.1f} GiB" if isinstance(memory, int | float) else "unknown"),
+        ("Accelerators", accelerators),
+        ("Device", info.device),
+        ("System", f"{machine.get('system', 'unknown')}, Python {machine.get('python', '?')}"),
+        ("Versions", ", ".join(f"{name} {version}" for name, version in info.versions.items())),
+        ("Commit", info.commit or "installed package, no checkout"),
+    ]  # fmt: skip
+
+
+def about_method(facts: MethodFacts) -> list[tuple[str, str]]:
+    """Factory, code, options, and what the method says of itself (weights' hashes, parameters)."""
+    lines = [("Factory", facts.factory), ("Code", f"sha256 {facts.source_sha256}")]
+    if facts.options:
+        lines.append(("Options", ", ".join(f"{key} = {value}" for key, value in facts.options.items())))
+    return lines + [(key.replace("_", " "), _value(value)) for key, value in facts.facts.items() if key != "warning"]
+
+
+def _value(value: Any) -> str:
+    return f"{value:,}".replace(",", " ") if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _data(protocol: dict[str, Any], cases: int) -> str:
+    data = protocol.get("data", {})
+    split = f", split {data['split']}" if data.get("split") else ""
+    frames = f", the first {data['frames']} frames of each clip" if data.get("frames") else ""
+    return f"Data set {data.get('dataset', 'unknown')}{split}{frames}: {cases} cases, seed {protocol.get('seed')}."
+
+
+def _size(resize: dict[str, Any] | None) -> str:
+    if not resize:
+        return "Frames keep their own size."
+    return (
+        f"Frames are resized to {resize['width_px']} × {resize['height_px']} px by the filter {resize['filter']}, "
+        "masks by nearest neighbour."
+    )
+
+
+def _holes(holes: dict[str, Any]) -> str:
+    origin = {
+        "objects": "the clip's own object silhouettes",
+        "other-objects": "the silhouettes of the next clip's object",
+    }.get(str(holes.get("source")), f"the seeded generator {holes.get('generator')}")
+    options = ", ".join(f"{key} = {value}" for key, value in (holes.get("options") or {}).items())
+    grown = holes.get("dilation_iterations") or 0
+    dilation = f", dilated {grown} times by a 3×3 cross" if grown else ", not dilated"
+    return f"Holes “{holes.get('name')}” come from {origin}{f' ({options})' if options else ''}{dilation}."
+
+
+def _scoring(scoring: dict[str, Any]) -> list[str]:
+    return [
+        {
+            "holes": "Only a method's pixels inside the hole are taken; outside, the input is scored.",
+            "none": "A method's frames are scored as returned, also outside the hole.",
+        }.get(str(scoring.get("composite")), ""),
+        {
+            "round": "Frames of floating point are rounded to uint8 before scoring.",
+            "truncate": "Frames of floating point are cut off to uint8 before scoring.",
+        }.get(str(scoring.get("quantise")), ""),
+        {
+            "clips": "A number is the mean over the frames of a clip, then over clips.",
+            "frames": "A number is the mean over all frames of all clips, so long clips weigh more.",
+        }.get(str(scoring.get("averaging")), ""),
+    ]
+
+
+def _assignments(table: dict[str, Any]) -> list[str]:
+    return [f"{key} = {_toml_value(value)}" for key, value in table.items() if value not in (None, [], (), {})]
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(_assignments(value)) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml_value(item) for item in value) + "]"
+    # JSON's strings, numbers and booleans are TOML's.
+    return json.dumps(value, ensure_ascii=False)
