@@ -48,7 +48,12 @@ def test_module_and_factory_need_no_registration() -> None:
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
-    [("no_such_module_xyz:thing", "no module"), ("json:no_such", "no callable"), ("json:__doc__", "no callable"), ("collections:OrderedDict", "not a factory")],
+    [
+        ("no_such_module_xyz:thing", "no module"),
+        ("json:no_such", "no callable"),
+        ("json:__doc__", "no callable"),
+        ("collections:OrderedDict", "not a factory"),
+    ],
 )
 def test_a_path_that_leads_nowhere_says_where_it_stops(text: str, sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from vibench import plugins
-from vibench.cases import Clips, build_case
+from vibench.cases import Clips, build_case, check_generators
 from vibench.clip import Case, Frames, digest
 from vibench.errors import InputError, UserError
 from vibench.method import Method
@@ -35,6 +35,7 @@ class Bench:
         """Open the data and make every method and metric; a metric that lacks something is kept as a reason."""
         from vibench.dataset import open_dataset
 
+        check_generators(order.protocol)
         clips = open_dataset(order.protocol.data.dataset, order.data, order.protocol.data.split)
         methods = {spec.label: plugins.make("methods", spec, device=order.device) for spec in order.methods}
         if len(methods) != len(order.methods):

@@ -25,6 +25,16 @@ class Clips(Interface):
         ...
 
 
+def check_generators(protocol: Protocol) -> None:
+    """InputError where a kind of hole names a generator or an option of one that does not exist."""
+    for kind in protocol.holes:
+        if kind.generator is not None:
+            spec = plugins.Spec(kind.generator, kind.options)
+            plugins.checked_options(
+                plugins.factory("masks", kind.generator), spec, ("frames", "height", "width", "seed")
+            )
+
+
 def build_case(protocol: Protocol, planned: PlannedCase, clips: Clips) -> Case:
     """The case behind ``planned``; InputError in one sentence where the clip cannot give it."""
     clip = resized(clips.load(planned.clip, limit_frames=protocol.data.frames), protocol.resize)

@@ -7,7 +7,7 @@ import hashlib
 import importlib
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points, version
@@ -55,11 +55,12 @@ class Spec:
 def split_outside_brackets(text: str) -> list[str]:
     """Split at commas that are not inside ``[...]``: ``a,b[x=1,y=2]`` -> ``a``, ``b[x=1,y=2]``."""
     parts, depth, start = [], 0, 0
-    for index, character in enumerate(text + ","):
+    for index, character in enumerate(text):
         depth += (character == "[") - (character == "]")
         if character == "," and depth <= 0:
             parts.append(text[start:index].strip())
             start = index + 1
+    parts.append(text[start:].strip())
     return [part for part in parts if part]
 
 
@@ -83,15 +84,7 @@ def factory(kind: Kind, name: str) -> Callable[..., Any]:
 def make(kind: Kind, spec: Spec, **extra: Any) -> Any:
     """Call the factory of ``spec`` with its options, and with those of ``extra`` that it has parameters for."""
     build = factory(kind, spec.name)
-    try:
-        parameters = inspect.signature(build).parameters
-    except ValueError as error:
-        raise InputError(f"{spec.name} is not a factory written in Python, so its options are not known") from error
-    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
-    for option in spec.options:
-        if option not in parameters and not takes_any:
-            known = ", ".join(parameters) or "none"
-            raise InputError(f"{spec.name} has no option {option!r}; its options: {known}")
+    parameters = checked_options(build, spec)
     given = {key: value for key, value in extra.items() if key in parameters and key not in spec.options}
     required = [
         parameter.name
@@ -102,6 +95,25 @@ def make(kind: Kind, spec: Spec, **extra: Any) -> Any:
     if absent := [name for name in required if name not in {**spec.options, **given}]:
         raise InputError(f"{spec.name} needs the option {absent[0]}: write {spec.name}[{absent[0]}=...]")
     return build(**spec.options, **given)
+
+
+def checked_options(
+    build: Callable[..., Any], spec: Spec, positional: Collection[str] = ()
+) -> Mapping[str, inspect.Parameter]:
+    """The parameters of ``build``; InputError where ``spec`` has an option that is none of them.
+
+    ``positional`` names parameters that the caller fills, which are no options.
+    """
+    try:
+        parameters = inspect.signature(build).parameters
+    except ValueError as error:
+        raise InputError(f"{spec.name} is not a factory written in Python, so its options are not known") from error
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    options = [name for name in parameters if name not in positional]
+    for option in spec.options:
+        if option not in options and not takes_any:
+            raise InputError(f"{spec.name} has no option {option!r}; its options: {', '.join(options) or 'none'}")
+    return parameters
 
 
 def source_digest(build: Callable[..., Any]) -> str:

@@ -178,7 +178,8 @@ def quantise(frames: NDArray[Any], how: Literal["round", "truncate"]) -> Frames:
         return frames
     clipped = np.clip(frames, 0, 255)
     # Half away from zero: numpy's own rounding goes to the even neighbour and would darken 0.5 and 2.5.
-    return (np.floor(clipped + 0.5) if how == "round" else clipped).astype(np.uint8)
+    settled: Frames = (np.floor(clipped + 0.5) if how == "round" else clipped).astype(np.uint8)
+    return settled
 
 
 def _bundled_file(name: str) -> Path:
