@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from vibench.statistics import TOO_FEW, Estimate
 from vibench.table import Cell, Column, Row, Table, tabulate
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table as RichTable
 
 FLOOR_NAME = "truth (floor)"
@@ -151,27 +152,41 @@ def print_summary(run: Run) -> None:
 
     table = tabulate(Results.of(run.info, run.records()))
     console = Console()
-    console.print(terminal(table))
+    for part in _fitting(table, console):
+        console.print(part)
     for note in footnotes(table):
         warned = any(row.warning and note.startswith(f"{row.method}: ") for row in table.rows)
         console.print(Text(note, style="bold red" if warned else "dim"))
 
 
-def terminal(table: Table) -> RichTable:
-    """A rich table: means with intervals under them."""
+def terminal(table: Table, columns: Sequence[Column] | None = None) -> RichTable:
+    """A rich table of ``columns`` (None: all): means with intervals under them; cases and speed end it."""
     from rich import box
     from rich.table import Table as RichTable
     from rich.text import Text
 
+    columns = table.columns if columns is None else columns
     drawn = RichTable(box=box.SIMPLE_HEAD, title=Text(table.results.label), title_justify="left")
-    drawn.add_column("method")
-    for head in (*(_head(column, "\n") for column in table.columns), "cases", *SPEED_HEADS[:1]):
-        drawn.add_column(head, justify="right")
+    drawn.add_column("method", no_wrap=True)
+    for head in (*(_head(column, "\n") for column in columns), "cases", SPEED_HEADS[0]):
+        drawn.add_column(head, justify="right", no_wrap=True)
     for row in table.rows:
         style = "dim" if row.is_floor else "red" if row.warning or row.failed else ""
-        cells = [_terminal_cell(row.cells[column.key], decimals(table, column)) for column in table.columns]
+        cells = [_terminal_cell(row.cells[column.key], decimals(table, column)) for column in columns]
         drawn.add_row(Text(_name(row), style=style), *cells, cases_text(row, table), speed_texts(row)[0])
     return drawn
+
+
+def _fitting(table: Table, console: Console) -> Iterator[RichTable]:
+    """As many tables, each with the next columns, as it takes to cut nothing off at the console's width."""
+    part: list[Column] = []
+    for column in table.columns:
+        wider = terminal(table, [*part, column])
+        if part and console.measure(wider, options=console.options.update(width=10_000)).maximum > console.width:
+            yield terminal(table, part)
+            part = []
+        part.append(column)
+    yield terminal(table, part)
 
 
 def _name(row: Row) -> str:
