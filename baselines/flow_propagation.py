@@ -177,11 +177,9 @@ def _filled(frames: Frames, mask: Mask, past: Origin, future: Origin, t: int) ->
     filled[y[found], x[found]] = np.floor(blended[found] + 0.5).astype(np.uint8)
     rest = mask.copy()
     rest[y[found], x[found]] = False
-    return (
-        np.asarray(cv2.inpaint(filled, rest.astype(np.uint8), 3.0, cv2.INPAINT_TELEA), np.uint8)
-        if rest.any()
-        else filled
-    )
+    if rest.any():
+        filled[:] = cv2.inpaint(filled, rest.astype(np.uint8), 3.0, cv2.INPAINT_TELEA)
+    return filled
 
 
 def _sampled(frames: Frames, origin: Origin, y: NDArray[np.int64], x: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -25,7 +25,7 @@ class LastSeen:
         nearest = np.where(take_earlier, earlier, later)
         known = nearest < count
         y, x = np.mgrid[: holed.masks.shape[1], : holed.masks.shape[2]]
-        filled = holed.frames[np.minimum(nearest, count - 1), y, x]
+        filled: Frames = holed.frames[np.minimum(nearest, count - 1), y, x]
         for frame, mask in zip(filled, ~known, strict=True):
             if mask.any():
                 frame[mask] = 0

@@ -44,4 +44,5 @@ def _median(values: Frames, visible: np.ndarray[tuple[int, ...], np.dtype[np.boo
     # Hidden values sort behind all others, so the middle of the visible ones is at half their count.
     ordered = np.sort(np.where(visible[..., None], values.astype(np.uint16), 256), axis=0)
     middle = (visible.sum(axis=0) - 1) // 2
-    return ordered[middle, np.arange(len(middle))].astype(np.uint8)
+    medians: Frames = ordered[middle, np.arange(len(middle))].astype(np.uint8)
+    return medians

@@ -13,7 +13,7 @@ from vibench import plugins
 from vibench.cases import Clips, build_case, check_generators
 from vibench.clip import Case, Frames, digest
 from vibench.errors import InputError, UserError
-from vibench.method import Method
+from vibench.method import DescribedMethod, Method
 from vibench.metric import Metric
 from vibench.order import Order, Task
 from vibench.plugins import Spec
@@ -101,23 +101,27 @@ class Bench:
             store.write_frames(label, case.name, frames, case.frames_per_second)
         return record if self.order.predict_only else self.scored(record, frames, case)
 
-    def _filled(self, label: str, case: Case, seed: int, store: Store) -> tuple[Frames, Timing] | Failure:
+    def _filled(self, label: str, case: Case, seed: int, store: Store) -> tuple[Frames, Timing | None] | Failure:
         seed_everything(seed)
         scoring = self.order.protocol.scoring
+        method = self.methods[label]
+
+        def to_uint8(frames: Frames) -> Frames:
+            return quantise(frames, scoring.quantise)
+
+        timing: Timing | None = None
         try:
             with time_limit(self.order.time_limit_seconds):
-                raw, timing = timed_fill(
-                    self.methods[label],
-                    case.holed(),
-                    self.order.device,
-                    lambda frames: quantise(frames, scoring.quantise),
-                )
+                if isinstance(method, DescribedMethod) and method.describe().get("not_timed"):
+                    raw = to_uint8(method(case.holed()))
+                else:
+                    raw, timing = timed_fill(method, case.holed(), self.order.device, to_uint8)
             check_output(raw, case)
         except Exception as error:  # noqa: BLE001 - foreign code: whatever it raises is a result, not our end
             store.write_traceback(label, case.name, traceback.format_exc())
             return failure(error)
         frames = composited(raw, case) if scoring.composite == "holes" else raw
-        return frames, timing.model_copy(update={"jobs": self.order.jobs})
+        return frames, timing and timing.model_copy(update={"jobs": self.order.jobs})
 
     def scored(self, record: Record, frames: Frames, case: Case, floor_only: bool = False) -> Record:
         """``record`` with every metric measured on composited ``frames``, or the reason why one was not."""

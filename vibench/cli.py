@@ -101,7 +101,7 @@ def run(
     )
     if not order.methods:
         raise InputError("--methods names no method; see `vibench list methods`")
-    with progress() as listener, _continues_after_interrupt():
+    with progress() as listener, _ends_after_interrupt():
         store = run_order(order, listener)
     _print_summary(store.folder)
 
@@ -120,7 +120,7 @@ def score(
     from vibench.rescore import rescore
 
     for folder in runs:
-        with progress() as listener, _continues_after_interrupt():
+        with progress() as listener, _ends_after_interrupt():
             rescore(folder, tuple(split_outside_brackets(metrics)), data, resolve(device), listener)
         _print_summary(folder)
 
@@ -135,6 +135,60 @@ def report(
 
     page = build_report(run_folders(runs), output)
     typer.echo(f"report: {page}")
+
+
+@app.command()
+def inpaint(
+    video: Annotated[Path, typer.Argument(help="A video file, or a folder of images.")],
+    mask: Annotated[
+        Path,
+        typer.Option("--mask", help="Where the hole is (white): an image for all frames, a folder, a video or .npy."),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Video to write: .mp4, .mov, .m4v or lossless .mkv.")],
+    method: Annotated[
+        str, typer.Option("--method", "-m", help="One method, as in --methods of run.")
+    ] = "flow_propagation",
+    dilate: Annotated[int, typer.Option(min=0, max=64, help="Grow the hole N times by one pixel.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUTPUT if it is there.")] = False,
+    device: Device = "auto",
+) -> None:
+    """Remove what the mask marks from one video; sound is kept, and pixels outside the mask."""
+    from vibench.device import resolve
+    from vibench.inpaint import inpaint as fill
+    from vibench.plugins import Spec
+    from vibench.progress import frame_progress
+
+    if output.exists() and not overwrite:
+        raise InputError(f"{output} is there already; add --overwrite to replace it")
+    with _ends_after_interrupt(f"stopped; {output} was not written"), frame_progress() as progress:
+        count = fill(
+            video,
+            mask,
+            Spec.parse(method),
+            output,
+            device=resolve(device),
+            dilation_iterations=dilate,
+            progress=progress,
+        )
+    typer.echo(f"{count} frames: {output}")
+
+
+@app.command()
+def export(
+    protocol: Annotated[str, typer.Argument(help="Name, name@version or a .toml file.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the frames and masks.")],
+    data: Data = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N cases.")] = None,
+) -> None:
+    """Write every case's holed frames and masks as PNG, for a program that vibench cannot call.
+
+    Give what that program makes back with the method from_disk.
+    """
+    from vibench.export import export_cases
+    from vibench.protocol import load_protocol
+
+    for name, frames in export_cases(load_protocol(protocol), output, data, limit):
+        typer.echo(f"{name}: {frames} frames")
 
 
 @app.command("list")
@@ -173,13 +227,16 @@ def _print_summary(folder: Path) -> None:
     typer.echo(f"run: {folder}")
 
 
-class _continues_after_interrupt:
+class _ends_after_interrupt:
     """Ctrl-C ends with a sentence and the shell's usual status 130."""
+
+    def __init__(self, sentence: str = "stopped; everything finished is kept, and the same command continues") -> None:
+        self.sentence = sentence
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None and issubclass(kind, KeyboardInterrupt):
-            typer.echo("\nstopped; everything finished is kept, and the same command continues", err=True)
+            typer.echo(f"\n{self.sentence}", err=True)
             sys.exit(130)

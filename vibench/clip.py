@@ -25,12 +25,17 @@ class ExactFlow:
     """Known motion of a synthetic clip.
 
     ``forward[t]`` maps pixels of frame t to frame t + 1, ``backward[t]`` pixels of frame t + 1 to frame t;
-    ``visible[t]`` (T - 1, H, W) is True where the pixel of frame t is also seen in frame t + 1.
+    ``visible[t]`` (T - 1, H, W) is True where the pixel of frame t is also seen in frame t + 1. At least one of the last
+    two is known: some data sets give flow forward only, and the occlusions.
     """
 
     forward: Flows
-    backward: Flows
+    backward: Flows | None
     visible: Masks | None = None
+
+    def __post_init__(self) -> None:
+        if self.backward is None and self.visible is None:
+            raise ValueError("exact flow needs the backward flow or the visible pixels")
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from vibench.clip import Clip
 from vibench.errors import InputError
 from vibench.resources import bundled
 
-Layout = Literal["bundled", "davis", "synthetic", "folder", "video"]
+Layout = Literal["bundled", "davis", "sintel", "youtube-vos", "synthetic", "folder", "video"]
 
 
 class Part(BaseModel):
@@ -35,28 +35,37 @@ class File(Part):
 
 
 class Card(Part):
-    """What ``datasets/cards/NAME.toml`` says of a data set; ``splits`` maps split -> clip -> number of frames,
-    ``sizes_px`` split -> (width, height) where the clips of a split have one size.
+    """What ``datasets/cards/NAME.toml`` says of a data set, as far as it can be said before the data is there.
+
+    Keyed by split: ``splits`` holds clip -> number of frames; ``sizes_px`` (width, height) where all clips have one;
+    ``folders`` and ``totals`` where clips lie and how many there must be, where the card does not list them. ``url`` is
+    where the archive can be had directly, ``url_sha256`` its checksum where it is known.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     title: str
     licence: str
     source: str
+    url: str | None = None
+    url_sha256: str | None = None
     layout: Layout
     default_split: str
     splits: dict[str, dict[str, int]] = Field(default_factory=dict)
-    files: dict[str, File] = Field(default_factory=dict)
     sizes_px: dict[str, tuple[int, int]] = Field(default_factory=dict)
+    folders: dict[str, str] = Field(default_factory=dict)
+    totals: dict[str, int] = Field(default_factory=dict)
+    files: dict[str, File] = Field(default_factory=dict)
+
+    def split(self, name: str | None) -> str:
+        """``name``, or the default split; InputError where there is none of that name."""
+        name = name or self.default_split
+        if (known := {**self.splits, **self.folders}) and name not in known:
+            raise InputError(f"data set {self.name!r} has no split {name!r}; there are {', '.join(sorted(known))}")
+        return name
 
     def clips(self, split: str | None) -> dict[str, int]:
         """Clip names of a split (None: the default one) with their numbers of frames."""
-        name = split or self.default_split
-        if name not in self.splits:
-            raise InputError(
-                f"data set {self.name!r} has no split {name!r}; there are {', '.join(sorted(self.splits))}"
-            )
-        return self.splits[name]
+        return self.splits[self.split(split)]
 
 
 @dataclass(frozen=True)

@@ -59,14 +59,23 @@ def occluded(forward: Flow, backward: Flow) -> Mask:
     returned = warp(backward, forward)
     length = _squared_length(forward)
     inconsistent = _squared_length(returned + forward) > 0.01 * (_squared_length(returned) + length) + 0.5
-    boundary = _squared_gradient(forward) > 0.01 * length + 0.002
-    return np.asarray(inconsistent | boundary)
+    return np.asarray(inconsistent | on_boundary(forward))
+
+
+def on_boundary(flow: Flow) -> Mask:
+    """Pixels where the motion itself has an edge, ``|∇u|² + |∇v|² > 0.01 |w|² + 0.002``; bool (H, W)."""
+    return np.asarray(_squared_gradient(flow) > 0.01 * _squared_length(flow) + 0.002)
 
 
 def motion_of(forward: Flows, backward: Flows) -> Motion:
     """Flow in both directions (T - 1, H, W, 2) -> forward flow and the pixels on which it can be trusted."""
     visible = [~occluded(there, back) for there, back in zip(forward, backward, strict=True)]
     return Motion(forward, np.stack(visible))
+
+
+def known_motion(forward: Flows, visible: Masks) -> Motion:
+    """Forward flow (T - 1, H, W, 2) with known occlusions: trusted where visible and not on a motion boundary."""
+    return Motion(forward, visible & ~np.stack([on_boundary(flow) for flow in forward]))
 
 
 def _squared_length(flow: Flow) -> NDArray[np.float32]:

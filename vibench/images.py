@@ -30,7 +30,12 @@ _DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, stru
 
 def image_files(folder: Path) -> list[Path]:
     """The images right inside ``folder``, ``frame2`` before ``frame10``; hidden and other files do not count."""
-    files = [file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")]
+    return files_in(folder, SUFFIXES)
+
+
+def files_in(folder: Path, suffixes: frozenset[str]) -> list[Path]:
+    """The files right inside ``folder`` with one of ``suffixes``, in natural order, without hidden ones."""
+    files = [file for file in folder.iterdir() if file.suffix.lower() in suffixes and not file.name.startswith(".")]
     return sorted(files, key=lambda file: natural(file.name))
 
 

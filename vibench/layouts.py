@@ -8,16 +8,19 @@ from pathlib import Path
 
 import numpy as np
 
-from vibench.clip import Clip, Frames, Masks
+from vibench.clip import Clip, ExactFlow, Flows, Frames, Masks
 from vibench.dataset import Card, Dataset
 from vibench.errors import InputError
-from vibench.images import image_files, natural, read_image, read_labels
+from vibench.flow_file import read_flow
+from vibench.images import SUFFIXES, files_in, image_files, natural, read_image, read_labels
+from vibench.method import Frame
 from vibench.resources import bundled
 from vibench.sources import check_size, read_frames
 from vibench.video import read_video
 
 DAVIS_IMAGES = Path("JPEGImages", "480p")
 DAVIS_ANNOTATIONS = Path("Annotations", "480p")
+SINTEL = Path("training")
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".gif", ".y4m", ".mpg", ".mpeg"})
 
 
@@ -42,10 +45,49 @@ def open_davis(card: Card, data: Path | None, split: str | None) -> Dataset:
 
     def read(name: str, limit: int | None) -> Clip:
         frames = _pictures(root / DAVIS_IMAGES / name, name, counts[name], limit)
-        objects = _objects(root / DAVIS_ANNOTATIONS / name, name, counts[name], limit, frames)
+        objects = _labels(root / DAVIS_ANNOTATIONS / name, "annotations", name, counts[name], len(frames), frames)
         return Clip(name, frames, objects=objects)
 
     return Dataset(card, dict(counts), read)
+
+
+def open_sintel(card: Card, data: Path | None, split: str | None) -> Dataset:
+    """Sintel: ``training/final/CLIP/frame_0001.png``, ``training/flow/CLIP/frame_0001.flo`` and ``training/occlusions``.
+
+    Flow is known forward only. A pixel is visible where the occlusion map is black, the map of invalid pixels (where
+    there is one) too, and the flow ends inside the frame.
+    """
+    root = _root(card, data, SINTEL / "final", SINTEL / "flow", SINTEL / "occlusions")
+    counts = card.clips(split)
+
+    def read(name: str, limit: int | None) -> Clip:
+        folders = {kind: root / SINTEL / kind / name for kind in ("final", "flow", "occlusions", "invalid")}
+        frames = _pictures(folders["final"], name, counts[name], limit)
+        pairs = len(frames) - 1
+        flow = _sintel_flow(folders["flow"], name, counts[name] - 1, pairs, frames)
+        visible = _ends_inside(flow)
+        for kind in ("occlusions", "invalid"):
+            if kind == "occlusions" or folders[kind].is_dir():
+                # There is one map of invalid pixels per frame, and one of occlusions per pair.
+                marked = counts[name] - (kind == "occlusions")
+                visible &= ~_labels(folders[kind], kind, name, marked, pairs, frames)
+        return Clip(name, frames, 24.0, flow=ExactFlow(flow, None, visible))
+
+    return Dataset(card, dict(counts), read)
+
+
+def open_youtube_vos(card: Card, data: Path | None, split: str | None) -> Dataset:
+    """YouTube-VOS: ``test_all_frames/JPEGImages/CLIP/00000.jpg``; clips and their lengths are what lies on the disk."""
+    name = card.split(split)
+    root = _root(card, data, Path(card.folders[name])) / card.folders[name]
+    clips = sorted(path.name for path in root.iterdir() if path.is_dir())
+    if not clips:
+        raise InputError(f"{root} holds no clips; unpack the archive of {card.name!r} there")
+
+    def read(name: str, limit: int | None) -> Clip:
+        return Clip(name, _pictures(root / name, name, None, limit), 30.0)
+
+    return Dataset(card, dict.fromkeys(clips), read)
 
 
 def open_folder(card: Card, data: Path | None, split: str | None) -> Dataset:
@@ -120,32 +162,51 @@ def _root(card: Card, data: Path | None, *parts: Path) -> Path:
     return root
 
 
-def _files(folder: Path, clip: str, kind: str, count: int) -> list[Path]:
-    """The image files of a clip, as many as the card says."""
+def _files(folder: Path, clip: str, kind: str, count: int | None, suffixes: frozenset[str] = SUFFIXES) -> list[Path]:
+    """The files of a clip in natural order, as many as the card says (None: at least one)."""
     if not folder.is_dir():
         raise InputError(f"clip {clip!r} is missing: there is no folder {folder}")
-    files = image_files(folder)
-    if len(files) != count:
-        raise InputError(f"clip {clip!r} has {len(files)} {kind} in {folder}, and its card says {count}; get it again")
+    files = files_in(folder, suffixes)
+    if len(files) != count and (count is not None or not files):
+        wanted = "at least one is needed" if count is None else f"its card says {count}; get it again"
+        raise InputError(f"clip {clip!r} has {len(files)} {kind} in {folder}, and {wanted}")
     return files
 
 
-def _pictures(folder: Path, clip: str, count: int, limit: int | None) -> Frames:
-    return np.stack(list(_equal(_files(folder, clip, "frames", count)[:limit], read_image)))
+def _pictures(folder: Path, clip: str, count: int | None, limit: int | None) -> Frames:
+    return np.stack(list(_equal(_files(folder, clip, "frames", count)[:limit])))
 
 
-def _objects(folder: Path, clip: str, count: int, limit: int | None, frames: Frames) -> Masks:
-    files = _files(folder, clip, "annotations", count)[:limit]
-    labels = [read_labels(file) for file in files]
-    for file, label in zip(files, labels, strict=True):
-        check_size(file, "annotation", label.shape, frames.shape[1:3])
-    return np.stack(labels) > 0
+def _labels(folder: Path, kind: str, clip: str, count: int, used: int, frames: Frames) -> Masks:
+    """The first ``used`` of the ``count`` label images of a clip, True where not 0: bool (used, H, W)."""
+    labels = np.zeros((used, *frames.shape[1:3]), dtype=np.bool_)
+    for index, file in enumerate(_files(folder, clip, kind, count)[:used]):
+        label = read_labels(file)
+        check_size(file, kind.removesuffix("s"), label.shape, frames.shape[1:3])
+        labels[index] = label > 0
+    return labels
 
 
-def _equal(files: list[Path], read: Callable[[Path], Frames]) -> Iterable[Frames]:
+def _sintel_flow(folder: Path, clip: str, count: int, used: int, frames: Frames) -> Flows:
+    flows = np.zeros((used, *frames.shape[1:3], 2), dtype=np.float32)
+    for index, file in enumerate(_files(folder, clip, "flow files", count, frozenset({".flo"}))[:used]):
+        flow = read_flow(file)
+        check_size(file, "flow", flow.shape[:2], frames.shape[1:3])
+        flows[index] = flow
+    return flows
+
+
+def _ends_inside(flow: Flows) -> Masks:
+    height, width = flow.shape[1:3]
+    x, y = np.arange(width) + flow[..., 0], np.arange(height)[:, None] + flow[..., 1]
+    inside: Masks = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+    return inside
+
+
+def _equal(files: list[Path]) -> Iterable[Frame]:
     size = None
     for file in files:
-        picture = read(file)
+        picture = read_image(file)
         size = size or picture.shape[:2]
         check_size(file, "frame", picture.shape[:2], size)
         yield picture
@@ -154,6 +215,8 @@ def _equal(files: list[Path], read: Callable[[Path], Frames]) -> Iterable[Frames
 OPENERS: dict[str, Callable[[Card, Path | None, str | None], Dataset]] = {
     "bundled": open_bundled,
     "davis": open_davis,
+    "sintel": open_sintel,
+    "youtube-vos": open_youtube_vos,
     "folder": open_folder,
     "synthetic": open_synthetic,
     "video": open_video,

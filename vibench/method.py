@@ -43,8 +43,9 @@ class StreamingMethod(Protocol):
 class DescribedMethod(Protocol):
     """A method that adds facts to the record.
 
-    Well-known keys: ``parameters`` (count), ``flop_per_frame``, ``weights_sha256``, and ``warning`` (one sentence that
-    every table and report must show, such as random weights).
+    Well-known keys: ``parameters`` (count), ``flop_per_frame``, ``weights_sha256``, ``warning`` (one sentence that
+    every table and report must show, such as random weights), and ``not_timed`` (why its time would mean nothing: it is
+    then called once, without warm-up, and has no timing).
     """
 
     def describe(self) -> Mapping[str, Any]:

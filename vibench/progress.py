@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -34,6 +34,39 @@ def progress() -> Iterator[Listener]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TextColumn("left"), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
         yield Bar(bar)
+
+
+@contextmanager
+def frame_progress() -> Iterator[Callable[[int | None], Callable[[], None]]]:
+    """For one video: called with the number of frames (None: unknown), it gives what to call after each frame."""
+    if not sys.stderr.isatty():
+        yield _frame_lines
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(*Progress.get_default_columns(), console=Console(stderr=True)) as bar:
+
+        def begin(total: int | None) -> Callable[[], None]:
+            task = bar.add_task("filling", total=total)
+            return lambda: bar.update(task, advance=1)
+
+        yield begin
+
+
+def _frame_lines(total: int | None, every_seconds: float = 10.0) -> Callable[[], None]:
+    began = said = monotonic()
+    done = 0
+
+    def advance() -> None:
+        nonlocal said, done
+        done += 1
+        if (now := monotonic()) - said >= every_seconds:
+            said = now
+            left = "" if total is None else f" of {total}, about {(now - began) / done * (total - done):.0f} s left"
+            print(f"{done} frames{left}", file=sys.stderr, flush=True)
+
+    return advance
 
 
 class Bar:

@@ -17,7 +17,8 @@ def parameters(network: VINet) -> int:
 def flop_per_frame(config: VINetConfig, height: int, width: int) -> int:
     """Operations for one frame in the middle of a video, neighbours' features known, as torch counts them.
 
-    Convolutions and matrix products, a multiplication and an addition each; cost volumes and warps are not counted.
+    Convolutions, a multiplication and an addition each; warps and cost volumes are not counted (the latter are products
+    of matrices of which only a band is wanted, so their count would say more about the code than about the network).
     Nothing is computed: the network and its input have shapes only.
     """
     with torch.device("meta"):
@@ -38,4 +39,5 @@ def flop_per_frame(config: VINetConfig, height: int, width: int) -> int:
                 sources.append(network.encode_previous(image, mask, previous))
             state = State(hidden, hidden) if config.memory else None
             network.fill(mask, reference, beside(sources, 1), neighbours, previous, state, flows)
-    return int(counter.get_total_flops())
+    counts = counter.get_flop_counts()["Global"]
+    return sum(count for operation, count in counts.items() if operation != torch.ops.aten.bmm)

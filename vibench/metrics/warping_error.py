@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from vibench import flow_sources
 from vibench.clip import Case, Frames, Masks
 from vibench.errors import InputError
-from vibench.flow import Motion, motion_of, warp
+from vibench.flow import Motion, known_motion, motion_of, warp
 from vibench.metric import MetricInfo, Need, Series, truth_of
 
 FindMotion = Callable[[Frames, Case], Motion]
@@ -149,12 +149,16 @@ DEVIL = "hole: flow begins or ends in it (MichiganCOG/video-inpainting-evaluatio
 
 
 def exact_motion(_: Frames, case: Case) -> Motion:
-    """The known motion of the case's truth."""
+    """The known motion of the case's truth; what is visible by Lai et al.'s rule where the flow is known both ways."""
     if case.flow is None:
         raise ValueError(f"case {case.name} has no exact flow, and the metric needs it")
     if len(case.flow.forward) == 0:
         raise InputError("the clip has one frame; warping error needs at least two")
-    return motion_of(case.flow.forward, case.flow.backward)
+    if case.flow.backward is not None:
+        return motion_of(case.flow.forward, case.flow.backward)
+    if case.flow.visible is None:
+        raise ValueError(f"case {case.name} has neither backward flow nor occlusions")
+    return known_motion(case.flow.forward, case.flow.visible)
 
 
 def _of_truth(source: flow_sources.FlowSource) -> FindMotion:

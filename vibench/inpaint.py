@@ -1,0 +1,96 @@
+"""Fills the hole of one video and writes a video: what a person wants who has a video and no benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import tee
+from pathlib import Path
+
+import numpy as np
+
+from vibench import plugins
+from vibench.bench import seed_everything
+from vibench.clip import Holed
+from vibench.errors import InputError
+from vibench.mask_sources import MaskSource, open_masks, paired
+from vibench.method import Frame, Mask, Method, StreamingMethod
+from vibench.plugins import Spec
+from vibench.resize import dilate
+from vibench.sources import FrameSource, open_frames
+from vibench.store import disk_errors
+from vibench.video import MAX_CLIP_BYTES
+from vibench.video_writer import open_writer
+
+Pair = tuple[Frame, Mask]
+
+
+def inpaint(
+    video: Path,
+    mask: Path,
+    method: Spec,
+    output: Path,
+    *,
+    device: str = "cpu",
+    dilation_iterations: int = 0,
+    progress: Callable[[int | None], Callable[[], None]] | None = None,
+) -> int:
+    """Fill ``video`` where ``mask`` is not 0 and write ``output``; return the number of frames.
+
+    Pixels outside the hole are those of the input, up to what the output's format loses (``.mkv``: nothing). Sound is
+    copied. A streaming method works in memory that does not grow with the video. ``output`` appears only when it is
+    complete. ``progress(total)`` is told how many frames there are and returns what is called after each one.
+    Raises InputError for files that do not fit together.
+    """
+    source = open_frames(video)
+    masks = open_masks(mask, source.height, source.width)
+    if output.resolve() in (video.resolve(), mask.resolve()):
+        raise InputError(f"{output} is also the input; name another file to write to")
+    filler: Method = plugins.make("methods", method, device=device)
+    seed_everything(0)
+    advance = progress(source.frames) if progress else lambda: None
+    sound = video if source.has_audio else None
+    count, any_hole = 0, False
+    size = source.height, source.width
+    with disk_errors(output.parent), open_writer(output, *size, source.frames_per_second, sound) as writer:
+        pairs, originals = tee(_pairs(source, masks, dilation_iterations))
+        filled = (
+            _stream(filler, pairs) if isinstance(filler, StreamingMethod) else _whole(filler, pairs, source, method)
+        )
+        for frame, (original, hole) in zip(filled, originals, strict=True):
+            writer.write(np.where(hole[..., None], frame, original))
+            count, any_hole = count + 1, any_hole or bool(hole.any())
+            advance()
+        if not any_hole:
+            raise InputError(f"the mask {mask} marks no pixel in any frame; white (not 0) is the hole")
+    return count
+
+
+def _pairs(source: FrameSource, masks: MaskSource, dilation_iterations: int) -> Iterator[Pair]:
+    for frame, mask in paired(source, masks):
+        yield frame, dilate(mask[None], dilation_iterations)[0]
+
+
+def _stream(method: StreamingMethod, pairs: Iterable[Pair]) -> Iterator[Frame]:
+    # tee holds only what one side has read ahead of the other: the method's look-ahead.
+    left, right = tee(pairs)
+    return method.stream((_cut(*pair) for pair in left), (mask.copy() for _, mask in right))
+
+
+def _whole(method: Method, pairs: Iterable[Pair], source: FrameSource, spec: Spec) -> Iterator[Frame]:
+    frames, masks, room = [], [], MAX_CLIP_BYTES
+    for frame, mask in pairs:
+        room -= frame.nbytes
+        if room < 0:
+            raise InputError(
+                f"{spec.label} needs the whole video in memory, and this one takes more than {MAX_CLIP_BYTES >> 30} GiB "
+                f"at {source.width}x{source.height}; cut it, or take a method that streams"
+            )
+        frames.append(_cut(frame, mask))
+        masks.append(mask)
+    yield from method(Holed("video", np.stack(frames), np.stack(masks)))
+
+
+def _cut(frame: Frame, mask: Mask) -> Frame:
+    cut = frame.copy()
+    cut[mask] = 0
+    return cut
