@@ -165,7 +165,7 @@ def _follow(origin: Origin, hole: Mask, flow: Flow, earlier: Origin) -> None:
 
 
 def _filled(frames: Frames, mask: Mask, past: Origin, future: Origin, t: int) -> Frame:
-    filled = frames[t].copy()
+    filled: Frame = frames[t].copy()
     if not mask.any():
         return filled
     y, x = np.nonzero(mask)

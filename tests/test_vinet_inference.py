@@ -13,7 +13,7 @@ from vinet import weights
 from vinet.config import VINetConfig
 from vinet.errors import UserError
 from vinet.inference import Frame, Inpainter, Mask, Options, reflect
-from vinet.network import Previous, VINet
+from vinet.network import VINet
 
 
 def network(**switches: Any) -> VINet:
@@ -60,7 +60,7 @@ def by_hand(network: VINet, images: list[Frame], masks: list[Mask], recurrent: b
         around = [mirrored(t + offset, len(clip)) for offset in network.config.neighbour_offsets]
         step = network.step(clip[[t]], holes[[t]], clip[around][None], holes[around][None], previous, memory)
         if recurrent:
-            previous, memory = Previous(step.output, holes[[t]]), step.memory
+            previous, memory = network.feed_back(clip[[t]], holes[[t]], step.output), step.memory
         output: Tensor = step.output[0].flip(0) if flip else step.output[0]
         yield ((output.permute(1, 2, 0) + 1) * 127.5).numpy()
 

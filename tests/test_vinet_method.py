@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
-from vibench.clip import Holed
+from vibench.clip import Frames, Holed
 from vibench.errors import UserError
 from vinet import weights
 from vinet.config import VINetConfig
@@ -67,6 +68,30 @@ def test_random_weights_only_on_request_and_with_a_warning(monkeypatch: pytest.M
     assert "random" in description["warning"] and description["weights_sha256"] is None
 
 
+def test_a_flow_that_the_weights_were_not_trained_for_is_refused(small_file: Path) -> None:
+    with pytest.raises(UserError, match="flow=dis does not fit"):
+        VINetMethod(weights=str(small_file), flow="dis")
+
+
+def test_the_bundled_weights_come_with_their_training_and_fill_a_moving_texture_better_than_telea() -> None:
+    from baselines.telea import Telea
+
+    texture = np.random.default_rng(0).integers(0, 256, (32, 64, 3)).astype(np.uint8)
+    texture = cv2.resize(texture, (256, 128), interpolation=cv2.INTER_CUBIC)
+    frames = np.stack([texture[:96, 4 * t : 4 * t + 128] for t in range(16)])
+    masks = np.zeros(frames.shape[:3], bool)
+    masks[:, 36:60, 52:76] = True
+    holed = Holed("moving", np.where(masks[..., None], 0, frames).astype(np.uint8), masks)
+    method = VINetMethod()
+    assert method.describe()["config"]["given_flow"]
+    assert method.describe()["weights_notes"]["trained_on"]
+
+    def error(filled: Frames) -> float:
+        return float(np.square(filled.astype(float) - frames)[masks].mean())
+
+    assert error(method(holed)) < 0.8 * error(Telea()(holed))
+
+
 def test_weights_are_identified(small_file: Path) -> None:
     description = VINetMethod(weights=str(small_file)).describe()
     assert len(description["weights_sha256"]) == 64
@@ -75,7 +100,7 @@ def test_weights_are_identified(small_file: Path) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"weights": "nowhere.pth"}, {"preset": "huge"}, {"neighbours": -1}, {"precision": "float16"}],
+    [{"weights": "nowhere.pth"}, {"preset": "huge"}, {"flow": "raft"}, {"neighbours": -1}, {"precision": "float16"}],
 )
 def test_what_cannot_work_is_one_sentence(options: dict[str, Any]) -> None:
     with pytest.raises(UserError):

@@ -116,7 +116,11 @@ class Inpainter:
             current = window[now - first]
             step = self._step(current, nearby, before, previous, memory)
             yield Filled(self._to_frame(step.output, current.size), step)
-            before, previous = current, Previous(step.output, current.mask) if self.options.recurrence else None
+            before = current
+            previous = None
+            if self.options.recurrence:
+                with torch.inference_mode():
+                    previous = self.network.feed_back(current.image, current.mask, step.output)
             memory = step.memory if self.options.memory else None
             now += 1
             while first < now - self.config.lookahead:

@@ -19,6 +19,7 @@ from vinet.inference import Frame, Inpainter, Mask, Options, Precision
 from vinet.network import VINet
 
 Preset = Literal["compact", "published"]
+FlowSource = Literal["dis", "learned"]
 COUNTED_SIZE_PX = 256
 """Side of the square for which operations per frame are counted: the size of the paper's tables."""
 
@@ -31,6 +32,7 @@ class VINetMethod:
         *,
         weights: str | None = None,
         preset: Preset | None = None,
+        flow: FlowSource | None = None,
         double: bool = False,
         memory: bool = True,
         recurrence: bool = True,
@@ -50,6 +52,8 @@ class VINetMethod:
                 "random" for untrained ones, which is then written into every record.
             preset: `compact`, or `published` for the architecture of the paper; by default that of a file which does not
                 say what it holds, and compact otherwise.
+            flow: `learned` by the network's own heads, or `dis`: OpenCV's DIS, completed in holes. By default what the file
+                says, `dis` for the compact network and `learned` for the published one.
             double: the 512 px form of the published network, where the weights do not say what they are for.
             memory: carry the ConvLSTM's state from frame to frame; off, it is reset at every frame.
             recurrence: feed back the previous output; off, every frame is treated as a first one.
@@ -66,8 +70,11 @@ class VINetMethod:
         ablations = {"flow_warping": flow_warping, "feature_composition": feature_composition}
         try:
             preset = preset or ("compact" if weights in (None, "random") else "published")
-            config = _preset(preset, double, neighbours)
-            network, self._file = _network(config, weights, preset)
+            source = flow or ("dis" if preset == "compact" else "learned")
+            config = _preset(preset, source, double, neighbours)
+            network, self._file = _network(config, weights, preset, source)
+            if flow is not None and network.config.given_flow != (flow == "dis"):
+                raise UserError(f"flow={flow} does not fit {weights}, whose network was trained for the other source")
             if neighbours not in (None, network.config.neighbours):
                 raise UserError(
                     f"neighbours={neighbours} does not fit weights that were trained with {network.config.neighbours}: "
@@ -118,23 +125,30 @@ def ablated(network: VINet, *, flow_warping: bool, feature_composition: bool) ->
     return files.build(smaller, {name: tensors[name] for name in kept}, "the ablated network")
 
 
-def _preset(preset: str, double: bool, neighbours: int | None) -> VINetConfig:
+def _preset(preset: str, flow: str, double: bool, neighbours: int | None) -> VINetConfig:
     if preset not in ("compact", "published"):
         raise UserError(f"preset is 'compact' or 'published', not {preset!r}")
+    if flow not in ("dis", "learned"):
+        raise UserError(f"flow is 'dis' or 'learned', not {flow!r}")
     make = VINetConfig.compact if preset == "compact" else VINetConfig.published
+    switches: dict[str, Any] = {"double": double, "given_flow": flow == "dis"}
+    if neighbours is not None:
+        switches["neighbours"] = neighbours
     try:
-        return make(double=double) if neighbours is None else make(double=double, neighbours=neighbours)
+        return make(**switches)
     except ValueError as error:
         raise UserError(str(error)) from error
 
 
-def _network(config: VINetConfig, weights: str | None, preset: str) -> tuple[VINet, files.WeightsFile | None]:
+def _network(
+    config: VINetConfig, weights: str | None, preset: str, flow: str
+) -> tuple[VINet, files.WeightsFile | None]:
     if weights == "random":
         return files.random_network(config), None
-    path = files.bundled(preset) if weights is None else Path(weights)
+    path = files.bundled(preset, flow) if weights is None else Path(weights)
     if path is None:
         raise MissingResource(
-            f"no weights for the {preset} VINet come with this package: give weights=FILE (`vinet convert` reads a "
+            f"no weights for the {preset} VINet with {flow} flow come with this package: give weights=FILE (`vinet convert` reads a "
             "released checkpoint, `vinet train` makes your own), or ask for untrained ones with weights=random"
         )
     return files.load(path, config)

@@ -13,11 +13,11 @@ from vinet.decoder import Decoder
 from vinet.encoder import Encoder, Features
 from vinet.flow import FlowHead, Flows, enlarge_flow, no_flow, outside_flow, per_item, reduce_flow, warp
 from vinet.memory import Bottleneck, ConvLSTM, State
-from vinet.pixels import Neighbours, PixelComposition
+from vinet.pixels import Neighbours, PixelComposition, PixelSources
 
 
 class Previous(NamedTuple):
-    """The last output, not clamped, and the mask of the frame that it filled."""
+    """The last output as `VINet.feed_back` gives it, and the mask of the frame that it filled."""
 
     output: Tensor  # (B, 3, H, W)
     mask: Tensor  # (B, 1, H, W)
@@ -34,11 +34,11 @@ class Step:
     compositions: tuple[Composition, Composition, Composition]
     """Flow, aggregate, mask and composed map at 1/8, 1/4 and 1/2."""
     pixel_mask: Tensor | None
-    """(B, 1, H, W), 1 = the neighbours' pixels; None without pixel composition."""
+    """(B, 1, H, W), 1 = pixels of the neighbours or of the previous output; None without pixel composition."""
     output_flow: Tensor | None
-    """(B, 2, H, W) to the previous output in pixels; None where there is none or without flow warping."""
+    """(B, 2, H, W) to the previous output in pixels; None where `output_mask` is, or without flow warping."""
     output_mask: Tensor | None
-    """(B, 1, H, W), 1 = the previous output; None where there is none."""
+    """(B, 1, H, W), 1 = the previous output (eq. 6); None where there is none, and with pixel composition."""
     memory: State | None
     """The ConvLSTM's state after this frame; None without memory."""
 
@@ -76,7 +76,7 @@ class VINet(nn.Module):
         self.decoder = Decoder(config)
         if config.pixel_composition:
             self.pixels = PixelComposition()
-        if config.recurrence:
+        elif config.recurrence:
             if config.has_flow_heads:
                 self.flownet_256 = FlowHead(full, config, clamp=True)
             self.masknet_256 = MaskEstimator(full)
@@ -130,6 +130,12 @@ class VINet(nn.Module):
             return self.encode_source(current, mask)
         return self.encode_source(previous.output, previous.mask * (0.5 if self.config.double else 0.0))
 
+    def feed_back(self, current: Tensor, mask: Tensor, output: Tensor) -> Previous:
+        """What the next step gets of an output: all of it as released; with pixel composition, true pixels around holes."""
+        if self.config.pixel_composition:
+            output = torch.lerp(current, output.clamp(-1, 1), mask)
+        return Previous(output, mask)
+
     def estimate_flows(self, reference: Features, sources: Features) -> Flows:
         """Flow of B references to B * S sources, any S, coarse to fine."""
         eighth = self.flownet(reference.eighth, sources.eighth)
@@ -168,9 +174,12 @@ class VINet(nn.Module):
         if self.config.pixel_composition:
             if neighbours is None:
                 raise ValueError("pixel composition needs the neighbours' pixels")
-            full_size = self._full_size(flows.half, given_flows, slice(0, self.config.neighbours))
-            output, pixel_mask = self.pixels(decoded, mask, neighbours, full_size)
-        if self.config.recurrence and previous is not None:
+            known = PixelSources.of(neighbours)
+            if self.config.recurrence and previous is not None:
+                known = known.with_output(previous.output, previous.mask)
+            full_size = self._full_size(flows.half, given_flows, slice(0, known.images.shape[1]))
+            output, pixel_mask = self.pixels(decoded, mask, known, full_size)
+        elif self.config.recurrence and previous is not None:
             last = slice(self.config.sources - 1, None)
             half_flow = _select(flows.half, last, self.config.sources)
             output_flow, output_mask = self._towards_previous(reference, sources, half_flow, given_flows)

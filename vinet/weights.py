@@ -6,12 +6,12 @@ import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from vinet.config import VINetConfig
 from vinet.errors import UserError
@@ -19,8 +19,10 @@ from vinet.network import VINet
 
 CONFIG_KEY = "vinet_config"
 """Entry of a safetensors header that holds the configuration as JSON."""
-BUNDLED = Path(__file__).parent / "weights"
+BUNDLED = Path(__file__).parent / "bundled"
 NAMED_AT_MOST = 8
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,14 @@ def load(path: Path, config: VINetConfig | None = None) -> tuple[VINet, WeightsF
 
 
 def build(config: VINetConfig, tensors: Mapping[str, Tensor], origin: str) -> VINet:
-    """A network made of `tensors`; UserError names each key that is missing, unknown, misshapen or not finite."""
+    """A network of `config` made of `tensors`; UserError as in `load_into`."""
     with torch.device("meta"):  # a header may ask for any size: compare shapes before memory is taken
         network = VINet(config)
+    return load_into(network, tensors, origin)
+
+
+def load_into(network: Network, tensors: Mapping[str, Tensor], origin: str) -> Network:
+    """`network` with `tensors` as its parameters; UserError names each that is missing, unknown, misshapen, not finite."""
     expected = {name: tuple(values.shape) for name, values in network.state_dict().items()}
     faults = [f"{name} is missing" for name in expected.keys() - tensors.keys()]
     faults += [f"{name} is unknown" for name in tensors.keys() - expected.keys()]
@@ -77,16 +84,18 @@ def read(path: Path) -> WeightsFile:
     return WeightsFile(tensors, config, header, digest)
 
 
-def save(network: VINet, path: Path, notes: Mapping[str, str] | None = None) -> None:
-    """Write a safetensors file whose header holds the configuration and `notes`."""
+def save(network: nn.Module, path: Path, notes: Mapping[str, str] | None = None) -> None:
+    """Write a safetensors file whose header holds `notes` and, of a VINet, the configuration."""
     tensors = {name: values.detach().cpu().contiguous() for name, values in network.state_dict().items()}
-    header = {**(notes or {}), CONFIG_KEY: json.dumps(network.config.to_dict())}
+    header = dict(notes or {})
+    if isinstance(network, VINet):
+        header[CONFIG_KEY] = json.dumps(network.config.to_dict())
     save_file(tensors, path, metadata=header)
 
 
-def bundled(preset: str) -> Path | None:
-    """The weights that came with this package for `preset`, where there are any."""
-    path = BUNDLED / f"{preset}.safetensors"
+def bundled(preset: str, flow: str) -> Path | None:
+    """The weights that came with this package for `preset` with learned or given (DIS) `flow`, where there are any."""
+    path = BUNDLED / f"{preset}-{flow}-flow.safetensors"
     return path if path.is_file() else None
 
 
