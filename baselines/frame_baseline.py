@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from vinet.frame_network import FrameNetwork, parameters, rounded
 from vibench.clip import Frames, Holed
 from vibench.errors import InputError
 from vibench.method import Frame, Mask
 from vinet.errors import UserError as NetworkError
+from vinet.frame_network import FrameNetwork, parameters, rounded
 from vinet.weights import load_into, read
 
 BUNDLED = Path(__file__).parent / "frame_baseline.safetensors"
