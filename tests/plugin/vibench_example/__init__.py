@@ -1,0 +1,1 @@
+"""A method, a metric and a mask generator from outside."""

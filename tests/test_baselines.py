@@ -1,0 +1,186 @@
+"""Every registered method keeps its promises, and each classical one is what it says it is."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from skimage.restoration import inpaint_biharmonic
+
+from baselines.biharmonic import Biharmonic
+from baselines.flow_propagation import FlowPropagation
+from baselines.last_seen import LastSeen
+from baselines.navier_stokes import NavierStokes
+from baselines.telea import Telea
+from baselines.temporal_median import TemporalMedian
+from vibench import plugins
+from vibench.clip import Clip, Frames, Holed, Masks
+from vibench.errors import UserError
+from vibench.masks import moving_square, stationary_square
+from vibench.method import StreamingMethod
+from vibench.plugins import Spec
+from vibench.synthetic import Scene, render
+
+METHODS = [name for name in plugins.names("methods") if name != "from_disk" and not name.startswith("example-")]
+
+
+def cut(frames: Frames, masks: Masks) -> Holed:
+    holed = frames.copy()
+    holed[masks] = 0
+    return Holed("case", holed, masks)
+
+
+def noise(frames: int, height: int, width: int) -> Frames:
+    generator = np.random.default_rng(5)
+    blurred = [
+        cv2.GaussianBlur(generator.integers(0, 256, (height, width, 3), np.uint8), (0, 0), 1.5) for _ in range(frames)
+    ]
+    return np.stack(blurred)
+
+
+def error(filled: Frames, truth: Frames, masks: Masks) -> float:
+    """Mean squared error in the hole."""
+    return float(np.square(filled.astype(float) - truth)[masks].mean())
+
+
+@pytest.fixture(scope="module")
+def panning() -> Clip:
+    return render(Scene("pan", 96, 128, 14, camera="pan", camera_speed=0.02, object_size=0, seed=7))
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("shape", [(1, 40, 48), (5, 33, 47), (8, 64, 80)])
+def test_frames_come_back_in_the_same_shape_the_same_every_time_and_the_input_is_not_touched(
+    name: str, shape: tuple[int, int, int]
+) -> None:
+    method = plugins.make("methods", Spec.parse(name), device="cpu")
+    holed = cut(noise(*shape), moving_square(*shape, 3))
+    before = zlib.crc32(holed.frames.tobytes()), zlib.crc32(holed.masks.tobytes())
+    filled = method(holed)
+    assert filled.dtype == np.uint8 and filled.shape == holed.frames.shape
+    np.testing.assert_array_equal(method(holed), filled)
+    assert (zlib.crc32(holed.frames.tobytes()), zlib.crc32(holed.masks.tobytes())) == before
+    if isinstance(method, StreamingMethod):
+        np.testing.assert_array_equal(np.stack(list(method.stream(holed.frames, holed.masks))), filled)
+
+
+CLASSICAL = ["telea", "navier_stokes", "biharmonic", "temporal_median", "last_seen", "flow_propagation", "identity"]
+
+
+@pytest.mark.parametrize("name", CLASSICAL)
+def test_an_empty_mask_changes_nothing(name: str) -> None:
+    frames = noise(4, 40, 48)
+    filled = plugins.make("methods", Spec.parse(name))(cut(frames, np.zeros(frames.shape[:3], bool)))
+    np.testing.assert_array_equal(filled, frames)
+
+
+@pytest.mark.parametrize("name", CLASSICAL)
+def test_pixels_outside_the_hole_are_kept(name: str) -> None:
+    frames, masks = noise(4, 40, 48), moving_square(4, 40, 48, 1)
+    filled = plugins.make("methods", Spec.parse(name))(cut(frames, masks))
+    np.testing.assert_array_equal(filled[~masks], frames[~masks])
+
+
+@pytest.mark.parametrize("name", CLASSICAL)
+def test_a_clip_that_is_all_hole_still_comes_back(name: str) -> None:
+    masks = np.ones((3, 24, 24), bool)
+    filled = plugins.make("methods", Spec.parse(name))(cut(noise(3, 24, 24), masks))
+    assert filled.shape == (3, 24, 24, 3)
+
+
+@pytest.mark.parametrize("name", [name for name in CLASSICAL if name != "identity"])
+def test_a_flat_colour_is_filled_with_itself(name: str) -> None:
+    frames = np.full((4, 40, 48, 3), (200, 30, 90), np.uint8)
+    filled = plugins.make("methods", Spec.parse(name))(cut(frames, moving_square(4, 40, 48, 1)))
+    assert np.abs(filled.astype(int) - frames).max() <= 3  # OpenCV's Telea rounds up to 3 levels away
+
+
+@pytest.mark.parametrize(("method", "code"), [(Telea, cv2.INPAINT_TELEA), (NavierStokes, cv2.INPAINT_NS)])
+@pytest.mark.parametrize("radius_px", [1.0, 3.0, 7.5])
+def test_opencv_s_methods_are_opencv_s(method: Any, code: int, radius_px: float) -> None:
+    holed = cut(noise(3, 40, 48), stationary_square(3, 40, 48, 2))
+    expected = [
+        cv2.inpaint(frame, mask.astype(np.uint8), radius_px, code)
+        for frame, mask in zip(holed.frames, holed.masks, strict=True)
+    ]
+    np.testing.assert_array_equal(method(radius_px=radius_px)(holed), np.stack(expected))
+
+
+def test_biharmonic_is_scikit_image_s() -> None:
+    holed = cut(noise(2, 32, 40), stationary_square(2, 32, 40, 2))
+    expected = [
+        inpaint_biharmonic(frame / 255, mask, channel_axis=-1, split_into_regions=True)
+        for frame, mask in zip(holed.frames, holed.masks, strict=True)
+    ]
+    assert np.abs(Biharmonic()(holed) - 255 * np.stack(expected).clip(0, 1)).max() <= 0.501
+
+
+def visible(masks: Masks, t: int, y: int, x: int) -> list[int]:
+    return [other for other in range(len(masks)) if not masks[other, y, x] and other != t]
+
+
+def test_last_seen_takes_the_nearest_frame_and_the_earlier_of_two() -> None:
+    frames, masks = noise(7, 24, 32), moving_square(7, 24, 32, 4, size=0.4, speed=0.2)
+    filled = LastSeen()(cut(frames, masks))
+    checked = 0
+    for t, y, x in np.argwhere(masks):
+        if seen := visible(masks, t, y, x):
+            nearest = min(seen, key=lambda other: (abs(other - t), other))
+            np.testing.assert_array_equal(filled[t, y, x], frames[nearest, y, x])
+            checked += 1
+    assert checked > 100
+
+
+def test_temporal_median_is_the_lower_median_of_what_is_visible() -> None:
+    frames, masks = noise(7, 24, 32), moving_square(7, 24, 32, 4, size=0.4, speed=0.2)
+    filled = TemporalMedian()(cut(frames, masks))
+    checked = 0
+    for t, y, x in np.argwhere(masks):
+        if seen := visible(masks, t, y, x):
+            expected = np.percentile(frames[seen, y, x], 50, axis=0, method="lower")
+            np.testing.assert_array_equal(filled[t, y, x], expected)
+            checked += 1
+    assert checked > 100
+
+
+def test_flow_propagation_follows_a_moving_camera(panning: Clip) -> None:
+    """Every pixel of a hole narrower than the camera's way is visible in some frame; the rest is interpolation."""
+    masks = np.zeros(panning.frames.shape[:3], bool)
+    masks[:, 40:56, 60:74] = True
+    holed = cut(panning.frames, masks)
+    ours = error(FlowPropagation()(holed), panning.frames, masks)
+    others = {name: error(plugins.make("methods", Spec.parse(name))(holed), panning.frames, masks)
+              for name in ("telea", "navier_stokes", "biharmonic", "temporal_median", "last_seen")}  # fmt: skip
+    assert ours < 0.5 * min(others.values()), others
+
+
+def test_a_second_pass_of_flow_propagation_helps_on_a_moving_camera(panning: Clip) -> None:
+    masks = stationary_square(*panning.frames.shape[:3], 9)
+    holed = cut(panning.frames, masks)
+    first, second = (error(FlowPropagation(passes=passes)(holed), panning.frames, masks) for passes in (1, 2))
+    assert second < first
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "telea[radius_px=0]", "navier_stokes[radius_px=-1]", "flow_propagation[passes=0]", "flow_propagation[passes=1.5]",
+        "temporal_median[window=-1]", "frame_baseline[weights=absent.safetensors]",
+    ],
+)  # fmt: skip
+def test_an_option_out_of_range_is_one_sentence(spec: str) -> None:
+    with pytest.raises(UserError, match=r"\w"):
+        plugins.make("methods", Spec.parse(spec))
+
+
+def test_the_frame_baseline_is_trained_and_sees_one_frame_only() -> None:
+    frames, masks = noise(4, 64, 80), stationary_square(4, 64, 80, 3)
+    method = plugins.make("methods", Spec.parse("frame_baseline"))
+    together = method(cut(frames, masks))
+    alone = np.concatenate([method(cut(frames[t : t + 1], masks[t : t + 1])) for t in range(4)])
+    np.testing.assert_array_equal(together, alone)
+    assert error(together, frames, masks) < error(np.full_like(frames, 128), frames, masks)
+    assert len(method.describe()["weights_sha256"]) == 64
