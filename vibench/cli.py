@@ -174,6 +174,43 @@ def inpaint(
 
 
 @app.command()
+def retarget(
+    video: Annotated[Path, typer.Argument(help="A video file, or a folder of images.")],
+    mask: Annotated[
+        Path, typer.Option("--mask", help="The object that keeps its shape: image, folder, video or .npy.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Video to write: .mp4, .mov, .m4v or lossless .mkv.")],
+    factor: Annotated[float, typer.Option(min=0.1, max=1.0, help="New width (or height) as a share of the old.")] = 0.5,
+    axis: Annotated[str, typer.Option(help="What is squeezed: width or height.")] = "width",
+    method: Annotated[str, typer.Option("--method", "-m", help="What fills the background.")] = "flow_propagation",
+    dilate: Annotated[int, typer.Option(min=0, max=64, help="Grow the object N times by one pixel for filling.")] = 4,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUTPUT if it is there.")] = False,
+    device: Device = "auto",
+) -> None:
+    """Squeeze a video without squeezing the object in it: fill behind it, squeeze, paste it back."""
+    from vibench.device import resolve
+    from vibench.plugins import Spec
+    from vibench.progress import frame_progress
+    from vibench.retarget import retarget as squeeze
+
+    if output.exists() and not overwrite:
+        raise InputError(f"{output} is there already; add --overwrite to replace it")
+    with _ends_after_interrupt(f"stopped; {output} was not written"), frame_progress() as progress:
+        count = squeeze(
+            video,
+            mask,
+            Spec.parse(method),
+            output,
+            factor=factor,
+            axis=axis,  # type: ignore[arg-type]
+            device=resolve(device),
+            dilation_iterations=dilate,
+            progress=progress,
+        )
+    typer.echo(f"{count} frames: {output}")
+
+
+@app.command()
 def export(
     protocol: Annotated[str, typer.Argument(help="Name, name@version or a .toml file.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the frames and masks.")],

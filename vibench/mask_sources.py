@@ -65,14 +65,21 @@ def open_masks(path: Path, height: int, width: int) -> MaskSource:
     return MaskSource(path, height, width, len(files) == 1, files)
 
 
-def read_masks(path: Path, frames: int, height: int, width: int) -> Masks:
+def read_masks(path: Path, frames: int, height: int, width: int, *, may_be_longer: bool = False) -> Masks:
     """Exactly ``frames`` masks: bool (T, H, W), True = hole, from anything ``open_masks`` takes.
 
-    Raises InputError also where there are more or fewer masks than frames, or where they mark nothing or everything.
+    Raises InputError also where there are fewer masks than frames, where there are more (unless they ``may_be_longer``),
+    or where they mark nothing or everything.
     """
     masks = np.zeros((frames, height, width), dtype=np.bool_)
-    for index, mask in paired(range(frames), open_masks(path, height, width)):
+    source = open_masks(path, height, width)
+    pairs = zip(range(frames), source, strict=False) if may_be_longer else paired(range(frames), source)
+    count = 0
+    for index, mask in pairs:
         masks[index] = mask
+        count += 1
+    if count < frames:
+        raise InputError(f"{path} holds {count} masks and the clip has more frames; one mask a frame is needed")
     if not masks.any():
         raise InputError(f"the mask {path} marks no pixel in any frame; white (not 0) is the hole")
     if masks.all():

@@ -11,11 +11,6 @@ from vinet.errors import UserError
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="VINet: deep video inpainting.")
 
 
-@app.callback()
-def _vinet() -> None:
-    """Keep sub-commands sub-commands while there is only one."""
-
-
 @app.command()
 def convert(
     checkpoint: Annotated[Path, typer.Argument(help="A released checkpoint such as save_agg_rec.pth.")],
@@ -33,10 +28,33 @@ def convert(
     typer.echo(f"{output}: {len(file.tensors)} tensors, all keys and shapes as expected")
 
 
+@app.command()
+def explain(
+    video: Annotated[Path, typer.Argument(help="A video file, or a folder of images.")],
+    mask: Annotated[Path, typer.Option("--mask", help="Where the hole is (white): image, folder, video or .npy.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write: .png, .svg or .pdf.")],
+    frame: Annotated[int, typer.Option(min=0, help="Frame to explain, counted from 0.")] = 8,
+    weights: Annotated[str, typer.Option(help="Weights file; the bundled compact ones when left out.")] = "",
+) -> None:
+    """Draw what one frame's fill was made of: composition masks, flow to every source, features, at each scale."""
+    from vibench.mask_sources import read_masks
+    from vibench.sources import read_frames
+    from vinet.explain import explain as draw
+    from vinet.method import VINetMethod
+
+    inpainter = VINetMethod(weights=weights or None).inpainter
+    frames, _ = read_frames(video, limit=frame + 1 + inpainter.config.lookahead)
+    masks = read_masks(mask, len(frames), *frames.shape[1:3], may_be_longer=True)
+    draw(inpainter, list(frames), list(masks), frame, output)
+    typer.echo(f"explained frame {frame}: {output}")
+
+
 def main() -> None:
     """Run the command; what a user can fix is one sentence and exit status 2."""
+    from vibench.errors import UserError as BenchError
+
     try:
         app()
-    except UserError as error:
+    except (UserError, BenchError) as error:
         typer.echo(f"vinet: {error}", err=True)
         sys.exit(2)

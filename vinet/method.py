@@ -81,7 +81,7 @@ class VINetMethod:
                     "train a network with fewer, or ask for weights=random"
                 )
             network = ablated(network, **ablations)
-            self._inpainter = Inpainter(network, device or "cpu", options)
+            self.inpainter = Inpainter(network, device or "cpu", options)
         except UserError as error:
             raise BenchError(str(error)) from error
 
@@ -91,17 +91,17 @@ class VINetMethod:
 
     def stream(self, frames: Iterable[Frame], masks: Iterable[Mask]) -> Iterator[Frame]:
         """Fill a video frame by frame in constant memory, looking as far ahead as the farthest neighbour."""
-        return self._inpainter.stream(frames, masks)
+        return self.inpainter.stream(frames, masks)
 
     def describe(self) -> Mapping[str, Any]:
         """Size, cost, identity of the weights, architecture and every option."""
-        config = self._inpainter.config
+        config = self.inpainter.config
         facts: dict[str, Any] = {
-            "parameters": parameters(self._inpainter.network),
+            "parameters": parameters(self.inpainter.network),
             "flop_per_frame": flop_per_frame(config, COUNTED_SIZE_PX, COUNTED_SIZE_PX),
             "flop_per_frame_size_px": COUNTED_SIZE_PX,
             "config": config.to_dict(),
-            "options": dataclasses.asdict(self._inpainter.options),
+            "options": dataclasses.asdict(self.inpainter.options),
         }
         if self._file is None:
             return {**facts, "weights_sha256": None, "warning": "VINet ran with random, untrained weights"}

@@ -1,0 +1,109 @@
+"""Retargeting (VINet paper, section 4.5): a video squeezed without squeezing the object in it.
+
+The background behind the object is filled by a method, the filled frames are squeezed along one axis, and the object is
+pasted back in its own proportions where the squeezed one would have been.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from vibench import plugins
+from vibench.bench import seed_everything
+from vibench.clip import Frames, Holed, Masks
+from vibench.errors import InputError
+from vibench.mask_sources import read_masks
+from vibench.method import Frame, Mask, Method
+from vibench.plugins import Spec
+from vibench.resize import dilate
+from vibench.sources import open_frames, read_frames
+from vibench.store import disk_errors
+from vibench.video_writer import open_writer
+
+Axis = Literal["width", "height"]
+FEATHER_PX = 1.0
+"""Standard deviation of the pasted object's edge: a hard one is seen to crawl."""
+
+
+def retarget(
+    video: Path,
+    mask: Path,
+    method: Spec,
+    output: Path,
+    *,
+    factor: float,
+    axis: Axis = "width",
+    device: str = "cpu",
+    dilation_iterations: int = 4,
+    progress: Callable[[int | None], Callable[[], None]] | None = None,
+) -> int:
+    """Write ``video`` squeezed to ``factor`` (0.1 to 1) of its width or height; return the number of frames.
+
+    ``mask`` marks the object that keeps its shape; its surroundings of ``dilation_iterations`` pixels are filled with it.
+    Raises InputError where files do not fit together or the object does not fit into the squeezed frame.
+    """
+    if not 0.1 <= factor <= 1:
+        raise InputError(f"the factor is {factor}; it must be from 0.1 to 1")
+    if axis not in ("width", "height"):
+        raise InputError(f"the axis is {axis!r}; it is width or height")
+    source = open_frames(video)
+    frames, rate = read_frames(video)
+    objects = read_masks(mask, *frames.shape[:3])
+    height, width = _squeezed_size(frames, factor, axis)
+    if _largest_extent(objects, axis) > (width if axis == "width" else height):
+        raise InputError(f"the object of {mask} is wider than the squeezed frame of {width}x{height}; squeeze less")
+    filler: Method = plugins.make("methods", method, device=device)
+    background = filled_background(filler, frames, dilate(objects, dilation_iterations))
+    advance = progress(len(frames)) if progress else lambda: None
+    sound = video if source.has_audio else None
+    with disk_errors(output.parent), open_writer(output, height, width, rate, sound) as writer:
+        for frame, behind, thing in zip(frames, background, objects, strict=True):
+            squeezed = np.asarray(cv2.resize(behind, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+            writer.write(pasted(squeezed, frame, thing))
+            advance()
+    return len(frames)
+
+
+def filled_background(method: Method, frames: Frames, holes: Masks) -> Frames:
+    """``frames`` with ``holes`` filled by ``method`` and everything else kept."""
+    seed_everything(0)
+    cut = frames.copy()
+    cut[holes] = 0
+    return np.where(holes[..., None], method(Holed("video", cut, holes)), frames)
+
+
+def pasted(canvas: Frame, frame: Frame, thing: Mask) -> Frame:
+    """``canvas`` with the object of ``frame`` in its own size: its centre keeps its relative place, all of it stays inside."""
+    if not thing.any():
+        return canvas
+    (top, left), (bottom, right) = (extreme(np.argwhere(thing), axis=0) for extreme in (np.min, np.max))
+    offset = []
+    for low, high, before, after in zip((top, left), (bottom, right), thing.shape, canvas.shape[:2], strict=True):
+        centre = (low + high) / 2
+        offset.append(int(np.clip(round(centre * after / before - centre), -low, after - 1 - high)))
+    shift = np.array([[1, 0, offset[1]], [0, 1, offset[0]]], np.float64)
+    size = (canvas.shape[1], canvas.shape[0])
+    colours = cv2.warpAffine(frame, shift, size, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+    share = cv2.warpAffine(thing.astype(np.float32), shift, size, flags=cv2.INTER_NEAREST)
+    share = np.minimum(share, np.asarray(cv2.GaussianBlur(share, (0, 0), FEATHER_PX)) * 2 - 1).clip(0, 1)[..., None]
+    mixed: Frame = (share * colours + (1 - share) * canvas + 0.5).astype(np.uint8)
+    return mixed
+
+
+def _squeezed_size(frames: Frames, factor: float, axis: Axis) -> tuple[int, int]:
+    """Height and width in pixels, even, as most video formats want it."""
+    height, width = frames.shape[1:3]
+    if axis == "width":
+        return height, max(2, 2 * round(width * factor / 2))
+    return max(2, 2 * round(height * factor / 2)), width
+
+
+def _largest_extent(objects: Masks, axis: Axis) -> int:
+    """Pixels from the first to the last column (or row) of the object in the frame where it is largest."""
+    lines = np.asarray(objects.any(axis=1 if axis == "width" else 2))
+    return max(int(np.ptp(np.flatnonzero(line))) + 1 for line in lines if line.any())
