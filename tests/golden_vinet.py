@@ -13,8 +13,13 @@ SHAPES: dict[str, list[int]] = json.loads((GOLDEN / "vinet_state_dict_shapes.jso
 
 
 def golden_weights() -> dict[str, Tensor]:
+    """The weights of the published network that its golden outputs belong to."""
+    return drawn_weights(SHAPES)
+
+
+def drawn_weights(shapes: dict[str, list[int]]) -> dict[str, Tensor]:
     """Normal values seeded with crc32(name): biases times 0.1, kernels of variance gain / fan-in, gain 7 where gated."""
-    return {name: torch.from_numpy(_draw(name, shape)) for name, shape in SHAPES.items()}
+    return {name: torch.from_numpy(_draw(name, shape)) for name, shape in shapes.items()}
 
 
 def _draw(name: str, shape: list[int]) -> np.ndarray:

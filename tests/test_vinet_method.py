@@ -6,6 +6,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from golden_vinet import drawn_weights
 
 from vibench.clip import Frames, Holed
 from vibench.errors import UserError
@@ -18,7 +19,11 @@ from vinet.method import VINetMethod
 @pytest.fixture(scope="module")
 def small_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    weights.save(weights.random_network(VINetConfig.compact(0.125)), path, {"steps": "0"})
+    # PyTorch's own start is so faint that a switch may change no byte of the result; these weights carry a signal through.
+    config = VINetConfig.compact(0.125)
+    state = weights.random_network(config).state_dict()
+    drawn = drawn_weights({name: list(values.shape) for name, values in state.items() if values.ndim})
+    weights.save(weights.build(config, {**state, **drawn}, "drawn weights"), path, {"steps": "0"})
     return path
 
 
