@@ -1,5 +1,7 @@
 """Any size, any length, streaming: a whole video through the network."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -182,3 +184,32 @@ def test_a_video_and_masks_of_different_length_are_a_broken_contract() -> None:
     images, masks = video(3)
     with pytest.raises(ValueError, match="shorter|longer"):
         list(Inpainter(network()).stream(images, masks[:2]))
+
+
+PEAK_OF_A_STREAM = """
+import sys
+import numpy as np
+from vinet.method import VINetMethod
+
+frames, height, width = int(sys.argv[1]), 64, 96
+method = VINetMethod()  # the weights that come with the package
+generator = np.random.default_rng(0)
+images = (generator.integers(0, 256, (height, width, 3), dtype=np.uint8) for _ in range(frames))
+masks = (generator.random((height, width)) < 0.2 for _ in range(frames))
+assert sum(1 for _ in method.stream(images, masks)) == frames
+with open("/proc/self/status") as status:
+    print(next(line.split()[1] for line in status if line.startswith("VmHWM")))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the kernel's high-water mark")
+def test_a_thousand_frames_take_as_much_memory_as_a_hundred() -> None:
+    def peak_kilobytes(frames: int) -> int:
+        words = [sys.executable, "-c", PEAK_OF_A_STREAM, str(frames)]
+        return int(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+
+    hundred, thousand = peak_kilobytes(100), peak_kilobytes(1000)
+    # The interpreter and torch are most of it: 900 kept frames would add 17 MB of pixels and 400 MB of features.
+    assert thousand < 1.05 * hundred, f"{thousand} kB at 1,000 frames, {hundred} kB at 100"
+    print(f"peak {hundred} kB at 100 frames, {thousand} kB at 1,000")
