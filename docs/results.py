@@ -1,0 +1,86 @@
+"""Writes measured results into the documentation: `python docs/results.py RUN...` makes docs/results.md and README's table."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from vibench.results import gather
+from vibench.store import Store
+from vibench.table import Column, Row, Table, difference, tabulate
+from vibench.typeset import NOTHING, cases_text, decimals, interval, markdown, number, significant
+
+DOCS = Path(__file__).parent
+README = DOCS.parent / "README.md"
+BEGIN, END = "<!-- results -->", "<!-- end of results -->"
+SHOWN = ("psnr/hole", "lpips-alex/hole", "warping-error-dis/hole")
+OURS = "vinet"
+
+
+def line(cells: list[str]) -> str:
+    """One row of a Markdown table."""
+    return "| " + " | ".join(cells) + " |"
+
+
+def short(table: Table) -> str:
+    """Three numbers of the hole and the speed, for the README."""
+    columns = [table.column(key) for key in SHOWN]
+    heads = ["method", *(f"{column.metric.title}, hole {column.arrow}" for column in columns), "clips", "frames/s"]
+    lines = [line(heads), line(["---", *["---:"] * (len(heads) - 1)])]
+    return "\n".join([*lines, *(line(short_row(table, row, columns)) for row in table.rows)])
+
+
+def short_row(table: Table, row: Row, columns: list[Column]) -> list[str]:
+    """A method's cells; bold where it is best beyond doubt."""
+    cells = []
+    for column in columns:
+        cell = row.cells[column.key]
+        if cell.estimate is None:
+            cells.append(NOTHING)
+            continue
+        mean = number(cell.estimate.mean, digits := decimals(table, column))
+        cells.append(f"{f'**{mean}**' if cell.mark == 'best' else mean} {interval(cell.estimate, digits)}")
+    speed = NOTHING if row.speed is None else significant(row.speed.frames_per_second.mean)
+    return [f"`{row.method}`" if not row.is_floor else "truth (floor)", *cells, cases_text(row, table), speed]
+
+
+def differences(table: Table) -> str:
+    """Our network against every other method, clip by clip."""
+    heads = ["vinet minus", *(f"{key.replace('/', ', ')} {table.column(key).arrow}" for key in SHOWN)]
+    lines = [line(heads), line(["---", *["---:"] * len(SHOWN)])]
+    for row in table.rows:
+        if row.is_floor or row.method == OURS:
+            continue
+        cells = []
+        for key in SHOWN:
+            column = table.column(key)
+            found = difference(table.results, column, row.method, OURS)
+            digits = decimals(table, column)
+            cells.append(
+                NOTHING
+                if found is None
+                else f"{number(found.estimate.mean, digits)} {interval(found.estimate, digits)}"
+            )
+        lines.append(line([f"`{row.method}`", *cells]))
+    return "\n".join(lines)
+
+
+def main(folders: list[str]) -> None:
+    """Tables of the runs in `folders`, each with its command and machine."""
+    stores = [Store.open(Path(folder)) for folder in folders]
+    tables = [tabulate(results) for results in gather(stores)]
+    full = ["# Results\n\nMade by `python docs/results.py RUN...` from these runs:\n"]
+    full += [f"- `{store.info.command}` (run {store.info.digest[:12]}, {store.info.started[:10]})" for store in stores]
+    for table in tables:
+        full.append(f"\n{markdown([table])}\nPaired differences over the same clips, 95 % intervals:\n")
+        full.append(differences(table))
+    (DOCS / "results.md").write_text("\n".join(full) + "\n", encoding="utf-8")
+
+    blocks = [f"**{table.results.label}**, {len(table.results.cases)} cases\n\n{short(table)}" for table in tables]
+    before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    README.write_text(before + BEGIN + "\n" + "\n\n".join(blocks) + "\n" + END + after, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
