@@ -36,28 +36,41 @@ def colour(place: int) -> str:
 def quality_against_speed(table: Table, column: Column) -> str | None:
     """Mean and interval of a column against frames per second; None where no method was timed."""
     with _axes(5.2, 3.6, f"speed {table.results.label} {column.key}") as (figure, axes):
-        drawn = 0
+        names: list[tuple[float, float, str, str]] = []
         for place, row in enumerate(table.rows):
             quality = row.cells[column.key].estimate
             if row.speed is None or quality is None:
                 continue
-            drawn += 1
             rate = row.speed.frames_per_second.mean
             if quality.low is not None and quality.high is not None:
                 axes.plot([rate, rate], [quality.low, quality.high], color=colour(place), lw=1.2, gid=f"m{place}-bar")
             axes.plot(
                 [rate], [quality.mean], MARKERS[place % len(MARKERS)], color=colour(place), ms=7, gid=f"m{place}-point"
             )
-            axes.annotate(
-                row.method, (rate, quality.mean), (7, 5), textcoords="offset points", fontsize=8.5, gid=f"m{place}-name"
-            )
+            names.append((quality.mean, rate, row.method, f"m{place}-name"))
         axes.set_xscale("log")
         for format_ticks in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
             format_ticks(_log_label)
         axes.set_xlabel("frames per second (log)")
         axes.set_ylabel(_named(column))
         axes.margins(0.2, 0.12)
-        return _svg(figure) if drawn else None
+        _write_names(axes, names)
+        return _svg(figure) if names else None
+
+
+def _write_names(axes: Axes, names: list[tuple[float, float, str, str]]) -> None:
+    """Names beside their points (y, x, name, gid), to the left in the right half, none above another."""
+    low, high = axes.get_ylim()
+    middle = float(np.sqrt(np.prod(axes.get_xlim())))
+    lowest = {"left": low, "right": low}
+    for y, x, name, gid in sorted(names):
+        side = "right" if x > middle else "left"
+        height = max(y, lowest[side])
+        lowest[side] = height + 0.065 * (high - low)
+        offset = (-8, 0) if side == "right" else (8, 0)
+        axes.annotate(
+            name, (x, height), offset, textcoords="offset points", fontsize=8.5, ha=side, va="center", gid=gid
+        )
 
 
 def by_frame(table: Table, column: Column) -> str | None:
