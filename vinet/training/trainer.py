@@ -126,7 +126,7 @@ class Run:
         if not math.isfinite(gradient):
             raise UserError(f"stage {stage.name} diverged at its step {step}: lower its learning_rate and start anew")
         optimiser.step()
-        return {"rate": rate, "gradient": gradient, "loss": float(loss), **{n: float(v) for n, v in terms.items()}}
+        return {"rate": rate, "gradient": gradient, "loss": float(loss.detach()), **{n: float(v.detach()) for n, v in terms.items()}}
 
     @torch.no_grad()
     def _validated(self, stage: Stage) -> dict[str, float]:
