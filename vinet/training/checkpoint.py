@@ -33,8 +33,8 @@ def load(path: Path) -> dict[str, Any] | None:
         return None
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise UserError(f"{path} is not a checkpoint of vinet train: {str(error).splitlines()[0]}") from error
+    except (RuntimeError, EOFError, LookupError, ValueError, pickle.UnpicklingError) as error:
+        raise UserError(f"{path} is not a checkpoint of vinet train, or was damaged") from error
     if not isinstance(state, dict) or state.get("version") != VERSION:
         raise UserError(f"{path} is not a checkpoint of this version of vinet train")
     return state

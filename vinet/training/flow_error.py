@@ -82,7 +82,7 @@ def measure(weights: Path, folder: str, scenes: int, size_px: int, motion_px: fl
 
 def _collect(regions: dict[str, list[float]], error: Tensor, mask: Tensor, visible: Tensor) -> None:
     """Append each item's mean error (B, S, 2, H, W) over every region."""
-    lengths = losses.length(error.flatten(0, 1)).unflatten(0, error.shape[:2])  # (B, S, 1, H, W)
+    lengths = losses.length(error.flatten(0, 1)).reshape(*error.shape[:2], 1, *error.shape[-2:])  # (B, S, 1, H, W)
     hole = mask[:, None].expand_as(lengths) > 0.5
     for region, pixels in zip(REGIONS, (~hole, hole, ~hole & (visible > 0.5)), strict=True):
         regions[region] += [

@@ -41,7 +41,7 @@ def progress(total: int, folder: Path, done: int) -> Iterator[Progress]:
     if find_spec("tensorboard"):
         from torch.utils.tensorboard import SummaryWriter
 
-        board = SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1)  # type: ignore[no-untyped-call]
+        board = SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1)
     try:
         if sys.stdout.isatty():
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -55,4 +55,4 @@ def progress(total: int, folder: Path, done: int) -> Iterator[Progress]:
             yield Progress(total, None, board)
     finally:
         if board:
-            board.close()  # type: ignore[no-untyped-call]
+            board.close()

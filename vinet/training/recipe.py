@@ -229,6 +229,9 @@ def _check_stage(stage: Stage, network: str, config: VINetConfig) -> None:
         raise UserError(f"{where}.motion_px is two numbers from 0 to 16, not {list(stage.motion_px)}")
     if not 0 <= stage.final_rate <= 1 or stage.warm_up < 0:
         raise UserError(f"{where} needs final_rate from 0 to 1 and warm_up from 0 up")
+    needed = ("endpoint",) if stage.kind == "flow" else ("l1", "ssim", "hole")
+    if stage.weights and not any(stage.weights.get(name) for name in needed):
+        raise UserError(f"{where}.weights must weigh {' or '.join(needed)}, or the stage has nothing to learn from")
     for name, weight in stage.weights.items():
         if name not in WEIGHTS or not isinstance(weight, int | float) or weight < 0:
             raise UserError(f"{where}.weights has {name}={weight!r}; it weighs {', '.join(WEIGHTS)} by 0 or more")

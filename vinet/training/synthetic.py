@@ -139,7 +139,8 @@ def synthetic(
 def moved(homography: Tensor, points: Tensor) -> Tensor:
     """`points` (B, H, W, 2) through (B, 3, 3), with the division by the third coordinate."""
     matrix = homography[:, None, None]  # (B, 1, 1, 3, 3)
-    lifted = (matrix[..., :2] @ points[..., None])[..., 0] + matrix[..., 2]
+    # Not `@`: autocast would round places to bfloat16, which is several pixels.
+    lifted = (matrix[..., :2] * points[..., None, :]).sum(-1) + matrix[..., 2]
     return lifted[..., :2] / lifted[..., 2:]
 
 

@@ -89,17 +89,15 @@ class Run:
             module = DistributedDataParallel(objective, find_unused_parameters=True)
         saved_at = started = time.monotonic()
         for step in range(self.done - before, stage.steps):
-            values = self._step(stage, step, module, objective.frames, optimiser)
+            figures = self._step(stage, step, module, objective.frames, optimiser)
             self.done += 1
             self.average.update(self.network, self.done)
             if not self.these.leads:
                 continue
-            curves[0].add(self.done, {"stage": stage.name, **values})
+            curves[0].add(self.done, {"stage": stage.name, **figures})
             if self.done % self.recipe.validate_every == 0 or step == stage.steps - 1:
                 curves[1].add(self.done, {"stage": stage.name, **self._validated(stage)})
-            shown.step(
-                self.done, stage.name, {name: v for name, v in values.items() if name not in ("rate", "gradient")}
-            )
+            shown.step(self.done, stage.name, {n: v for n, v in figures.items() if n not in ("rate", "gradient")})
             now = time.monotonic()
             if now - saved_at >= self.recipe.checkpoint_seconds or step == stage.steps - 1:
                 for curve in curves:
@@ -126,7 +124,12 @@ class Run:
         if not math.isfinite(gradient):
             raise UserError(f"stage {stage.name} diverged at its step {step}: lower its learning_rate and start anew")
         optimiser.step()
-        return {"rate": rate, "gradient": gradient, "loss": float(loss.detach()), **{n: float(v.detach()) for n, v in terms.items()}}
+        return {
+            "rate": rate,
+            "gradient": gradient,
+            "loss": float(loss.detach()),
+            **{n: float(v.detach()) for n, v in terms.items()},
+        }
 
     @torch.no_grad()
     def _validated(self, stage: Stage) -> dict[str, float]:
