@@ -93,6 +93,13 @@ def test_every_stage_leaves_its_weights_and_every_step_its_row(undisturbed: Path
     assert [int(row.split(",")[0]) for row in rows] == [*range(1, 12)]
 
 
+def test_the_curve_is_drawn(undisturbed: Path, tmp_path: Path) -> None:
+    assert CliRunner().invoke(app, ["curve", str(undisturbed), "-o", str(tmp_path / "curve.png")]).exit_code == 0
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+    refused = CliRunner().invoke(app, ["curve", str(undisturbed), "-o", "x.png", "--column", "joy"])
+    assert isinstance(refused.exception, UserError) and "joy" in str(refused.exception)
+
+
 def test_another_recipe_does_not_go_on_in_the_same_folder(undisturbed: Path, recipe: Path) -> None:
     with pytest.raises(UserError, match="another recipe"):
         train(read(str(recipe), ["seed=8"]), undisturbed)

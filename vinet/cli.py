@@ -89,6 +89,18 @@ def flow_error(
     typer.echo(measure(weights, photos, scenes, size, motion).table())
 
 
+@app.command()
+def curve(
+    run: Annotated[Path, typer.Argument(help="Folder of a training.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write: .png, .svg or .pdf.")],
+    column: Annotated[str, typer.Option(help="Column of losses.csv.")] = "loss",
+) -> None:
+    """Draw a training's losses and validation."""
+    from vinet.training.plot import plot
+
+    plot(run, output, column)
+
+
 def main() -> None:
     """Run the command; what a user can fix is one sentence and exit status 2."""
     from vibench.errors import UserError as BenchError
