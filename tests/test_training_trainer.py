@@ -93,6 +93,20 @@ def test_every_stage_leaves_its_weights_and_every_step_its_row(undisturbed: Path
     assert [int(row.split(",")[0]) for row in rows] == [*range(1, 12)]
 
 
+def test_a_snapshot_of_a_finished_run_is_its_weights(undisturbed: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["snapshot", str(undisturbed), "-o", str(tmp_path / "now.safetensors")])
+    assert result.exit_code == 0 and "after 11 steps" in result.output
+    ours, theirs = (
+        weights.read(path).tensors for path in (tmp_path / "now.safetensors", undisturbed / "weights.safetensors")
+    )
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_a_snapshot_of_nothing_is_refused(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["snapshot", str(tmp_path), "-o", str(tmp_path / "now.safetensors")])
+    assert isinstance(result.exception, UserError)
+
+
 def test_the_curve_is_drawn(undisturbed: Path, tmp_path: Path) -> None:
     assert CliRunner().invoke(app, ["curve", str(undisturbed), "-o", str(tmp_path / "curve.png")]).exit_code == 0
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")

@@ -90,6 +90,17 @@ def flow_error(
 
 
 @app.command()
+def snapshot(
+    run: Annotated[Path, typer.Argument(help="Folder of a training.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The .safetensors file to write.")],
+) -> None:
+    """Write the averaged weights of a training that still runs, or that was stopped."""
+    from vinet.training.snapshot import snapshot as write
+
+    typer.echo(f"{output}: after {write(run, output)} steps")
+
+
+@app.command()
 def curve(
     run: Annotated[Path, typer.Argument(help="Folder of a training.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write: .png, .svg or .pdf.")],
