@@ -9,10 +9,10 @@ OUTPUT ?= results
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow lint types format bench clean
+.PHONY: help run test test-slow lint types format bench weights-check clean
 
 help: ## Print this list.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -46,6 +46,9 @@ types: $(VENV)/.installed-dev ## Types, strictly.
 
 format: $(VENV)/.installed-dev ## Put the code into its format.
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+weights-check: $(VENV)/.installed-dev ## Hold the bundled weights against their model cards.
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/test_model_cards.py
 
 bench: $(VENV)/.installed-dev ## Benchmarks of the hot pieces; JSON in .benchmarks/.
 	$(BIN)/python -m pytest tests/benchmarks -o addopts= -q --benchmark-only --benchmark-autosave

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from vinet.flow import warp
-from vinet.layers import GatedStackConv, linear, plain
+from vinet.layers import GatedStackConv, blended, linear, plain
 
 
 class Aggregation(nn.Module):
@@ -52,4 +52,4 @@ def compose(
     if estimator is None:
         return Composition(flow, aggregated, None, aggregated)
     mask = estimator(reference, aggregated)
-    return Composition(flow, aggregated, mask, torch.lerp(reference, aggregated, mask))
+    return Composition(flow, aggregated, mask, blended(reference, aggregated, mask))

@@ -49,6 +49,69 @@ def explain(
     typer.echo(f"explained frame {frame}: {output}")
 
 
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="A .toml file, or the name of a recipe that comes with the package.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder of the run; runs/NAME when left out.")
+    ] = None,
+    photos: Annotated[str, typer.Option(help="Folder of photos, in place of the recipe's data.photos.")] = "",
+    clips: Annotated[str, typer.Option(help="Folder of videos, in place of data.clips; `none` for none.")] = "",
+    device: Annotated[str, typer.Option(help="cpu, or cuda (bfloat16); torchrun for several processes.")] = "cpu",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change the recipe: seed=3, stages.flow.steps=20, stages.*.batch=1."),
+    ] = None,
+) -> None:
+    """Train by a recipe; the same command again goes on where a killed run stopped."""
+    from vinet.training.recipe import read
+    from vinet.training.trainer import train as run
+
+    chosen = [f"data.photos={photos!r}"] if photos else []
+    if clips:
+        chosen += ["data.clip_share=0.0"] if clips == "none" else [f"data.clips={clips!r}"]
+    read_recipe = read(recipe, [*chosen, *(settings or [])])
+    weights = run(read_recipe, output or Path("runs") / read_recipe.name, device)
+    typer.echo(f"weights: {weights}")
+
+
+@app.command("flow-error")
+def flow_error(
+    weights: Annotated[Path, typer.Argument(help="Weights of a network with flow heads.")],
+    photos: Annotated[str, typer.Option(help="Folder of photos; only the held-out twentieth is looked at.")],
+    scenes: Annotated[int, typer.Option(min=1, help="How many synthetic scenes.")] = 64,
+    size: Annotated[int, typer.Option(min=32, help="Side of the frames in pixels.")] = 96,
+    motion: Annotated[float, typer.Option(min=0, help="Fastest motion in pixels a frame.")] = 2.0,
+) -> None:
+    """End-point error of the network's flow and of DIS on held-out synthetic clips, outside and inside holes."""
+    from vinet.training.flow_error import measure
+
+    typer.echo(measure(weights, photos, scenes, size, motion).table())
+
+
+@app.command()
+def snapshot(
+    run: Annotated[Path, typer.Argument(help="Folder of a training.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The .safetensors file to write.")],
+) -> None:
+    """Write the averaged weights of a training that still runs, or that was stopped."""
+    from vinet.training.snapshot import snapshot as write
+
+    typer.echo(f"{output}: after {write(run, output)} steps")
+
+
+@app.command()
+def curve(
+    run: Annotated[Path, typer.Argument(help="Folder of a training.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write: .png, .svg or .pdf.")],
+    column: Annotated[str, typer.Option(help="Column of losses.csv.")] = "loss",
+) -> None:
+    """Draw a training's losses and validation."""
+    from vinet.training.plot import plot
+
+    plot(run, output, column)
+
+
 def main() -> None:
     """Run the command; what a user can fix is one sentence and exit status 2."""
     from vibench.errors import UserError as BenchError

@@ -28,6 +28,12 @@ def gated(features: Tensor, negative_slope: float = 0.0) -> Tensor:
     return gate.sigmoid_() * functional.leaky_relu_(phi, negative_slope)
 
 
+def blended(first: Tensor, second: Tensor, share: Tensor) -> Tensor:
+    """(1 - share) first + share second; unlike `torch.lerp` it takes different precisions, which autocast leaves behind."""
+    dtype = torch.promote_types(torch.promote_types(first.dtype, second.dtype), share.dtype)
+    return torch.lerp(first.to(dtype), second.to(dtype), share.to(dtype))
+
+
 class GatedConv(nn.Module):
     """3x3 gated convolution without bias."""
 

@@ -12,6 +12,7 @@ from vinet.config import VINetConfig
 from vinet.decoder import Decoder
 from vinet.encoder import Encoder, Features
 from vinet.flow import FlowHead, Flows, enlarge_flow, no_flow, outside_flow, per_item, reduce_flow, warp
+from vinet.layers import blended
 from vinet.memory import Bottleneck, ConvLSTM, State
 from vinet.pixels import Neighbours, PixelComposition, PixelSources
 
@@ -133,7 +134,7 @@ class VINet(nn.Module):
     def feed_back(self, current: Tensor, mask: Tensor, output: Tensor) -> Previous:
         """What the next step gets of an output: all of it as released; with pixel composition, true pixels around holes."""
         if self.config.pixel_composition:
-            output = torch.lerp(current, output.clamp(-1, 1), mask)
+            output = blended(current, output.clamp(-1, 1), mask)
         return Previous(output, mask)
 
     def estimate_flows(self, reference: Features, sources: Features) -> Flows:
@@ -184,7 +185,7 @@ class VINet(nn.Module):
             half_flow = _select(flows.half, last, self.config.sources)
             output_flow, output_mask = self._towards_previous(reference, sources, half_flow, given_flows)
             unmoved = torch.zeros_like(previous.output[:, :2]) if output_flow is None else output_flow
-            output = torch.lerp(output, warp(previous.output, unmoved, clamp=True), output_mask)
+            output = blended(output, warp(previous.output, unmoved, clamp=True), output_mask)
         compositions = (eighth, quarter, half)
         return Step(output, decoded, compositions, pixel_mask, output_flow, output_mask, memory)
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from vinet.flow import beside_each, per_item, warp
-from vinet.layers import linear, plain
+from vinet.layers import blended, linear, plain
 
 HIDDEN = 16
 LEAST_VISIBLE = 0.05
@@ -72,4 +72,4 @@ class PixelComposition(nn.Module):
         true = (weight * per_item(real, batch)).sum(dim=1)
         blend = torch.sigmoid(self.blend(torch.cat([best, seen, true, (best - decoded).abs(), mask], dim=1)))
         blend = blend * (seen >= LEAST_VISIBLE)
-        return torch.lerp(decoded, best, blend), blend
+        return blended(decoded, best, blend), blend

@@ -1,0 +1,175 @@
+"""What a stage asks of a network: from a scene to named loss terms, as one module so that DDP can wrap it."""
+
+import torch
+from torch import Tensor, nn
+
+from vinet.encoder import Features
+from vinet.flow import enlarge_flow, per_item, reduce_flow
+from vinet.frame_network import FrameNetwork
+from vinet.network import Previous, Step, VINet, beside
+from vinet.training import losses
+from vinet.training.given_flow import GivenFlow
+from vinet.training.recipe import Stage
+from vinet.training.scene import Scene
+
+Terms = dict[str, Tensor]
+REACH = 6
+"""Farthest time from the reference of a flow stage's sources, as the published neighbours'."""
+
+
+class Objective(nn.Module):
+    """Loss terms of one stage; `network` is the module that is trained."""
+
+    def __init__(self, network: VINet | FrameNetwork, stage: Stage) -> None:
+        super().__init__()
+        self.network = network
+        self.stage = stage
+
+    @property
+    def frames(self) -> int:
+        """How many times a scene needs for this stage."""
+        if isinstance(self.network, FrameNetwork):
+            return 1
+        if self.stage.kind == "flow":
+            return 2 * REACH + 1
+        return self.first + self.stage.targets + self.network.config.lookahead
+
+    @property
+    def first(self) -> int:
+        """The first time that is filled: its farthest earlier source is at 0."""
+        if isinstance(self.network, FrameNetwork):
+            return 0
+        config = self.network.config
+        return max(config.recurrence, *(-offset for offset in config.neighbour_offsets), 0)
+
+    def forward(self, scene: Scene, times: list[int]) -> Terms:
+        """Terms by their names in `recipe.WEIGHTS`; `times` are the sources of a flow stage."""
+        if isinstance(self.network, FrameNetwork):
+            truth, mask = scene.frame(0), scene.mask(0)
+            return reconstruction(self.network(truth * (1 - mask), mask), truth, mask)
+        if self.stage.kind == "flow":
+            return endpoint_terms(self.network, scene, REACH, times)
+        return self._filled(self.network, scene)
+
+    def _filled(self, network: VINet, scene: Scene) -> Terms:
+        """Mean terms over the targets; the previous output is detached before it is fed back."""
+        given = GivenFlow(scene, self.stage.given) if network.config.given_flow else None
+        previous: Previous | None = None
+        memory = None
+        collected: dict[str, list[Tensor]] = {}
+        for now in range(self.first, self.first + self.stage.targets):
+            truth, mask = colours(network, scene, now), scene.mask(now)
+            holed = truth * (1 - mask)
+            nearby = [now + offset for offset in network.config.neighbour_offsets]
+            around_masks = torch.stack([scene.mask(time) for time in nearby], dim=1)
+            around = torch.stack([colours(network, scene, time) for time in nearby], dim=1) * (1 - around_masks)
+            flows = None
+            if given:  # as in inference, nothing has moved before the first frame
+                before = now - 1 if previous else now
+                flows = given.between(now, [*nearby, before] if network.config.recurrence else nearby)
+            step = network.step(holed, mask, around, around_masks, previous, memory, flows)
+            terms = reconstruction(step.output, truth, mask)
+            if self.stage.kind == "joint":
+                terms |= head_terms(network, step, scene, now, [*nearby, now] if network.config.recurrence else nearby)
+            if previous is not None:
+                terms |= self._temporal(network, scene, step, now)
+            for name, term in terms.items():
+                collected.setdefault(name, []).append(term)
+            if network.config.recurrence:
+                previous = network.feed_back(holed, mask, step.output.detach())
+            memory = step.memory
+        return {name: torch.stack(terms).mean() for name, terms in collected.items()}
+
+    def _temporal(self, network: VINet, scene: Scene, step: Step, now: int) -> Terms:
+        """Eqs. 11 to 14 at a target that has a previous output."""
+        truth, before = colours(network, scene, now), colours(network, scene, now - 1)
+        short = scene.motion(now, now - 1)
+        warping = losses.warping(step.output, truth, before, short.flow, short.visible)
+        if now - 1 > self.first:
+            long = scene.motion(now, self.first)
+            beginning = colours(network, scene, self.first)
+            warping = warping + losses.warping(step.output, truth, beginning, long.flow, long.visible)
+        terms = {"warping": warping}
+        own = own_flow(network, step)
+        if own is not None:
+            terms["flow"] = losses.flow(own, short.flow, short.visible, truth, before)
+        return terms
+
+
+def colours(network: VINet, scene: Scene, time: int) -> Tensor:
+    """A true frame (B, 3, H, W) in the network's channel order."""
+    frame = scene.frame(time)
+    return frame.flip(1) if network.config.channel_order == "bgr" else frame
+
+
+def reconstruction(output: Tensor, truth: Tensor, mask: Tensor) -> Terms:
+    """Eqs. 8 to 10 and the hole's own term."""
+    output = output.float()
+    return {
+        "l1": losses.l1(output, truth),
+        "ssim": losses.ssim_loss(output, truth),
+        "hole": losses.hole(output, truth, mask),
+    }
+
+
+def own_flow(network: VINet, step: Step) -> Tensor | None:
+    """The network's flow (B, 2, H, W) to the previous output; None where it estimates none."""
+    if not network.config.has_flow_heads:
+        return None
+    if step.output_flow is not None:
+        return step.output_flow.float()
+    return enlarge_flow(step.flows[2][:, -1].float(), 4 if network.config.double else 2)
+
+
+def estimated(network: VINet, scene: Scene, now: int, times: list[int]) -> list[Tensor]:
+    """Flow (B * S, 2, h, w) of the frame at `now` to those at `times`, all holed: at 1/8, 1/4, 1/2 and, with a head, 1/1."""
+    mask = scene.mask(now)
+    reference = network.encode_reference(colours(network, scene, now) * (1 - mask), mask)
+    masks = torch.stack([scene.mask(time) for time in times], dim=1).flatten(0, 1)
+    frames = torch.stack([colours(network, scene, time) for time in times], dim=1).flatten(0, 1)
+    encoded = network.encode_source(frames * (1 - masks), masks)
+    sources: Features = beside([encoded], len(mask))
+    flows = [*network.estimate_flows(reference, sources)]
+    if hasattr(network, "flownet_256"):
+        flows.append(network.estimate_full_flow(reference, sources, flows[-1]))
+    return [flow.float() for flow in flows]
+
+
+def endpoint_terms(network: VINet, scene: Scene, now: int, times: list[int]) -> Terms:
+    """End-point loss of the heads alone, all scales measured in the image's pixels."""
+    truth = torch.stack([scene.motion(now, time).flow for time in times], dim=1).flatten(0, 1)
+    flows = estimated(network, scene, now, times)
+    return {"endpoint": _endpoint(flows, truth)}
+
+
+def head_terms(network: VINet, step: Step, scene: Scene, now: int, times: list[int]) -> Terms:
+    """The same for the flows that a step has used; with no previous output the last source is the frame itself."""
+    truth = torch.stack([scene.motion(now, time).flow for time in times], dim=1).flatten(0, 1)
+    return {"endpoint": _endpoint([flow.flatten(0, 1).float() for flow in step.flows], truth)}
+
+
+def _endpoint(flows: list[Tensor], truth: Tensor) -> Tensor:
+    height = truth.shape[-2]
+    terms = []
+    for flow in flows:
+        factor = height // flow.shape[-2]
+        smaller = reduce_flow(truth, factor) if factor > 1 else truth
+        terms.append(losses.endpoint(factor * flow, factor * smaller))
+    return torch.stack(terms).sum()
+
+
+def trained(network: VINet | FrameNetwork, stage: Stage) -> list[str]:
+    """Names of the parameters that a stage trains: a flow stage the heads and encoders, a body stage all but the heads."""
+    names = [name for name, _ in network.named_parameters()]
+    if stage.kind == "flow":
+        return [name for name in names if name.startswith(("flownet", "encoder"))]
+    if stage.kind == "body":
+        return [name for name in names if not name.startswith("flownet")]
+    return names
+
+
+def flow_at_full_size(flows: list[Tensor], height: int, batch: int) -> Tensor:
+    """The finest of `estimated`, enlarged to the image: (B, S, 2, H, W)."""
+    finest = flows[-1]
+    factor = height // finest.shape[-2]
+    return per_item(enlarge_flow(finest, factor) if factor > 1 else finest, batch)

@@ -1,0 +1,25 @@
+"""What a training step sees: frames with holes at times 0, 1, ..., and the flow between any two of them."""
+
+from typing import NamedTuple, Protocol
+
+from torch import Tensor
+
+
+class Motion(NamedTuple):
+    """Flow of one frame to another, and which pixels the other frame shows too."""
+
+    flow: Tensor  # (B, 2, H, W) in pixels
+    visible: Tensor  # (B, 1, H, W), 1 = seen in both
+
+
+class Scene(Protocol):
+    """A batch of B clips; everything is computed when it is asked for, and the same each time."""
+
+    def frame(self, time: int) -> Tensor:
+        """True colours, (B, 3, H, W) in [-1, 1], RGB."""
+
+    def mask(self, time: int) -> Tensor:
+        """Holes, (B, 1, H, W), 1 = hole."""
+
+    def motion(self, start: int, end: int) -> Motion:
+        """Flow from the frame at `start` to that at `end`."""

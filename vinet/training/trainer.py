@@ -1,0 +1,230 @@
+"""The training loop: every step is a function of the one before and of its number, so a killed run goes on unchanged."""
+
+import contextlib
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from vinet import weights
+from vinet.errors import UserError
+from vinet.frame_network import FrameNetwork
+from vinet.network import VINet
+from vinet.training import checkpoint, losses
+from vinet.training.average import Average
+from vinet.training.curve import Curve
+from vinet.training.data import Data, motion_at
+from vinet.training.export import export
+from vinet.training.objective import Objective, trained
+from vinet.training.processes import Processes, processes
+from vinet.training.progress import progress
+from vinet.training.recipe import WEIGHTS, NetworkRecipe, Recipe, Stage
+
+COLUMNS = ("stage", "rate", "gradient", "loss", *WEIGHTS)
+DEFAULT_WEIGHTS = {
+    "flow": {"endpoint": 1.0},
+    "body": {"l1": 1.0, "hole": 5.0},
+    "joint": {"l1": 1.0, "hole": 5.0, "endpoint": 0.1},
+    "unrolled": {"l1": 1.0, "ssim": 1.0, "hole": 5.0, "flow": 10.0, "warping": 1.0},
+}
+"""Where a stage names none; those of unrolled stages are the paper's."""
+
+
+def train(recipe: Recipe, folder: Path, device: str = "cpu") -> Path:
+    """Train, or go on with, the run in `folder`; returns the weights file. UserError for what a person can fix."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with processes(device) as these, _alone(folder, these):
+        return Run(recipe, folder, these).finish()
+
+
+class Run:
+    """A training in progress."""
+
+    def __init__(self, recipe: Recipe, folder: Path, these: Processes) -> None:
+        self.recipe, self.folder, self.these = recipe, folder, these
+        self.data = Data(recipe, these.device)
+        self.network = network_of(recipe.network, recipe.seed).to(these.device)
+        self.average = Average(self.network, recipe.ema)
+        self.done = 0
+        """Steps taken, over all stages."""
+        self.seconds = 0.0
+        self._optimiser_state: dict[str, Any] | None = None
+        self._resume()
+
+    def finish(self) -> Path:
+        """Take every step that is left, and write the weights."""
+        leads = self.these.leads
+        curves = [Curve(self.folder / "losses.csv", COLUMNS, self.done)] if leads else []
+        curves += [Curve(self.folder / "validation.csv", ("stage", "loss", *WEIGHTS), self.done)] if leads else []
+        total = sum(stage.steps for stage in self.recipe.stages)
+        bar = progress(total, self.folder, self.done) if leads else contextlib.nullcontext()
+        with bar as shown:
+            before = 0
+            for stage in self.recipe.stages:
+                if self.done < before + stage.steps:
+                    self._stage(stage, before, curves, shown)
+                    self._export(self.folder / f"{stage.name}.safetensors")
+                before += stage.steps
+        for curve in curves:
+            curve.close()
+        return self._export(self.folder / "weights.safetensors")
+
+    def _stage(self, stage: Stage, before: int, curves: list[Curve], shown: Any) -> None:
+        names = set(trained(self.network, stage))
+        for name, values in self.network.named_parameters():
+            values.requires_grad_(name in names)
+        chosen = [values for values in self.network.parameters() if values.requires_grad]
+        optimiser = torch.optim.Adam(chosen, lr=stage.learning_rate)
+        if self._optimiser_state and self.done > before:
+            optimiser.load_state_dict(self._optimiser_state)
+        objective = Objective(self.network, stage)
+        module: nn.Module = objective
+        if self.these.count > 1:
+            module = DistributedDataParallel(objective, find_unused_parameters=True)
+        saved_at = started = time.monotonic()
+        for step in range(self.done - before, stage.steps):
+            figures = self._step(stage, step, module, objective.frames, optimiser)
+            self.done += 1
+            self.average.update(self.network, self.done)
+            if not self.these.leads:
+                continue
+            curves[0].add(self.done, {"stage": stage.name, **figures})
+            if self.done % self.recipe.validate_every == 0 or step == stage.steps - 1:
+                curves[1].add(self.done, {"stage": stage.name, **self._validated(stage)})
+            shown.step(self.done, stage.name, {n: v for n, v in figures.items() if n not in ("rate", "gradient")})
+            now = time.monotonic()
+            if now - saved_at >= self.recipe.checkpoint_seconds or step == stage.steps - 1:
+                for curve in curves:
+                    curve.sync()
+                self.seconds, started, saved_at = self.seconds + now - started, now, now
+                self._save(optimiser)
+
+    def _step(
+        self, stage: Stage, step: int, module: nn.Module, frames: int, optimiser: torch.optim.Optimizer
+    ) -> dict[str, float]:
+        """One step of the optimiser; UserError once the loss or the gradient is no number."""
+        rate = learning_rate(stage, step)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        position = (self.recipe.seed, stage.name, step, self.these.rank)
+        scene, times = self.data.scene(stage, frames, position, motion_at(stage, step))
+        with self._precision():
+            terms = module(scene, times)
+        loss = losses.total(terms, stage.weights or DEFAULT_WEIGHTS[stage.kind])
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        parameters = [values for group in optimiser.param_groups for values in group["params"]]
+        gradient = float(nn.utils.clip_grad_norm_(parameters, self.recipe.clip_norm))
+        if not math.isfinite(gradient):
+            raise UserError(f"stage {stage.name} diverged at its step {step}: lower its learning_rate and start anew")
+        optimiser.step()
+        return {
+            "rate": rate,
+            "gradient": gradient,
+            "loss": float(loss.detach()),
+            **{n: float(v.detach()) for n, v in terms.items()},
+        }
+
+    @torch.no_grad()
+    def _validated(self, stage: Stage) -> dict[str, float]:
+        """Mean terms of the averaged network on scenes that are the same every time and never trained on."""
+        objective = Objective(self.average.of(self.network), stage)
+        sums: dict[str, float] = {}
+        count = self.recipe.validation_batches
+        for batch in range(count):
+            scene, times = self.data.scene(
+                stage, objective.frames, ("validation", stage.name, batch), stage.motion_px[1], validation=True
+            )
+            with self._precision():
+                terms = objective(scene, times)
+            terms["loss"] = losses.total(terms, stage.weights or DEFAULT_WEIGHTS[stage.kind])
+            for name, value in terms.items():
+                sums[name] = sums.get(name, 0.0) + float(value) / count
+        return sums
+
+    def _precision(self) -> contextlib.AbstractContextManager[object]:
+        if self.these.device.type == "cuda":
+            return torch.autocast("cuda", torch.bfloat16)
+        return contextlib.nullcontext()
+
+    def _save(self, optimiser: torch.optim.Optimizer) -> None:
+        random = [torch.get_rng_state()]
+        if self.these.device.type == "cuda":
+            random.append(torch.cuda.get_rng_state(self.these.device))
+        state = {
+            "digest": self.recipe.digest(),
+            "done": self.done,
+            "seconds": self.seconds,
+            "network": self.network.state_dict(),
+            "average": self.average.tensors,
+            "optimiser": optimiser.state_dict(),
+            "random": random,
+        }
+        checkpoint.save(state, self.folder / "checkpoint.pt")
+
+    def _resume(self) -> None:
+        state = checkpoint.load(self.folder / "checkpoint.pt")
+        if state is None:
+            if self.these.leads:
+                text = json.dumps(self.recipe.to_dict(), indent=2)
+                (self.folder / "recipe.json").write_text(text + "\n", encoding="utf-8")
+            return
+        if state["digest"] != self.recipe.digest():
+            raise UserError(
+                f"{self.folder} holds a training of another recipe (see its recipe.json): name another folder with --output"
+            )
+        self.network.load_state_dict(state["network"])
+        self.average.tensors = {name: values.to(self.these.device) for name, values in state["average"].items()}
+        self._optimiser_state = state["optimiser"]
+        self.done, self.seconds = state["done"], state["seconds"]
+        torch.set_rng_state(state["random"][0])
+        if self.these.device.type == "cuda" and len(state["random"]) > 1:
+            torch.cuda.set_rng_state(state["random"][1], self.these.device)
+
+    def _export(self, path: Path) -> Path:
+        if self.these.leads:
+            averaged = self.average.of(self.network)
+            export(averaged, path, self.recipe, self.done, self.seconds, self.these.device)
+        return path
+
+
+def network_of(recipe: NetworkRecipe, seed: int) -> VINet | FrameNetwork:
+    """The untrained network of a recipe, the same for the same seed, with what its `start` file holds of it."""
+    config = recipe.config()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = FrameNetwork(recipe.width) if recipe.kind == "frame" else VINet(config)
+    if recipe.start:
+        have = network.state_dict()
+        given = weights.read(Path(recipe.start)).tensors
+        fitting = {n: v.float() for n, v in given.items() if n in have and v.shape == have[n].shape}
+        if not fitting:
+            raise UserError(f"{recipe.start} holds no tensor that this network could start from")
+        network.load_state_dict(have | fitting)
+    return network
+
+
+def learning_rate(stage: Stage, step: int) -> float:
+    """Linear warm-up, then a cosine from the first rate to `final_rate` of it; a function of the step alone."""
+    cosine = 0.5 * (1 + math.cos(math.pi * step / stage.steps))
+    growing = min(1.0, (step + 1) / (stage.warm_up + 1))
+    return stage.learning_rate * growing * (stage.final_rate + (1 - stage.final_rate) * cosine)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path, these: Processes) -> Any:
+    """Hold the folder's lock, which the system lets go of even after kill -9; only the leading process writes."""
+    if not these.leads:
+        yield
+        return
+    try:
+        with FileLock(folder / "lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise UserError(f"another training is running in {folder}") from error
