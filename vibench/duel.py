@@ -80,7 +80,7 @@ class Duel:
         contest = self.contest
         return Comparison(
             method=self.new.spec.label,
-            other=self.old.spec.label,
+            other=f"{self.old.spec.label} of {self.old.version.title}",
             findings=tuple(findings),
             seconds=monotonic() - self._started,
             blocks=len(contest.blocks) if contest else 0,

@@ -39,7 +39,7 @@ def _case(index: int, width: int, height: int, frames: int) -> Case:
     clip = np.stack([texture[:, t * step : t * step + width] for t in range(frames)])
     holes = np.zeros((frames, height, width), bool)
     for t in range(frames):
-        left = max(0, width // 3 - t * step % max(1, width // 4))
+        left = width // 3 + t * step % max(1, width // 4)
         holes[t, height // 3 : height - height // 3, left : left + max(1, width // 3)] = True
     return Case(name=f"probe-{index}", frames=clip, holes=holes, truth=clip)
 

@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 
 WARM_UP_FRAMES = 2
-LEAST_CALLS = 3
 
 
 def neighbour(name: str) -> ModuleType:
@@ -56,6 +55,8 @@ class Bench:
         self.streams = callable(getattr(self.method, "stream", None))
         few = self.clips[0]
         self.method(Holed("warm-up", few.frames[:WARM_UP_FRAMES].copy(), few.masks[:WARM_UP_FRAMES].copy()))
+        gc.collect()
+        gc.freeze()  # what is loaded stays; later collections are quick
 
     def about(self) -> dict[str, Any]:
         """Where the method's code really came from, and whether it works frame by frame."""
@@ -69,16 +70,14 @@ class Bench:
     def time(self, seconds: float) -> dict[str, Any]:
         """Fill the first clip for about ``seconds``: readings at the first frame and at the end of every fill."""
         gc.collect()
-        gc.freeze()
         gc.disable()
         try:
             started = stopwatch.read_clocks().wall
             calls: list[list[float]] = []
-            while not calls or self._goes_on(len(calls), stopwatch.read_clocks().wall - started, seconds):
+            while not calls or stopwatch.read_clocks().wall - started < seconds:
                 calls.append(self._timed())
         finally:
             gc.enable()
-            gc.unfreeze()
         return {"calls": calls, "resident_bytes": memory.resident_bytes()}
 
     def peak(self) -> dict[str, Any]:
@@ -87,11 +86,6 @@ class Bench:
             self._timed()
         return {"host_bytes": peak.host_bytes, "device_bytes": peak.device_bytes,
                 "resident_bytes": memory.resident_bytes()}  # fmt: skip
-
-    @staticmethod
-    def _goes_on(calls: int, passed: float, seconds: float) -> bool:
-        """Until the time is over, but for slow methods not until ``LEAST_CALLS``: one fill is a sample by itself."""
-        return passed < seconds or (calls < LEAST_CALLS and passed < 3 * seconds)
 
     def _timed(self) -> list[float]:
         clip, first, kept = self.clips[0], None, []
