@@ -81,6 +81,7 @@ class Contest:
         self._looks: Iterator[int] = looks()
         self._next = next(self._looks)
         self._decided: dict[Measure, Finding] = {}
+        self._latest: dict[Measure, Finding] = {}
 
     @property
     def over(self) -> bool:
@@ -104,7 +105,13 @@ class Contest:
         """The verdicts; what is open is looked at a last time, with disturbed blocks where there is nothing else."""
         quiet = self._quiet()
         last = quiet if len(quiet) >= FIRST_LOOK else self.blocks
-        return tuple(self._decided.get(measure) or self._finding(measure, last, self.look) for measure in TIME)
+        return tuple(self._decided.get(measure) or self._last_look(measure, last) for measure in TIME)
+
+    def _last_look(self, measure: Measure, blocks: list[TimedBlock]) -> Finding:
+        """What may be said at the end; the look before it, where too few blocks have come since to bound anything."""
+        finding = self._finding(measure, blocks, self.look)
+        unbounded = finding.ratio is None or finding.ratio.low == 0
+        return self._latest.get(measure, finding) if unbounded else finding
 
     def _quiet(self) -> list[TimedBlock]:
         return [block for block in self.blocks if not block.disturbed(self.clock)]
@@ -112,7 +119,7 @@ class Contest:
     def _look_at(self, blocks: list[TimedBlock]) -> None:
         for measure in TIME:
             if measure not in self._decided:
-                finding = self._finding(measure, blocks, self.look)
+                finding = self._latest[measure] = self._finding(measure, blocks, self.look)
                 if finding.outcome != "unclear":
                     self._decided[measure] = finding
 
