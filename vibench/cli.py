@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from vibench.errors import InputError, UserError
+from vibench.profile_command import profile
 from vibench.regress_command import regress
 
 app = typer.Typer(
@@ -139,6 +140,7 @@ def report(
 
 
 app.command()(regress)
+app.command()(profile)
 
 
 @app.command()

@@ -1,6 +1,6 @@
 """One side of a comparison: a process that loads one version of a method and answers orders, one JSON line each.
 
-Run as a file by ``vibench.side``, not imported: the version under test may bring its own older ``vibench``, and both versions must
+Run as a file by ``vibench.side``: the version under test may bring its own older ``vibench``, and both versions must
 be measured by the same stopwatch. So this file needs only Python, numpy and its two neighbours ``stopwatch.py`` and
 ``memory.py``, loaded by path; of the version's ``vibench`` it uses what a method sees, ``Holed`` and ``plugins.make``.
 """
