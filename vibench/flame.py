@@ -15,6 +15,8 @@ INTERVAL_SECONDS = 0.001
 SMALLEST_SHARE = 0.005
 """Bars narrower than this part of the whole are left out; nobody could read them."""
 LABELLED_SHARE = 0.04
+PLUMBING = frozenset({"torch.nn.modules.module", "torch.utils._contextlib", "contextlib"})
+"""Modules whose functions only call the next one."""
 
 
 @dataclass
@@ -97,6 +99,8 @@ def _bar(axes: Any, call: Call, left: float, level: int, whole: int) -> None:
 def _stack(frame: FrameType | None, base: FrameType) -> list[str]:
     names = []
     while frame is not None and frame is not base:
-        names.append(f"{frame.f_code.co_qualname} ({frame.f_globals.get('__name__', '?')})")
+        module = frame.f_globals.get("__name__", "?")
+        if module not in PLUMBING:
+            names.append(f"{frame.f_code.co_qualname} ({module})")
         frame = frame.f_back
     return names[::-1] if frame is base else []
