@@ -89,9 +89,8 @@ def main() -> None:
         print(table(arguments.table))
         return
     os.environ["PYTHONPATH"] = str(Path(__file__).parent)
-    for seed in range(
-        arguments.times
-    ):  # all kinds in turn, so that an interrupted study is a smaller one, not a biased one
+    # All kinds in turn, so that an interrupted study is a smaller one, not a biased one.
+    for seed in range(arguments.times):
         for injection in INJECTIONS:
             if arguments.only in injection:
                 line = compare(injection, seconds_of(arguments.budget), seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import tempfile
 from collections.abc import Sequence
@@ -155,6 +156,9 @@ class Duel:
 
     def _block(self, old: Side, new: Side) -> TimedBlock:
         outer, inner = (old, new) if self._chance.random() < 0.5 else (new, old)
+        cores = self._cores()
+        for side in (old, new):
+            side.pin(cores)
         before = read_load()
         bursts: dict[int, list[Burst]] = {id(old): [], id(new): []}
         for side in (outer, inner, inner, outer):
@@ -163,6 +167,15 @@ class Duel:
         return TimedBlock(
             (first[0], first[1]), (second[0], second[1]), monotonic() - self._started, read_load().stolen_share(before)
         )
+
+    def _cores(self) -> list[int]:
+        """Drawn anew for every block, the same for both versions.
+
+        Left to the system, each process stays on a core of its own, and a neighbour that shares one of the two (a
+        hyperthread of another machine, say) makes that version slower for as long as it likes.
+        """
+        allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+        return self._chance.sample(allowed, min(self.terms.threads, len(allowed)))
 
     def _burst(self, side: Side) -> list[list[float]]:
         answer = side.ask(self._end, "time", seconds=BURST_SECONDS)

@@ -15,8 +15,9 @@ import selectors
 import subprocess
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from configparser import ConfigParser
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -137,6 +138,14 @@ class Side:
         if "error" in answer:
             raise SideFailed(str(answer["error"]))
         return answer
+
+    def pin(self, cores: Collection[int]) -> None:
+        """Keep every thread of the process on these cores from now on; does nothing where the system cannot."""
+        if self._process is None or not hasattr(os, "sched_setaffinity"):
+            return
+        for task in Path(f"/proc/{self._process.pid}/task").glob("*"):
+            with suppress(ProcessLookupError):  # a thread that has just ended
+                os.sched_setaffinity(int(task.name), cores)
 
     def filled(self, until: float, output: Path) -> list[Frames]:
         """Every clip filled once, by way of the file ``output``, an .npz."""

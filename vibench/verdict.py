@@ -1,11 +1,12 @@
 """From alternate measurements of two versions to a verdict that may be asked for again and again without lying.
 
 **One block** is four short bursts in the order old-new-new-old or new-old-old-new, drawn at random: a machine that gets
-steadily slower or faster harms both versions alike. Its value is the log of the ratio new/old.
+steadily slower or faster harms both versions alike. Both stay on one core meanwhile, also drawn. Its value is the log of
+the ratio new/old.
 
 **The interval** of the ratio is Hodges and Lehmann's, from Wilcoxon's signed-rank statistic over blocks. With the order drawn at
 random, two equal versions swap roles at random, so the sign of a block is a fair coin *whatever* the machine did
-meanwhile: the interval holds without assuming that the noise is normal, steady or independent.
+meanwhile, as long as it did it to both: the interval holds without assuming that the noise is normal, steady or independent.
 
 **Looking many times** (to stop early) would break that: 1 in 100 at each of ten looks is up to 1 in 10. Looks are therefore
 few (after 9, 14, 21, 32, ... blocks), and look k spends only ``ALPHA / (k (k + 1))`` of the error. These sum to ``ALPHA`` over

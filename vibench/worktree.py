@@ -35,10 +35,15 @@ def other_version(against: str) -> Iterator[Version]:
             return
         root = _toplevel()
         if root is None:
-            raise InputError(f"--against {against!r} is a git ref, and the working directory is in no git checkout")
+            kind = MissingResource if against == LAST else InputError
+            raise kind(f"--against {against!r} is a git ref, and the working directory is in no git checkout")
         commit = _commit(root, last_ref(root) if against == LAST else against)
         tree = Path(folder) / "tree"
-        _git(root, "worktree", "add", "--quiet", "--detach", str(tree), commit)
+        try:
+            _git(root, "worktree", "add", "--quiet", "--detach", str(tree), commit)
+        except subprocess.CalledProcessError as error:
+            reason = (error.stderr or "git said nothing").strip().splitlines()[-1]
+            raise MissingResource(f"{against} cannot be checked out beside this commit: {reason}") from error
         try:
             yield Version(f"{against} ({_short(root, commit)})", tree)
         finally:
