@@ -95,6 +95,12 @@ def test_small_peaks_are_not_compared_by_their_ratio() -> None:
     assert judge_memory("peak memory", [4096] * 5, [40960] * 5, 1.1).word == "same"
 
 
+def test_a_mebibyte_more_is_the_same_and_three_are_not() -> None:
+    eight = [8 << 20] * 5
+    assert judge_memory("peak memory", eight, [9 << 20] * 5, 1.1).word == "same"
+    assert judge_memory("peak memory", eight, [11 << 20] * 5, 1.1).word == "hungrier"
+
+
 def test_probe_is_the_same_bits_every_time() -> None:
     assert Probe.make(48, 32, 4).digest == PROBE.digest != Probe.make(48, 32, 5).digest
 

@@ -16,6 +16,9 @@ from vibench.verdict import ALPHA, Outcome, Ratio, outcome_of, ratio_of_few
 SMALLEST_PEAK_BYTES = 4 << 20
 """Peaks count as at least this: below it the allocator's own habits are larger than the method's needs."""
 
+SMALLEST_DIFFERENCE_BYTES = 2 << 20
+"""Less than this is the same: two processes of equal code differ by half a MiB, every time, as their heaps happen to lie."""
+
 
 class VersionFailed(SideFailed):
     """One version cannot be used at all; ``which`` says whose fault it is."""
@@ -63,6 +66,8 @@ def judge_memory(measure: Measure, old: Sequence[int], new: Sequence[int], thres
     # The interval itself is the Mann-Whitney test here: it is bounded only where 0.01 can be reached.
     outcome = outcome_of(ratio, 0.0, threshold)
     note = f"{len(old)} and {len(new)} fills"
+    if abs(median(new) - median(old)) < SMALLEST_DIFFERENCE_BYTES and outcome in ("worse", "better"):
+        outcome, note = "same", f"{note}; less than {SMALLEST_DIFFERENCE_BYTES >> 20} MiB apart"
     return Finding(measure, outcome, ratio, old=median(old), new=median(new), unit="bytes", note=note)
 
 
