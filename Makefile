@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 METHODS ?= telea,navier_stokes,temporal_median,last_seen,flow_propagation,frame_baseline,vinet
 PROTOCOL ?= bundled
 OUTPUT ?= results
+# Frames that `make bench` works on; 432x240 takes some minutes.
+SIZE ?= 64x64
 # Two test processes with one thread each beat one process with two on small tensors.
 WORKERS ?= 2
 
@@ -50,8 +52,8 @@ format: $(VENV)/.installed-dev ## Put the code into its format.
 weights-check: $(VENV)/.installed-dev ## Hold the bundled weights against their model cards.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/test_model_cards.py
 
-bench: $(VENV)/.installed-dev ## Benchmarks of the hot pieces; JSON in .benchmarks/.
-	$(BIN)/python -m pytest tests/benchmarks -o addopts= -q --benchmark-only --benchmark-autosave
+bench: $(VENV)/.installed-dev ## Benchmarks of pieces and methods at SIZE=64x64 or 432x240; JSON in .benchmarks/.
+	OMP_NUM_THREADS=1 BENCH_SIZE=$(SIZE) $(BIN)/python -m pytest tests/benchmarks -o addopts= -q --benchmark-only --benchmark-autosave
 
 clean: ## Remove what the other targets made, results too.
 	rm -rf $(VENV) report $(OUTPUT) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from vibench.errors import InputError, UserError
+from vibench.profile_command import profile
+from vibench.regress_command import regress
 
 app = typer.Typer(
     name="vibench",
@@ -135,6 +137,10 @@ def report(
 
     page = build_report(run_folders(runs), output)
     typer.echo(f"report: {page}")
+
+
+app.command()(regress)
+app.command()(profile)
 
 
 @app.command()

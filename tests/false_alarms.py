@@ -1,0 +1,103 @@
+"""How often `vibench regress` cries wolf and how often it sleeps: many comparisons of methods whose truth is known.
+
+Usage: ``python tests/false_alarms.py --budget 1m --times 40 --output alarms.jsonl``, then ``... --table alarms.jsonl`` prints the
+Markdown table of docs/ci.md. All comparisons run beside a load that comes and goes on one core. Ctrl-C keeps what was measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections import defaultdict
+from pathlib import Path
+
+from disturbance import disturbance
+
+from vibench.duel import Duel, Entrant, Terms
+from vibench.plugins import Option, Spec
+from vibench.probe import Probe
+from vibench.regress_command import seconds_of
+from vibench.side import Version
+from vibench.stopwatch import load_average
+
+METHOD = "regress_methods:Busy"
+INJECTIONS: dict[str, dict[str, Option]] = {
+    "nothing (A/A)": {},
+    "15 % slower": {"slow_down": 1.15},
+    "5 % slower": {"slow_down": 1.05},
+    "20 MB leaked a frame": {"leak_bytes": 20_000_000},
+    "a broken pixel column": {"broken_column": True},
+}
+LOOKED_AT = {"20 MB leaked a frame": "peak memory", "a broken pixel column": "quality"}
+TIME = "seconds per frame"
+
+
+def compare(injection: str, budget_seconds: float, seed: int) -> dict[str, object]:
+    """One comparison beside a disturbance, as a line of the file."""
+    code = Version("this code", Path.cwd(), owns_methods=False)
+    old, new = Entrant(code, Spec(METHOD)), Entrant(code, Spec(METHOD, INJECTIONS[injection]))
+    with disturbance(seed):
+        comparison = Duel(old, new, Probe.make(64, 64, 8), Terms(budget_seconds, seed=seed)).run()
+    ratios = {finding.measure: finding.ratio.ratio for finding in comparison.findings if finding.ratio}
+    return {
+        "injection": injection, "budget_seconds": budget_seconds, "seed": seed, "seconds": comparison.seconds,
+        "verdicts": {finding.measure: finding.word for finding in comparison.findings}, "ratios": ratios,
+        "blocks": comparison.blocks, "disturbed": comparison.disturbed, "load_average": load_average(),
+    }  # fmt: skip
+
+
+def table(path: Path) -> str:
+    """Counts of each verdict by injection and budget, of the measure that the injection is about."""
+    groups: dict[tuple[float, str], list[dict]] = defaultdict(list)
+    for line in path.read_text(encoding="utf-8").splitlines():
+        record = json.loads(line)
+        groups[record["budget_seconds"], record["injection"]].append(record)
+    rows = [
+        "| budget | injected | measure | comparisons | verdicts | false alarms in any measure | median s | longest s |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for (budget, injection), records in groups.items():
+        measure = LOOKED_AT.get(injection, TIME)
+        words = [record["verdicts"].get(measure, "none") for record in records]
+        counted = ", ".join(f"{words.count(word)} {word}" for word in sorted(set(words)))
+        alarms = sum(is_false(injection, record["verdicts"]) for record in records)
+        seconds = sorted(record["seconds"] for record in records)
+        rows.append(
+            f"| {budget / 60:g} min | {injection} | {measure} | {len(records)} | {counted} | {alarms} "
+            f"| {seconds[len(seconds) // 2]:.0f} | {seconds[-1]:.0f} |"
+        )
+    return "\n".join(rows)
+
+
+def is_false(injection: str, verdicts: dict[str, str]) -> bool:
+    """Whether a measure that was left alone is called worse or better. Writing 20 MB a frame does take time."""
+    slowed = injection in ("15 % slower", "20 MB leaked a frame")
+    touched = {LOOKED_AT.get(injection)} | ({TIME, "first-frame latency"} if slowed else set())
+    return any(word not in ("same", "unclear") for measure, word in verdicts.items() if measure not in touched)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--budget", default="1m")
+    parser.add_argument("--times", type=int, default=40)
+    parser.add_argument("--only", default="", help="injections whose name holds this text")
+    parser.add_argument("--output", type=Path, default=Path("alarms.jsonl"))
+    parser.add_argument("--table", type=Path)
+    arguments = parser.parse_args()
+    if arguments.table:
+        print(table(arguments.table))
+        return
+    os.environ["PYTHONPATH"] = str(Path(__file__).parent)
+    # All kinds in turn, so that an interrupted study is a smaller one, not a biased one.
+    for seed in range(arguments.times):
+        for injection in INJECTIONS:
+            if arguments.only in injection:
+                line = compare(injection, seconds_of(arguments.budget), seed)
+                with arguments.output.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(line) + "\n")
+                print(injection, line["verdicts"], f"{line['seconds']:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

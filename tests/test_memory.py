@@ -1,0 +1,31 @@
+"""Peak memory against allocations of known size."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vibench.memory import peak_memory
+
+
+@pytest.mark.parametrize("mebibytes", [32, 128])
+def test_peak_agrees_with_an_allocation_of_known_size_within_5_percent(mebibytes: int) -> None:
+    with peak_memory() as peak:
+        held = np.ones(mebibytes << 20, np.uint8)
+        del held
+    assert peak.host_bytes == pytest.approx(mebibytes << 20, rel=0.05)
+
+
+def test_memory_freed_before_the_next_allocation_counts_once() -> None:
+    with peak_memory() as peak:
+        for _ in range(4):
+            held = np.ones(32 << 20, np.uint8)
+            del held
+    assert peak.host_bytes == pytest.approx(32 << 20, rel=0.05)
+
+
+def test_memory_held_before_does_not_count() -> None:
+    before = np.ones(64 << 20, np.uint8)
+    with peak_memory() as peak:
+        pass
+    assert peak.host_bytes < len(before) / 16

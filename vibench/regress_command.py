@@ -1,0 +1,106 @@
+"""The command line of ``vibench regress``."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vibench.errors import InputError
+
+_DURATION = re.compile(r"^(\d+(?:\.\d+)?)(s|m|h)?$")
+_SIZE = re.compile(r"^(\d+)x(\d+)$")
+_SECONDS = {"s": 1.0, None: 1.0, "m": 60.0, "h": 3600.0}
+
+
+class Form(StrEnum):
+    """How the verdicts are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    JUNIT = "junit"
+    GITHUB = "github"
+
+
+def regress(
+    methods: Annotated[
+        str, typer.Option("--methods", "-m", help="Methods by comma, with options in brackets, as in vibench run.")
+    ],
+    against: Annotated[
+        str,
+        typer.Option(
+            help="A git ref, a .whl file, 'last' (the newest tag before this commit, else the commit before), or "
+            "'same\\[option=value]': this code with other options."
+        ),
+    ] = "last",
+    threshold: Annotated[float, typer.Option(help="Ratio beyond which time or memory counts as worse.")] = 1.10,
+    quality_threshold: Annotated[float, typer.Option(min=0.0, help="Loss in dB (PSNR in the hole) that counts.")] = 0.1,
+    budget: Annotated[str, typer.Option(help="Time for all methods together: 90s, 10m, 1h.")] = "10m",
+    form: Annotated[Form, typer.Option("--format", help="How the verdicts are printed.")] = Form.TEXT,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write instead of printing.")] = None,
+    size: Annotated[str, typer.Option(help="Width x height of the probe clips in pixels.")] = "128x128",
+    frames: Annotated[int, typer.Option(min=4, help="Frames of a probe clip.")] = 8,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "cpu",
+    threads: Annotated[int, typer.Option(min=1, help="Threads of each version.")] = 1,
+    seed: Annotated[int | None, typer.Option(help="Makes the order of measurements repeatable.")] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="Compare with this file of --save, if it is of an equal machine.")
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option(help="Measure this version alone and keep it: reports/baselines/<machine>.json.")
+    ] = None,
+) -> None:
+    """Say whether this version of a method is slower, hungrier or worse than another one.
+
+    Both versions are measured in turns on this machine, until every verdict is sure or the budget is spent.
+
+    Exit status: 0 nothing is worse; 1 something is slower, hungrier or worse; 2 the command cannot be used as given;
+    3 nothing is known to be worse, but a verdict is unclear or incomparable.
+    """
+    from vibench.device import resolve
+    from vibench.duel import Terms
+    from vibench.finding import exit_status
+    from vibench.plugins import Spec, split_outside_brackets
+    from vibench.probe import Probe
+    from vibench.regress import Request, regress
+    from vibench.verdict_text import FORMATS
+
+    if not 1 < threshold < 100:
+        raise InputError(f"--threshold {threshold:g} is not above 1 (1.10 stands for 10 % more)")
+    specs = tuple(Spec.parse(text) for text in split_outside_brackets(methods))
+    if not specs:
+        raise InputError("--methods names no method; see `vibench list methods`")
+    terms = Terms(seconds_of(budget), threshold, quality_threshold, resolve(device), threads, seed=seed)
+    request = Request(specs, Probe.make(*size_of(size), frames), terms, against, baseline, save)
+    comparisons = regress(request, lambda done: typer.secho(f"{done.method}: measured", err=True, dim=True))
+    if save is not None:
+        typer.echo(f"baseline: {save}", err=True)
+        if baseline is None:
+            return
+    text = FORMATS[form.value](comparisons)
+    if output is None:
+        typer.echo(text)
+    else:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text + "\n", encoding="utf-8")
+    raise typer.Exit(exit_status(comparisons))
+
+
+def seconds_of(duration: str) -> float:
+    """``90s``, ``10m``, ``1h`` or plain seconds; InputError for anything else."""
+    match = _DURATION.match(duration.strip())
+    if match is None or float(match[1]) == 0:
+        raise InputError(f"{duration!r} is no length of time; write 90s, 10m or 1h")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def size_of(text: str) -> tuple[int, int]:
+    """``432x240`` as (width, height); InputError for anything else, or a side below 16."""
+    match = _SIZE.match(text.strip())
+    if match is None or min(int(match[1]), int(match[2])) < 16:
+        raise InputError(f"{text!r} is no size; write WIDTHxHEIGHT, such as 432x240, at least 16 each")
+    return int(match[1]), int(match[2])

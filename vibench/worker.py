@@ -1,0 +1,149 @@
+"""One side of a comparison: a process that loads one version of a method and answers orders, one JSON line each.
+
+Run as a file by ``vibench.side``: the version under test may bring its own older ``vibench``, and both versions must
+be measured by the same stopwatch. So this file needs only Python, numpy and its two neighbours ``stopwatch.py`` and
+``memory.py``, loaded by path; of the version's ``vibench`` it uses what a method sees, ``Holed`` and ``plugins.make``.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib.util
+import inspect
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+WARM_UP_FRAMES = 2
+
+
+def neighbour(name: str) -> ModuleType:
+    """The module ``name`` from this file's own folder, whatever ``vibench`` is on the path."""
+    spec = importlib.util.spec_from_file_location(f"_regress_{name}", Path(__file__).with_name(f"{name}.py"))
+    if spec is None or spec.loader is None:
+        raise ImportError(f"no {name}.py beside {__file__}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+stopwatch, memory = neighbour("stopwatch"), neighbour("memory")
+
+
+class Bench:
+    """A loaded method and the clips it fills."""
+
+    def __init__(self, factory: str, options: dict[str, Any], device: str, threads: int, clips: str) -> None:
+        from vibench import plugins
+        from vibench.clip import Holed
+
+        build = plugins.factory("methods", factory)
+        self.file = inspect.getsourcefile(inspect.unwrap(build)) or ""
+        self.method = plugins.make("methods", plugins.Spec(factory, options), device=device)
+        self.device = device
+        pin_threads(threads)
+        with np.load(clips) as arrays:
+            count = len(arrays.files) // 2
+            self.clips = [Holed(f"probe-{i}", arrays[f"frames{i}"], arrays[f"masks{i}"]) for i in range(count)]
+        self.streams = callable(getattr(self.method, "stream", None))
+        few = self.clips[0]
+        self.method(Holed("warm-up", few.frames[:WARM_UP_FRAMES].copy(), few.masks[:WARM_UP_FRAMES].copy()))
+        gc.collect()
+        gc.freeze()  # what is loaded stays; later collections are quick
+
+    def about(self) -> dict[str, Any]:
+        """Where the method's code really came from, and whether it works frame by frame."""
+        return {"file": self.file, "streams": self.streams}
+
+    def fill(self, output: str) -> dict[str, Any]:
+        """Fill every clip once and write the frames to the file ``output``, an .npz."""
+        np.savez(output, *[self._uint8(self.method(clip)) for clip in self.clips])
+        return {}
+
+    def time(self, seconds: float) -> dict[str, Any]:
+        """Fill the first clip for about ``seconds``: readings at the first frame and at the end of every fill."""
+        gc.collect()
+        gc.disable()
+        try:
+            started = stopwatch.read_clocks().wall
+            calls: list[list[float]] = []
+            while not calls or stopwatch.read_clocks().wall - started < seconds:
+                calls.append(self._timed())
+        finally:
+            gc.enable()
+        return {"calls": calls, "resident_bytes": memory.resident_bytes()}
+
+    def peak(self) -> dict[str, Any]:
+        """Growth of memory while the first clip is filled."""
+        with memory.peak_memory(self.device) as peak:
+            self._timed()
+        return {"host_bytes": peak.host_bytes, "device_bytes": peak.device_bytes,
+                "resident_bytes": memory.resident_bytes()}  # fmt: skip
+
+    def _timed(self) -> list[float]:
+        clip, first, kept = self.clips[0], None, []
+        start = stopwatch.read_clocks()
+        if self.streams:
+            for frame in self.method.stream(iter(clip.frames), iter(clip.masks)):
+                kept.append(self._uint8(frame))
+                self._synchronise()
+                first = first or stopwatch.read_clocks()
+        else:
+            kept.append(self._uint8(self.method(clip)))
+            self._synchronise()
+        end = stopwatch.read_clocks()
+        to_first = (first or end).since(start)
+        return [*end.since(start), to_first.wall, to_first.cpu]
+
+    def _uint8(self, frames: Any) -> Any:
+        if getattr(frames, "dtype", None) == np.uint8:
+            return frames
+        from vibench.protocol import quantise
+
+        return quantise(frames, "round")
+
+    def _synchronise(self) -> None:
+        if self.device.startswith("cuda"):
+            sys.modules["torch"].cuda.synchronize(self.device)
+
+
+def pin_threads(threads: int) -> None:
+    """Give every library that the method has loaded the same number of threads."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
+    if "cv2" in sys.modules:
+        sys.modules["cv2"].setNumThreads(threads)
+
+
+def main() -> None:
+    """Answer orders from standard input until it ends; answers leave by a private copy of standard output."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what a method prints must not be taken for an answer
+    bench: Bench | None = None
+    for line in sys.stdin:
+        order = json.loads(line)
+        verb = order.pop("do")
+        try:
+            if verb == "load":
+                bench = Bench(**order)
+                answer = bench.about()
+            elif bench is None or verb not in ("fill", "time", "peak"):
+                answer = {"error": f"nothing to {verb}: load comes first"}
+            else:
+                answer = getattr(bench, verb)(**order)
+        except Exception as error:  # noqa: BLE001 - foreign code: whatever it raises is an answer, not our end
+            traceback.print_exc()
+            answer = {"error": f"{type(error).__name__}: {error}".splitlines()[0][:500]}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()
