@@ -228,6 +228,23 @@ def export(
         typer.echo(f"{name}: {frames} frames")
 
 
+@app.command()
+def manifest(
+    protocol: Annotated[str, typer.Argument(help="Name, name@version or a .toml file.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; NAME@VERSION.json here.")
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Write clip, frames, mask generator, seed and sha256 of the holes of every case, as JSON."""
+    from vibench.manifest import write_manifest
+    from vibench.protocol import load_protocol
+
+    chosen = load_protocol(protocol)
+    path = output or Path(f"{chosen.label}.json")
+    typer.echo(f"{write_manifest(chosen, data, path)} cases: {path}")
+
+
 @app.command("list")
 def list_things(
     kind: Annotated[str, typer.Argument(help="methods, metrics, masks, protocols, datasets or runs.")],
