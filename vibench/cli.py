@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from vibench import data_cli
 from vibench.errors import InputError, UserError
 
 app = typer.Typer(
@@ -19,6 +20,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(data_cli.app, name="data")
 
 Methods = Annotated[
     str,
@@ -62,6 +65,7 @@ def run(
     data: Data = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N cases.")] = None,
     cases: Annotated[str, typer.Option(help="Only cases whose name holds one of these texts, by comma.")] = "",
+    seeds: Annotated[str, typer.Option(help="Only these of the protocol's seeded repeats, by comma, from 0.")] = "",
     metrics: Annotated[str, typer.Option(help="Metrics by comma instead of the protocol's own.")] = "",
     device: Device = "auto",
     jobs: Annotated[int, typer.Option(min=1, help="Cases side by side; times are then those of a busy machine.")] = 1,
@@ -75,7 +79,7 @@ def run(
     The same command continues where it stopped: after Ctrl-C, a kill, a full disk. Another command never mixes in.
     """
     from vibench.device import resolve
-    from vibench.order import Order
+    from vibench.order import Order, repeats_named
     from vibench.plugins import Spec, split_outside_brackets
     from vibench.progress import progress
     from vibench.protocol import load_protocol
@@ -93,6 +97,7 @@ def run(
         device=resolve(device),
         limit=limit,
         cases=tuple(split_outside_brackets(cases)),
+        seeds=repeats_named(seeds, chosen),
         jobs=jobs,
         predict_only=predict_only,
         keep_frames=keep_frames,
