@@ -11,11 +11,27 @@ from hypothesis import strategies as st
 
 from vibench.clip import Masks, digest
 from vibench.errors import InputError
-from vibench.masks import free_form, moving_object, moving_square, stationary_square
+from vibench.masks import (
+    devil_blob,
+    free_form,
+    moving_object,
+    moving_square,
+    stationary_square,
+    sttn_moving,
+    sttn_stationary,
+)
 from vibench.masks.raster import UNITS, add_capsule, fill_polygon
 
 Generator = Callable[..., Masks]
-GENERATORS: list[Generator] = [stationary_square, moving_square, free_form, moving_object]
+GENERATORS: list[Generator] = [
+    stationary_square,
+    moving_square,
+    free_form,
+    moving_object,
+    sttn_stationary,
+    sttn_moving,
+    devil_blob,
+]
 every_generator = pytest.mark.parametrize("generator", GENERATORS, ids=lambda generator: generator.__name__)
 
 # Most draws are small, one in ten has a side of up to 1080p and beyond: rasterising those is what takes the time.
@@ -32,6 +48,13 @@ OPTIONS = {
         "speed": st.floats(0, 0.5),
     },
     moving_object: {"size": st.floats(0.02, 0.8), "deformation": st.floats(0, 0.5), "speed": st.floats(0, 0.5)},
+    sttn_stationary: {},
+    sttn_moving: {"speed": st.floats(0, 0.2)},
+    devil_blob: {
+        "size": st.sampled_from(["small", "medium", "large"]),
+        "deformation": st.sampled_from(["none", "low", "high"]),
+        "displacement": st.sampled_from(["none", "low", "high"]),
+    },
 }
 
 
@@ -59,6 +82,9 @@ def test_the_bits_never_change(generator: Generator) -> None:
 
 
 GOLDEN = {
+    "devil_blob": ("6380a1df257b8dbb", "a0fc9e23e9f2c772"),
+    "sttn_moving": ("7822ea063b548b97", "2ff0357b98acb6a8"),
+    "sttn_stationary": ("393cceb020ee5560", "efaa81feb912e976"),
     "free_form": ("c46b6252b2ee85fa", "60cf52d1fd5a72da"),
     "moving_object": ("b23dc0eba8e0db2d", "d7131c4455625a8f"),
     "moving_square": ("1be29a8061bce24d", "caed1680c6971e48"),
@@ -77,7 +103,9 @@ def test_a_longer_clip_begins_like_a_shorter_one(generator: Generator) -> None:
     assert np.array_equal(generator(20, 60, 80, 5)[:1], generator(1, 60, 80, 5))
 
 
-@pytest.mark.parametrize("generator", [moving_square, free_form, moving_object], ids=lambda g: g.__name__)
+@pytest.mark.parametrize(
+    "generator", [moving_square, free_form, moving_object, sttn_moving, devil_blob], ids=lambda g: g.__name__
+)
 def test_moving_holes_move_and_still_ones_do_not(generator: Generator) -> None:
     masks = generator(30, 120, 160, 0)
     assert (masks[0] != masks[-1]).any()
@@ -89,6 +117,17 @@ def test_moving_holes_move_and_still_ones_do_not(generator: Generator) -> None:
 def test_a_hole_covers_the_same_part_of_a_small_and_of_a_large_frame(generator: Generator) -> None:
     small, large = generator(1, 64, 96, 3).mean(), generator(1, 512, 768, 3).mean()
     assert abs(small - large) < 0.1 * large
+
+
+@pytest.mark.parametrize("option", ["size", "deformation", "displacement"])
+def test_each_level_of_a_blob_shows_in_what_it_names(option: str) -> None:
+    levels = {"size": ("small", "large")}.get(option, ("none", "high"))
+    still: dict[str, str] = {"deformation": "none", "displacement": "none"}
+    low, high = (devil_blob(13, 240, 432, 4, **{**still, option: level}) for level in levels)
+    if option == "size":
+        assert 2 * low.mean() < high.mean()
+    else:
+        assert (low[0] == low[-1]).all() and (high[0] != high[-1]).any()
 
 
 def test_a_square_has_the_size_it_is_asked_for() -> None:
@@ -137,6 +176,7 @@ def test_a_capsule_covers_what_is_nearer_than_its_radius() -> None:
         (lambda: moving_square(3, 64, 64, 0, size="big"), "size='big' must be a number"),
         (lambda: moving_object(3, 64, 64, 0, deformation=float("nan")), "deformation=nan must be"),
         (lambda: free_form(3, 64, 64, 0, strokes=2.5), "strokes=2.5 must be a whole number from 1 to 16"),
+        (lambda: devil_blob(3, 64, 64, 0, size="huge"), "size='huge' must be one of small, medium, large"),
         (lambda: moving_object(3, 64, 64, 0, silhouettes=np.zeros((1, 8, 8), dtype=np.bool_)), "with an object"),
     ],
 )

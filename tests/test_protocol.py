@@ -38,6 +38,27 @@ def test_every_bundled_protocol_is_valid_and_named_like_its_file() -> None:
     assert "davis-stationary@1" in labels
 
 
+# What was published stays what it was: a protocol that must change gets a new version instead.
+DIGESTS = {
+    "bundled@1": "94d733a784e8e348",
+    "davis-object@1": "819af5ee02b09b1d",
+    "davis-stationary@1": "a0a8514a63064d87",
+    "e2fgvi-davis@1": "17f117905e93e7cf",
+    "propainter-davis@1": "7ceb4bbf548694b8",
+    "sttn-davis@1": "eefd826050cfb03e",
+    "synthetic@1": "190a83ef2797bc09",
+    "vinet-davis-fvid@1": "2edf11000a7b5ff8",
+    "vinet-removal@1": "d407a3accc411bab",
+    "vinet-retarget@1": "ddc39465c3bde876",
+    "vinet-sintel@1": "f40703afa314ee35",
+    "youtube-vos-stationary@1": "c18d60a45afe4ac9",
+}
+
+
+def test_no_published_protocol_ever_changes() -> None:
+    assert {protocol.label: protocol.digest[:16] for protocol in bundled_protocols()} == DIGESTS
+
+
 def test_words_may_be_mended_without_a_new_digest(tmp_path: Path) -> None:
     mended = MINIMAL.replace("For tests.", "For the tests.")
     assert from_text(tmp_path, MINIMAL).digest == from_text(tmp_path, mended).digest

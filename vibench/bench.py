@@ -13,6 +13,7 @@ from vibench import plugins
 from vibench.cases import Clips, build_case, check_generators
 from vibench.clip import Case, Frames, digest
 from vibench.errors import InputError, UserError
+from vibench.manifest import check_against_published
 from vibench.method import DescribedMethod, Method
 from vibench.metric import Metric
 from vibench.order import Order, Task
@@ -62,6 +63,7 @@ class Bench:
         """Make and write the records of one case; whatever a method does wrong becomes a record too."""
         try:
             case = build_case(self.order.protocol, task.planned, self.clips)
+            check_against_published(self.order.protocol, case)
         except UserError as error:
             for label in task.labels:
                 failed = Record(

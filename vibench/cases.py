@@ -8,8 +8,10 @@ from typing import Protocol as Interface
 import numpy as np
 
 from vibench import plugins
+from vibench.attributes import attributes_of
 from vibench.clip import Case, Clip, Masks
 from vibench.errors import InputError
+from vibench.masks.chance import Chance
 from vibench.protocol import PlannedCase, Protocol, Resize
 
 
@@ -49,7 +51,11 @@ def build_case(protocol: Protocol, planned: PlannedCase, clips: Clips) -> Case:
         truth=clip.background if removing else clip.frames,
         flow=clip.background_flow if removing else clip.flow,
         frames_per_second=clip.frames_per_second,
-        attributes={"clip": planned.clip, "hole": planned.holes.name},
+        attributes={
+            "clip": planned.clip,
+            "hole": planned.holes.name,
+            **attributes_of(clip.frames, holes, clip.objects),
+        },
     )
 
 
@@ -78,7 +84,7 @@ def _holes(protocol: Protocol, planned: PlannedCase, clip: Clip, clips: Clips) -
     if kind.source == "objects":
         holes = _objects(clip, planned.name)
     elif kind.source == "other-objects":
-        other = resized(clips.load(_next(planned.clip, clips.clip_names())), protocol.resize)
+        other = resized(clips.load(_partner(planned, clips.clip_names())), protocol.resize)
         holes = _fitted(_objects(other, planned.name), frames, height, width)
     else:
         draw = plugins.factory("masks", str(kind.generator))
@@ -92,8 +98,13 @@ def _objects(clip: Clip, case: str) -> Masks:
     return clip.objects
 
 
-def _next(name: str, names: list[str]) -> str:
-    return names[(names.index(name) + 1) % len(names)]
+def _partner(planned: PlannedCase, names: list[str]) -> str:
+    """The clip whose silhouettes this one gets; its own where it is the only one."""
+    place = names.index(planned.clip)
+    others = names[place + 1 :] + names[:place]
+    if not others:
+        return planned.clip
+    return others[Chance(planned.seed).whole(0, len(others) - 1) if planned.holes.pairing == "seeded" else 0]
 
 
 def _fitted(masks: Masks, frames: int, height: int, width: int) -> Masks:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from vibench import data_cli
 from vibench.errors import InputError, UserError
 from vibench.profile_command import profile
 from vibench.regress_command import regress
@@ -21,6 +22,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(data_cli.app, name="data")
 
 Methods = Annotated[
     str,
@@ -64,6 +67,7 @@ def run(
     data: Data = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N cases.")] = None,
     cases: Annotated[str, typer.Option(help="Only cases whose name holds one of these texts, by comma.")] = "",
+    seeds: Annotated[str, typer.Option(help="Only these of the protocol's seeded repeats, by comma, from 0.")] = "",
     metrics: Annotated[str, typer.Option(help="Metrics by comma instead of the protocol's own.")] = "",
     device: Device = "auto",
     jobs: Annotated[int, typer.Option(min=1, help="Cases side by side; times are then those of a busy machine.")] = 1,
@@ -77,7 +81,7 @@ def run(
     The same command continues where it stopped: after Ctrl-C, a kill, a full disk. Another command never mixes in.
     """
     from vibench.device import resolve
-    from vibench.order import Order
+    from vibench.order import Order, repeats_named
     from vibench.plugins import Spec, split_outside_brackets
     from vibench.progress import progress
     from vibench.protocol import load_protocol
@@ -95,6 +99,7 @@ def run(
         device=resolve(device),
         limit=limit,
         cases=tuple(split_outside_brackets(cases)),
+        seeds=repeats_named(seeds, chosen),
         jobs=jobs,
         predict_only=predict_only,
         keep_frames=keep_frames,
@@ -232,6 +237,23 @@ def export(
 
     for name, frames in export_cases(load_protocol(protocol), output, data, limit):
         typer.echo(f"{name}: {frames} frames")
+
+
+@app.command()
+def manifest(
+    protocol: Annotated[str, typer.Argument(help="Name, name@version or a .toml file.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; NAME@VERSION.json here.")
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Write clip, frames, mask generator, seed and sha256 of the holes of every case, as JSON."""
+    from vibench.manifest import write_manifest
+    from vibench.protocol import load_protocol
+
+    chosen = load_protocol(protocol)
+    path = output or Path(f"{chosen.label}.json")
+    typer.echo(f"{write_manifest(chosen, data, path)} cases: {path}")
 
 
 @app.command("list")

@@ -53,7 +53,8 @@ class Holes(Part):
     """One kind of hole, True = hole, cut into every clip: one case a clip and kind (and repeat).
 
     ``source``: ``generator`` draws seeded masks with the named generator; ``objects`` takes the clip's own object
-    silhouettes; ``other-objects`` those of the next clip of the data set, fitted to this one's size and length.
+    silhouettes; ``other-objects`` those of another clip of the data set, fitted to this one's size and length: of the
+    ``next`` one, or with ``pairing = "seeded"`` of one that the case's seed draws among all others.
     ``dilation_iterations`` times a 3x3 cross is added after resizing.
     """
 
@@ -61,12 +62,15 @@ class Holes(Part):
     source: Literal["generator", "objects", "other-objects"] = "generator"
     generator: str | None = None
     options: dict[str, bool | int | float | str] = Field(default_factory=dict)
+    pairing: Literal["next", "seeded"] = "next"
     dilation_iterations: int = Field(default=0, ge=0, le=64)
 
     @model_validator(mode="after")
     def _generator_named(self) -> Holes:
         if (self.generator is None) == (self.source == "generator"):
             raise ValueError('"generator" must be named when source = "generator", and only then')
+        if self.pairing != "next" and self.source != "other-objects":
+            raise ValueError('"pairing" chooses among other clips, so it needs source = "other-objects"')
         return self
 
 
@@ -112,6 +116,10 @@ class Protocol(Part):
     def digest(self) -> str:
         """Sha256 of every decision; titles and descriptions are words, not decisions, and may be mended."""
         decisions = self.model_dump(mode="json", exclude={"title", "description"})
+        for holes in decisions["holes"]:
+            # Younger than the first protocols, whose digests must not change: counted where it says something.
+            if holes["pairing"] == "next":
+                del holes["pairing"]
         return hashlib.sha256(json.dumps(decisions, sort_keys=True).encode()).hexdigest()
 
     def plan(self, clips: list[str]) -> Iterator[PlannedCase]:

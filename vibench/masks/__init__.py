@@ -7,8 +7,18 @@ pass through the C library's cosine are rounded to whole steps at once, and shap
 numpy only holds the pixels. ``tests/test_masks.py`` fixes the hashes.
 """
 
+from vibench.masks.blobs import devil_blob
 from vibench.masks.silhouettes import moving_object
 from vibench.masks.squares import moving_square, stationary_square
 from vibench.masks.strokes import free_form
+from vibench.masks.sttn import sttn_moving, sttn_stationary
 
-__all__ = ["free_form", "moving_object", "moving_square", "stationary_square"]
+__all__ = [
+    "devil_blob",
+    "free_form",
+    "moving_object",
+    "moving_square",
+    "stationary_square",
+    "sttn_moving",
+    "sttn_stationary",
+]

@@ -1,0 +1,71 @@
+"""Is a data set on this disk what its card says? Every clip is read; whatever is wrong is one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from vibench.clip import Clip, digest
+from vibench.dataset import Card, Dataset, open_dataset
+from vibench.errors import InputError, UserError
+
+
+def problems(data: Dataset, split: str | None) -> Iterator[tuple[str, str | None]]:
+    """(clip, what is wrong with it or None) for each clip, after ("", ...) where their number is not the card's.
+
+    A clip that is read has the layout, the number of frames, one size and undamaged pictures; where the card knows
+    sizes and checksums of its pixels, these are compared too.
+    """
+    split = data.card.split(split)
+    names = data.clip_names()
+    if (total := data.card.totals.get(split)) is not None and len(names) != total:
+        yield "", f"there are {len(names)} clips, and {data.card.name!r} {split} has {total}"
+    for name in names:
+        try:
+            clip = data.load(name)
+        except UserError as error:
+            yield name, str(error)
+        else:
+            yield name, _difference(data.card, split, clip)
+
+
+def check(name: str, data: Path | None, split: str | None = None) -> Iterator[str]:
+    """A sentence for each clip and at last for the whole; InputError at the end where anything was wrong."""
+    dataset = open_checked(name, data, split)
+    found, wrong = 0, 0
+    for clip, problem in problems(dataset, split):
+        found += bool(clip)
+        wrong += problem is not None
+        yield f"wrong  {problem}" if problem else f"ok     {clip}"
+    if wrong:
+        raise InputError(
+            f"{wrong} of {found} clips or counts of {name!r} are not as its card says; {whereabouts(dataset.card)}"
+        )
+    yield f"{found} clips of {name!r} are as its card says"
+
+
+def open_checked(name: str, data: Path | None, split: str | None) -> Dataset:
+    """``open_dataset``, whose refusal also says where the data can be had and under which licence."""
+    from vibench.dataset import card_of
+
+    card = card_of(name)
+    try:
+        return open_dataset(name, data, split)
+    except InputError as error:
+        raise InputError(f"{error}; {whereabouts(card)}") from error
+
+
+def whereabouts(card: Card) -> str:
+    """Where the data set comes from and what its licence is."""
+    return f"get it from {card.url or card.source}; licence: {card.licence}"
+
+
+def _difference(card: Card, split: str, clip: Clip) -> str | None:
+    height, width = clip.frames.shape[1:3]
+    size = card.sizes_px.get(split)
+    if size is not None and size != (width, height):
+        return f"clip {clip.name!r} is {width}x{height} px, and its card says {size[0]}x{size[1]}"
+    file = card.files.get(clip.name)
+    if file is not None and digest(clip.frames) != file.frames_sha256:
+        return f"clip {clip.name!r} decodes to other pixels than its card says; another version of the video library?"
+    return None

@@ -1,0 +1,120 @@
+"""A manifest: every case of a protocol with its clip, generator, seed and the hash of its holes, so that all cut the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from vibench.atomic import replacing
+from vibench.cases import Clips, build_case
+from vibench.clip import Case, digest
+from vibench.errors import InputError, UserError
+from vibench.protocol import Protocol
+from vibench.resources import bundled
+
+
+class Part(BaseModel):
+    """Immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Entry(Part):
+    """One case. ``generator`` is a generator's name, or ``objects`` or ``other-objects``; ``sha256`` is of the holes.
+
+    It covers shape, dtype (bool) and bytes of the array (T, H, W) after dilation: ``vibench.clip.digest``.
+    """
+
+    case: str
+    clip: str
+    frames: int
+    height: int
+    width: int
+    generator: str
+    seed: int
+    sha256: str
+
+
+class Manifest(Part):
+    """All cases of one protocol, which its digest pins."""
+
+    protocol: str
+    digest: str
+    cases: tuple[Entry, ...]
+
+    def entry(self, case: str) -> Entry | None:
+        """The line about a case, or None where the manifest has none."""
+        return {entry.case: entry for entry in self.cases}.get(case)
+
+
+def entries(protocol: Protocol, clips: Clips) -> Iterator[Entry]:
+    """One line a case, in the protocol's order; InputError where a clip cannot be read: a manifest has no gaps."""
+    for planned in protocol.plan(list(protocol.data.clips) or clips.clip_names()):
+        case = build_case(protocol, planned, clips)
+        frames, height, width = case.holes.shape
+        yield Entry(
+            case=case.name,
+            clip=planned.clip,
+            frames=frames,
+            height=height,
+            width=width,
+            generator=planned.holes.generator or planned.holes.source,
+            seed=planned.seed,
+            sha256=digest(case.holes),
+        )
+
+
+def write_manifest(protocol: Protocol, data: Path | None, output: Path) -> int:
+    """Write the manifest of ``protocol`` as JSON and return how many cases it has."""
+    from vibench.cases import check_generators
+    from vibench.dataset import open_dataset
+
+    check_generators(protocol)
+    clips = open_dataset(protocol.data.dataset, data, protocol.data.split)
+    manifest = Manifest(protocol=protocol.label, digest=protocol.digest, cases=tuple(entries(protocol, clips)))
+    try:
+        with replacing(output) as partial:
+            partial.write_text(as_text(manifest), encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot write {output}: {error.strerror}") from error
+    return len(manifest.cases)
+
+
+def as_text(manifest: Manifest) -> str:
+    """JSON with one line a case, so that a difference between two manifests can be read."""
+    lines = ",\n".join(f"  {entry.model_dump_json()}" for entry in manifest.cases)
+    return f'{{"protocol": "{manifest.protocol}", "digest": "{manifest.digest}", "cases": [\n{lines}\n]}}\n'
+
+
+@cache
+def published(label: str) -> Manifest | None:
+    """The manifest that travels with vibench for ``name@version``, or None."""
+    path = bundled("datasets") / "manifests" / f"{label}.json"
+    return read_manifest(path) if path.is_file() else None
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read and check one manifest; InputError where it is not one."""
+    try:
+        return Manifest.model_validate_json(path.read_bytes())
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not a manifest of vibench") from error
+
+
+def check_against_published(protocol: Protocol, case: Case) -> None:
+    """InputError where this protocol has a published manifest and the holes of ``case`` are not those it lists."""
+    manifest = published(protocol.label)
+    if manifest is None or manifest.digest != protocol.digest:
+        return
+    entry = manifest.entry(case.name)
+    if entry is None:
+        raise InputError(f"case {case.name!r} is not in the published manifest of {protocol.label}: its data differs")
+    found = digest(case.holes)
+    if found != entry.sha256:
+        raise InputError(
+            f"the holes of case {case.name!r} have sha256 {found[:12]} and the published manifest of {protocol.label} "
+            f"says {entry.sha256[:12]}: the data, a mask generator or a library differs, so its numbers would not compare"
+        )
