@@ -67,10 +67,12 @@ class Run:
         with bar as shown:
             before = 0
             for stage in self.recipe.stages:
-                if self.done < before + stage.steps:
+                end = before + stage.steps
+                if self.done < end:
                     self._stage(stage, before, curves, shown)
+                if self.done == end:  # also when a death came between the last checkpoint and this line
                     self._export(self.folder / f"{stage.name}.safetensors")
-                before += stage.steps
+                before = end
         for curve in curves:
             curve.close()
         return self._export(self.folder / "weights.safetensors")
