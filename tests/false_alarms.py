@@ -11,6 +11,7 @@ import json
 import os
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 from disturbance import disturbance
 
@@ -33,7 +34,7 @@ LOOKED_AT = {"20 MB leaked a frame": "peak memory", "a broken pixel column": "qu
 TIME = "seconds per frame"
 
 
-def compare(injection: str, budget_seconds: float, seed: int) -> dict[str, object]:
+def compare(injection: str, budget_seconds: float, seed: int) -> dict[str, Any]:
     """One comparison beside a disturbance, as a line of the file."""
     code = Version("this code", Path.cwd(), owns_methods=False)
     old, new = Entrant(code, Spec(METHOD)), Entrant(code, Spec(METHOD, INJECTIONS[injection]))
