@@ -75,7 +75,9 @@ def is_false(injection: str, verdicts: dict[str, str]) -> bool:
     """Whether a measure that was left alone is called worse or better. Writing 20 MB a frame does take time."""
     slowed = injection in ("15 % slower", "20 MB leaked a frame")
     touched = {LOOKED_AT.get(injection)} | ({TIME, "first-frame latency"} if slowed else set())
-    return any(word not in ("same", "unclear") for measure, word in verdicts.items() if measure not in touched)
+    return any(
+        word not in ("same", "unclear", "incomparable") for measure, word in verdicts.items() if measure not in touched
+    )
 
 
 def main() -> None:
