@@ -11,6 +11,7 @@ import json
 import os
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 from disturbance import disturbance
 
@@ -33,7 +34,7 @@ LOOKED_AT = {"20 MB leaked a frame": "peak memory", "a broken pixel column": "qu
 TIME = "seconds per frame"
 
 
-def compare(injection: str, budget_seconds: float, seed: int) -> dict[str, object]:
+def compare(injection: str, budget_seconds: float, seed: int) -> dict[str, Any]:
     """One comparison beside a disturbance, as a line of the file."""
     code = Version("this code", Path.cwd(), owns_methods=False)
     old, new = Entrant(code, Spec(METHOD)), Entrant(code, Spec(METHOD, INJECTIONS[injection]))
@@ -74,7 +75,9 @@ def is_false(injection: str, verdicts: dict[str, str]) -> bool:
     """Whether a measure that was left alone is called worse or better. Writing 20 MB a frame does take time."""
     slowed = injection in ("15 % slower", "20 MB leaked a frame")
     touched = {LOOKED_AT.get(injection)} | ({TIME, "first-frame latency"} if slowed else set())
-    return any(word not in ("same", "unclear") for measure, word in verdicts.items() if measure not in touched)
+    return any(
+        word not in ("same", "unclear", "incomparable") for measure, word in verdicts.items() if measure not in touched
+    )
 
 
 def main() -> None:

@@ -15,7 +15,9 @@ from vibench.verdict_text import FORMATS
 SLOWER = Finding("seconds per frame", "worse", Ratio(1.2, 1.15, 1.25), 0.010, 0.012, "s", "21 blocks")
 UNCLEAR = Finding("peak memory", "unclear", Ratio(1.0, 0.0, inf), 1 << 20, 1 << 20, "bytes", "2 and 2 fills")
 ABSENT = Finding("quality", "incomparable", note="no such commit, 100 % sure: <a|b>")
-COMPARISON = Comparison("vinet[memory=false]", "last", (SLOWER, UNCLEAR, ABSENT), 12.0, 21, 1, 2.5)
+COMPARISON = Comparison(
+    "vinet[memory=false]", "last", (SLOWER, UNCLEAR, ABSENT), 12.0, 21, 1, pairs=7, load_average=2.5
+)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +50,7 @@ def test_text_has_every_measure_in_a_unit_for_people() -> None:
     assert "slower" in text
     assert "1.200 (1.150 to 1.250)" in text
     assert "10 → 12 ms" in text
-    assert "21 blocks, 1 disturbed, 12 s, load average 2.5" in text
+    assert "21 blocks of 7 pairs of processes, 1 disturbed, 12 s, load average 2.5" in text
 
 
 def test_json_is_standard_json_even_where_an_interval_is_boundless() -> None:

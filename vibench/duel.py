@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from time import monotonic
 from typing import Literal
@@ -25,14 +26,20 @@ from vibench.stopwatch import Clock, load_average, own_clock, read_load
 
 PEAKS = 5
 """Fills per version whose memory is measured: 5 against 5 is the least that can be significant at 0.01."""
-BURST_SECONDS = 0.05
+BURST_SECONDS = 0.08
+WANTED_BLOCKS = 14
 MEMORY_SHARE = 0.4
 """Part of the budget after which no further fill is spent on memory."""
 
 
 @dataclass(frozen=True)
 class Terms:
-    """How a comparison is made and judged; ``clock`` None lets the method's own waiting decide (see ``own_clock``)."""
+    """How a comparison is made and judged; ``clock`` None lets the method's own waiting decide (see ``own_clock``).
+
+    ``blocks_a_process``: every so many blocks both versions are started anew. Equal code differs by up to a tenth from process
+    to process, as its memory happens to lie; only with 1 is that part of the interval. None: 1, unless
+    ``WANTED_BLOCKS`` such starts take more than half of the budget that is left.
+    """
 
     budget_seconds: float = 600.0
     threshold: float = 1.10
@@ -41,6 +48,7 @@ class Terms:
     threads: int = 1
     clock: Clock | None = None
     seed: int | None = None
+    blocks_a_process: int | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,8 @@ class Duel:
         self.quality: tuple[list[float], list[float]] = ([], [])
         self._chance = random.Random(terms.seed)
         self._limits: dict[int, float] = {}
+        self._start_seconds = 0.0
+        self.pairs = 1
 
     def run(self) -> Comparison:
         """Measure until every verdict is sure or the budget is spent; what fails is a finding, not an exception."""
@@ -71,6 +81,7 @@ class Duel:
             self._folder = Path(folder)
             try:
                 sides = self._sides(stack)
+                self._start_seconds = monotonic() - self._started
                 for stage in (self._compare_quality, self._compare_memory, self._compare_time):
                     findings += stage(*sides)
             except SideFailed as failed:
@@ -86,6 +97,7 @@ class Duel:
             seconds=monotonic() - self._started,
             blocks=len(contest.blocks) if contest else 0,
             disturbed=contest.disturbed if contest else 0,
+            pairs=self.pairs,
             load_average=load_average(),
         )
 
@@ -139,6 +151,7 @@ class Duel:
         settling = monotonic()
         calls = [self._burst(old), self._burst(new)]
         block_seconds = 2 * (monotonic() - settling)
+        every = self.terms.blocks_a_process or self._blocks_a_process()
         clock = self.terms.clock or own_clock(
             [reading_of(call) for side in calls for call in side], self.terms.threads, self.terms.device
         )
@@ -146,6 +159,8 @@ class Duel:
         while not self.contest.over and monotonic() + block_seconds < self._end:
             before = monotonic()
             try:
+                if self.contest.blocks and len(self.contest.blocks) % every == 0:
+                    self._renew(old, new)
                 self.contest.add(self._block(old, new))
             except SideFailed as failed:
                 if not failed.timed_out:
@@ -167,6 +182,17 @@ class Duel:
         return TimedBlock(
             (first[0], first[1]), (second[0], second[1]), monotonic() - self._started, read_load().stolen_share(before)
         )
+
+    def _blocks_a_process(self) -> int:
+        affordable = (self._end - monotonic()) / 2 / max(self._start_seconds, 1e-3)
+        return max(1, ceil(WANTED_BLOCKS / max(affordable, 1.0)))
+
+    def _renew(self, old: Side, new: Side) -> None:
+        for side in (old, new):
+            side.stop()
+            side.start(self._end)
+            side.ask(self._end, "time", seconds=0.0)  # one fill as warm-up
+        self.pairs += 1
 
     def _cores(self) -> list[int]:
         """Drawn anew for every block, the same for both versions.

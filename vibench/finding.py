@@ -48,6 +48,7 @@ class Comparison:
     """All findings of one method, and how they were come by.
 
     ``blocks`` were measured in ``seconds`` of the budget; ``disturbed`` of them were repeated or said to be noisy.
+    ``pairs`` of fresh processes took part.
     """
 
     method: str
@@ -56,6 +57,7 @@ class Comparison:
     seconds: float = 0.0
     blocks: int = 0
     disturbed: int = 0
+    pairs: int = 1
     load_average: float | None = None
 
 

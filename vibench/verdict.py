@@ -1,8 +1,8 @@
 """From alternate measurements of two versions to a verdict that may be asked for again and again without lying.
 
 **One block** is four short bursts in the order old-new-new-old or new-old-old-new, drawn at random: a machine that gets
-steadily slower or faster harms both versions alike. Both stay on one core meanwhile, also drawn. Its value is the log of
-the ratio new/old.
+steadily slower or faster harms both versions alike. Both stay on one core meanwhile, also drawn, and every block has fresh
+processes. Its value is the log of the ratio new/old.
 
 **The interval** of the ratio is Hodges and Lehmann's, from Wilcoxon's signed-rank statistic over blocks. With the order drawn at
 random, two equal versions swap roles at random, so the sign of a block is a fair coin *whatever* the machine did

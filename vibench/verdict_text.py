@@ -103,7 +103,7 @@ def _values(finding: Finding) -> str:
 
 def _effort(comparison: Comparison) -> str:
     load = "" if comparison.load_average is None else f", load average {comparison.load_average:.1f}"
-    return f"{comparison.blocks} blocks, {comparison.disturbed} disturbed, {comparison.seconds:.0f} s{load}"
+    return f"{comparison.blocks} blocks of {comparison.pairs} pairs of processes, {comparison.disturbed} disturbed, {comparison.seconds:.0f} s{load}"
 
 
 def _plain(finding: Finding) -> dict[str, Any]:
