@@ -107,7 +107,10 @@ def _alignment(
 
 def _lost(affine: Affine, height: int, width: int) -> float:
     """The larger share of both directions: who zooms in loses nothing, who zooms out loses the border."""
-    return max(_uncovered(matrix, height, width) for matrix in (affine, cv2.invertAffineTransform(affine)))
+    return max(
+        _uncovered(matrix, height, width)
+        for matrix in (affine, np.asarray(cv2.invertAffineTransform(affine), np.float64))
+    )
 
 
 def _uncovered(affine: Affine, height: int, width: int) -> float:
