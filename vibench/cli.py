@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from vibench.errors import InputError, UserError
+from vibench.figure_commands import figure, video
 
 app = typer.Typer(
     name="vibench",
@@ -19,6 +20,9 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.command()(figure)
+app.command()(video)
 
 Methods = Annotated[
     str,
