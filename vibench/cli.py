@@ -10,6 +10,7 @@ import typer
 
 from vibench.errors import InputError, UserError
 from vibench.figure_commands import figure, video
+from vibench.study.commands import study
 
 app = typer.Typer(
     name="vibench",
@@ -20,9 +21,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-app.command()(figure)
-app.command()(video)
 
 Methods = Annotated[
     str,
@@ -244,6 +242,11 @@ def list_things(
         raise InputError(f"nothing called {kind!r} can be listed; choose one of {', '.join(KINDS)}")
     for name, about in listing(kind, output):
         typer.echo(f"{name:<24}  {about}")
+
+
+app.command()(figure)
+app.command()(video)
+app.add_typer(study)
 
 
 def run_folders(paths: list[Path]) -> list[Path]:
