@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 from small_run import write_run
 
+from vibench import cli
 from vibench.errors import InputError
 from vibench.figure import DOTS_PER_INCH, WIDTH_INCHES, difference_map, time_slice, write_figure
 from vibench.kept_case import KeptCase, load_case
@@ -96,3 +98,17 @@ def test_a_label_never_leaves_its_picture() -> None:
     for text in ("telea", "x" * 400, ""):
         assert label(text, 40).shape == (LABEL_PX, 40, 3)
     assert not label("x" * 400, 60)[:, -3:].any()
+
+
+def test_both_commands_write_what_they_say(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in (["figure", "--kind", "slice", "--row", "3", "-o", "a.pdf"], ["video", "-o", "a.mp4"]):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(
+            sys, "argv", ["vibench", words[0], str(run), "a/square", "--methods", f"telea,{SCRIPT}", *words[1:]]
+        )
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        assert end.value.code == 0
+        assert words[-1] in capsys.readouterr().out and (tmp_path / words[-1]).stat().st_size > 1000

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from vibench.study.key import StudyKey, read_model
 from vibench.study.score import score_study, share
 from vibench.study.strengths import bradley_terry
 
+needs_choix = pytest.mark.skipif(find_spec("choix") is None, reason="needs choix, as in the extra study")
 STRENGTHS = {"a": 0.9, "b": 0.3, "c": -0.2, "d": -1.0}
 
 
@@ -31,6 +34,7 @@ def test_a_share_and_its_interval_are_scipys() -> None:
     assert share("a", None, 0, 0, 3).share is None
 
 
+@needs_choix
 def test_strengths_of_expected_counts_are_the_true_ones() -> None:
     true = np.array(list(STRENGTHS.values()))
     wins = 100 / (1 + np.exp(true[None] - true[:, None]))
@@ -40,6 +44,7 @@ def test_strengths_of_expected_counts_are_the_true_ones() -> None:
     np.testing.assert_allclose(values, true - true.mean(), atol=1e-6)
 
 
+@needs_choix
 def test_known_strengths_come_back_from_simulated_answers() -> None:
     key = made_up_key(list(STRENGTHS), cases=6)
     found = score_study(key, [answered(key, bradley_terry_judge(STRENGTHS, seed), seed) for seed in range(80)])
@@ -49,9 +54,17 @@ def test_known_strengths_come_back_from_simulated_answers() -> None:
     np.testing.assert_allclose(found.strengths.values, list(STRENGTHS.values()), atol=0.25)
 
 
+@needs_choix
 def test_strengths_without_a_finite_estimate_say_so() -> None:
     found = bradley_terry(np.array([[0.0, 5.0], [0.0, 0.0]]))
     assert found.values is None and "never preferred" in found.reason
+
+
+def test_without_choix_everything_else_is_scored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "choix", None)
+    found = score_study(key := made_up_key(["a", "b"], cases=2), [answered(key, first_by_name)])
+    assert found.methods[0].share == 1
+    assert found.strengths.values is None and "vibench[study]" in found.strengths.reason
 
 
 def test_mirrored_raters_who_prefer_the_same_method_agree_perfectly() -> None:
@@ -85,6 +98,7 @@ def test_raters_who_fail_a_check_are_named_and_count_nowhere() -> None:
     assert found.raters == 1 and found.methods[0].share == 1 and found.answers == 4
 
 
+@needs_choix
 def test_ties_stand_apart_from_shares() -> None:
     key = made_up_key(["a", "b"], cases=3)
     found = score_study(key, [answered(key, lambda a, b: None)])

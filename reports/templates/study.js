@@ -124,7 +124,8 @@
   part("undo").addEventListener("click", takeBack);
   part("begin").addEventListener("click", () => {
     next();
-    if (!part("trial").hidden) document.querySelector('[data-choice="left"]').focus();
+    // Not on an answer: the first one pressed must be chosen, not offered.
+    if (!part("trial").hidden) part("play").focus();
   });
   films[0].addEventListener("ended", () => again());
   films[0].addEventListener("timeupdate", () => {

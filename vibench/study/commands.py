@@ -39,6 +39,7 @@ def make(
     )  # fmt: skip
     for note in written.notes:
         typer.secho(f"note: {note}", err=True)
+    typer.echo(f"{written.comparisons} comparisons a rater; fewer --methods or --cases make fewer")
     typer.echo(f"page: {written.page}\nkey: {written.key} (keep it from the raters)")
 
 

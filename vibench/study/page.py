@@ -27,10 +27,11 @@ from vibench.study.key import BlindClip, StudyKey, Trial
 
 
 class Study(NamedTuple):
-    """What was written: the page, its key, and sentences about what was left out."""
+    """What was written: the page, its key, how many comparisons a rater sees, and sentences about what was left out."""
 
     page: Path
     key: Path
+    comparisons: int
     notes: tuple[str, ...]
 
 
@@ -44,7 +45,7 @@ def make_study(
     who has this program, the runs and the seed. InputError where runs cannot be compared, fewer than two methods remain, no
     case was kept whole, an attention check finds no truth, or something lies under ``output`` already.
     """
-    key_path = output.with_name(f"{output.name}-key.json")
+    key_path = output.parent / f"{output.resolve().name}-key.json"
     for path in (output, key_path):
         if path.exists():
             raise InputError(f"{str(path)!r} is there already, and its answers would be lost; choose another --output")
@@ -67,8 +68,9 @@ def make_study(
             partial.rename(output)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
+            key_path.unlink(missing_ok=True)
             raise
-    return Study(output / "index.html", key_path, tuple(notes))
+    return Study(output / "index.html", key_path, len(shown), tuple(notes))
 
 
 def _gathered(runs: Sequence[Path]) -> tuple[Results, dict[str, CaseJob]]:

@@ -7,8 +7,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vibench.errors import MissingResource
-
 
 class Strengths(NamedTuple):
     """Log strengths with mean 0, or None and the reason why there are none."""
@@ -22,14 +20,14 @@ def bradley_terry(wins: NDArray[np.float64]) -> Strengths:
 
     P(i preferred to j) = 1 / (1 + exp(s_j - s_i)). Where some methods never lost to the others, the likelihood has no
     maximum (Ford 1957), and nothing is added to the data to make one. Fitted by choix (iterative Luce spectral ranking,
-    Maystre and Grossglauser 2015). MissingResource where choix is not installed.
+    Maystre and Grossglauser 2015), an optional package that the extra ``study`` installs.
     """
     from scipy.sparse.csgraph import connected_components
 
     try:
         import choix
-    except ModuleNotFoundError as error:
-        raise MissingResource("Bradley-Terry strengths need choix; pip install 'vibench[study]'") from error
+    except ModuleNotFoundError:
+        return Strengths(None, "they need choix; pip install 'vibench[study]'")
     groups, _ = connected_components(wins > 0, directed=True, connection="strong")
     if groups > 1:
         return Strengths(None, "some methods were never preferred to the others, so strengths have no finite estimate")
