@@ -10,8 +10,10 @@ import typer
 
 from vibench import data_cli
 from vibench.errors import InputError, UserError
+from vibench.figure_commands import figure, video
 from vibench.profile_command import profile
 from vibench.regress_command import regress
+from vibench.study.commands import study
 
 app = typer.Typer(
     name="vibench",
@@ -268,6 +270,11 @@ def list_things(
         raise InputError(f"nothing called {kind!r} can be listed; choose one of {', '.join(KINDS)}")
     for name, about in listing(kind, output):
         typer.echo(f"{name:<24}  {about}")
+
+
+app.command()(figure)
+app.command()(video)
+app.add_typer(study)
 
 
 def run_folders(paths: list[Path]) -> list[Path]:

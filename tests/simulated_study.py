@@ -1,0 +1,55 @@
+"""A study's key and raters' answers made up in memory: what the tests of scoring read."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+
+from vibench.record import TRUTH
+from vibench.study.answers import Answer, Choice, RaterAnswers
+from vibench.study.design import BROKEN, design
+from vibench.study.key import BlindClip, StudyKey, Trial
+
+Judge = Callable[[str, str], str | None]
+"""(method, other method) -> the preferred one, None for a tie."""
+
+
+def made_up_key(methods: Sequence[str], cases: int, checks: int = 2) -> StudyKey:
+    names = [f"c{index}" for index in range(cases)]
+    shown = design(methods, names, names[:checks], seed=1)
+    sides = sorted({(side, pair.case) for pair in shown for side in (pair.left, pair.right)})
+    identifiers = {name: f"{index:016x}" for index, name in enumerate(sides)}
+    return StudyKey(
+        study="ab" * 8, seed=1, question="?", protocol_label="small@1", protocol_digest="p1", runs=("d1",),
+        methods=tuple(methods), cases=tuple(names),
+        clips={identifiers[method, case]: BlindClip(method=method, case=case) for method, case in sides},
+        trials=tuple(
+            Trial(id=f"{index:016x}", left=identifiers[pair.left, pair.case], right=identifiers[pair.right, pair.case],
+                  is_check=pair.is_check)
+            for index, pair in enumerate(shown)
+        ),
+    )  # fmt: skip
+
+
+def answered(key: StudyKey, judge: Judge, rater: int = 1, attentive: bool = True) -> RaterAnswers:
+    """All trials by one rater; odd raters have the mirrored form."""
+    mirrored = rater % 2 == 1
+    answers = []
+    for trial in reversed(key.trials) if mirrored else key.trials:
+        left, right = (trial.right, trial.left) if mirrored else (trial.left, trial.right)
+        names = (key.clips[left].method, key.clips[right].method)
+        preferred = (TRUTH if attentive else BROKEN) if trial.is_check else judge(*names)
+        choice: Choice = "tie" if preferred is None else "left" if preferred == names[0] else "right"
+        answers.append(Answer(trial=trial.id, left=left, right=right, choice=choice, seconds=2.5))
+    return RaterAnswers(version=1, study=key.study, rater=f"{rater:016x}", mirrored=mirrored, answers=tuple(answers))
+
+
+def bradley_terry_judge(strengths: dict[str, float], seed: int) -> Judge:
+    from math import exp
+
+    chance = random.Random(seed)
+
+    def judge(first: str, second: str) -> str:
+        return first if chance.random() < 1 / (1 + exp(strengths[second] - strengths[first])) else second
+
+    return judge

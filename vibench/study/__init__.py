@@ -1,0 +1,3 @@
+"""Asking people: a blinded page of pairwise comparisons, and what their answers say."""
+
+QUESTION = "Which video looks more natural?"

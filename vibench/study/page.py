@@ -1,0 +1,193 @@
+"""Writes a study: a folder with one page and its videos under blinded names, and the key beside the folder."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from vibench.clip import Frames, Masks
+from vibench.errors import InputError
+from vibench.record import TRUTH
+from vibench.report.folder import case_jobs
+from vibench.report.media import CaseJob
+from vibench.report.mosaic import encode
+from vibench.report.templates import render
+from vibench.results import Results, gather
+from vibench.store import Store, disk_errors, write_atomically
+from vibench.study import QUESTION
+from vibench.study.design import BROKEN, Comparison, design
+from vibench.study.key import BlindClip, StudyKey, Trial
+
+
+class Study(NamedTuple):
+    """What was written: the page, its key, how many comparisons a rater sees, and sentences about what was left out."""
+
+    page: Path
+    key: Path
+    comparisons: int
+    notes: tuple[str, ...]
+
+
+def make_study(
+    runs: Sequence[Path], output: Path, methods: Sequence[str] = (), cases: Sequence[str] = (), checks: int = 2,
+    seed: int = 1, question: str = QUESTION, say: Callable[[str], None] = lambda _: None,
+) -> Study:  # fmt: skip
+    """Write ``<output>/index.html`` and ``<output>-key.json``; the same runs and seed give the same page.
+
+    ``methods`` and ``cases`` choose some of the runs' (all when empty). Names are blinded against bias, not against a rater
+    who has this program, the runs and the seed. InputError where runs cannot be compared, fewer than two methods remain, no
+    case was kept whole, an attention check finds no truth, or something lies under ``output`` already.
+    """
+    key_path = output.parent / f"{output.resolve().name}-key.json"
+    for path in (output, key_path):
+        if path.exists():
+            raise InputError(f"{str(path)!r} is there already, and its answers would be lost; choose another --output")
+    results, jobs = _gathered(runs)
+    chosen = _chosen(methods, [facts.label for facts in results.methods], "method")
+    if len(chosen) < 2:
+        raise InputError(f"a study compares at least two methods, not {len(chosen)}; give further runs")
+    whole, notes = _whole_cases(jobs, _chosen(cases, results.cases, "case"), chosen)
+    shown = design(chosen, whole, _check_cases(whole, jobs, checks), seed)
+    key = _blinded(shown, results, chosen, whole, seed, question)
+    with disk_errors(output.parent):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".partial", dir=output.parent))
+        try:
+            rates = _write_clips(partial / "clips", key, jobs, say)
+            page = render("study.html", {"question": question, "data": _page_data(key, rates)})
+            write_atomically(partial / "index.html", page.encode())
+            partial.chmod(0o755)
+            write_atomically(key_path, (key.model_dump_json(indent=1) + "\n").encode())
+            partial.rename(output)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            key_path.unlink(missing_ok=True)
+            raise
+    return Study(output / "index.html", key_path, len(shown), tuple(notes))
+
+
+def _gathered(runs: Sequence[Path]) -> tuple[Results, dict[str, CaseJob]]:
+    stores = list({store.info.digest: store for store in map(Store.open, runs)}.values())
+    groups = gather(stores)
+    if len(groups) != 1:
+        labels = ", ".join(results.label for results in groups)
+        raise InputError(f"a study compares runs of one protocol, not of {len(groups)} ({labels}); make one for each")
+    return groups[0], case_jobs(groups[0], stores)
+
+
+def _chosen(wanted: Sequence[str], known: Sequence[str], what: str) -> list[str]:
+    if unknown := [name for name in wanted if name not in known]:
+        raise InputError(f"the runs have no {what} {unknown[0]!r}; there are {', '.join(known[:8])}")
+    return [name for name in known if not wanted or name in wanted]
+
+
+def _whole_cases(jobs: dict[str, CaseJob], cases: Sequence[str], methods: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Cases of which every method's frames were kept; the others would upset the balance of the pairs."""
+    whole, notes = [], []
+    for case in cases:
+        there = {output.label for output in jobs[case].outputs} if case in jobs else set()
+        if lacking := [method for method in methods if method not in there]:
+            notes.append(f"{case} is left out: no frames of {', '.join(lacking)} were kept")
+        else:
+            whole.append(case)
+    if not whole:
+        raise InputError("no case has the frames of every method; run with --keep-frames, or name fewer --methods")
+    return whole, notes
+
+
+def _check_cases(cases: Sequence[str], jobs: dict[str, CaseJob], checks: int) -> list[str]:
+    """Cases for the attention checks: those with a truth and the largest holes, in turns."""
+    if not checks:
+        return []
+    sizes = {}
+    for case in cases:
+        kept = Store.open(jobs[case].run).case_frames(case)
+        if kept is not None and kept[2] is not None and kept[1].any():
+            sizes[case] = float(kept[1].mean())
+    if not sizes:
+        raise InputError("no case has a truth to make attention checks of; give --checks 0 to go without")
+    order = sorted(sizes, key=lambda case: -sizes[case])
+    return [order[turn % len(order)] for turn in range(checks)]
+
+
+def _blinded(
+    shown: Sequence[Comparison], results: Results, methods: Sequence[str], cases: Sequence[str], seed: int, question: str
+) -> StudyKey:  # fmt: skip
+    digests = tuple(info.digest for info in results.runs)
+    # The runs take part, so that two studies of one seed do not share an id.
+    chance = random.Random(f"{seed} {' '.join(digests)} {shown}")
+
+    def drawn() -> str:
+        return f"{chance.getrandbits(64):016x}"
+
+    names = sorted({(side, pair.case) for pair in shown for side in (pair.left, pair.right)})
+    identifiers = {name: drawn() for name in names}
+    return StudyKey(
+        study=drawn(),
+        seed=seed,
+        question=question,
+        protocol_label=results.label,
+        protocol_digest=results.runs[0].protocol_digest,
+        runs=digests,
+        methods=tuple(methods),
+        cases=tuple(cases),
+        clips={identifiers[method, case]: BlindClip(method=method, case=case) for method, case in names},
+        trials=tuple(
+            Trial(id=drawn(), left=identifiers[pair.left, pair.case], right=identifiers[pair.right, pair.case], is_check=pair.is_check)
+            for pair in shown
+        ),
+    )  # fmt: skip
+
+
+def _page_data(key: StudyKey, rates: dict[str, float]) -> dict[str, object]:
+    """What the page's script may know: no names, and not which trials are checks."""
+    trials = [{"id": trial.id, "left": trial.left, "right": trial.right} for trial in key.trials]
+    return {"study": key.study, "trials": trials, "rates": rates}
+
+
+def _write_clips(folder: Path, key: StudyKey, jobs: dict[str, CaseJob], say: Callable[[str], None]) -> dict[str, float]:
+    """One video a clip under its blinded name; clip -> frames per second."""
+    rates = {}
+    for done, case in enumerate(key.cases, start=1):
+        job = jobs[case]
+        home = Store.open(job.run)
+        rate = Fraction(home.frames_per_second(case) or 24.0).limit_denominator(1001)
+        for identifier, clip in key.clips.items():
+            if clip.case == case:
+                encode(folder / f"{identifier}.mp4", map(_even, _frames(clip.method, job, home, key.seed)), rate)
+                rates[identifier] = float(rate)
+        say(f"videos of {case} ({done}/{len(key.cases)})")
+    return rates
+
+
+def _frames(method: str, job: CaseJob, home: Store, seed: int) -> Frames:
+    if method in (TRUTH, BROKEN):
+        kept = home.case_frames(job.case)
+        if kept is None or kept[2] is None:
+            raise InputError(f"the frames of {job.case!r} are torn; run it again")
+        return kept[2] if method == TRUTH else broken(kept[2], kept[1], seed)
+    output = next(output for output in job.outputs if output.label == method)
+    frames = Store.open(output.run).frames(output.method, job.case)
+    if frames is None:
+        raise InputError(f"the frames of {method!r} for {job.case!r} are torn or were not kept; run it again")
+    return frames
+
+
+def broken(truth: Frames, holes: Masks, seed: int) -> Frames:
+    """The truth with coloured noise in its hole, new in each frame: what nobody who looks can prefer."""
+    spoilt = truth.copy()
+    spoilt[holes] = np.random.default_rng(seed).integers(0, 256, (int(holes.sum()), 3), np.uint8)
+    return spoilt
+
+
+def _even(picture: Frames) -> Frames:
+    """Edges repeated to even sides, as H.264 in 4:2:0 needs them."""
+    height, width = picture.shape[:2]
+    return np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
