@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from vibench import data_cli
+from vibench.compare_command import compare
 from vibench.errors import InputError, UserError
 from vibench.figure_commands import figure, video
 from vibench.profile_command import profile
@@ -146,6 +147,7 @@ def report(
     typer.echo(f"report: {page}")
 
 
+app.command()(compare)
 app.command()(regress)
 app.command()(profile)
 

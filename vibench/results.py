@@ -105,6 +105,12 @@ def name_in_run(label: str, digest: str) -> str:
     return label.removesuffix(_suffix(digest))
 
 
+def label_beside(label: str, run: RunInfo, earlier: RunInfo) -> str:
+    """What ``gather`` calls a method of ``run`` that stands beside ``earlier``; the inverse of ``name_in_run``."""
+    taken = run.digest != earlier.digest and label in {facts.label for facts in earlier.methods}
+    return label + _suffix(run.digest) if taken else label
+
+
 def _suffix(digest: str) -> str:
     return f" (run {digest[:6]})"
 

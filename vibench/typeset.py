@@ -119,12 +119,12 @@ def markdown(tables: Iterable[Table]) -> str:
     sections = []
     for table in tables:
         heads = ["method", *(_head(column) for column in table.columns), "cases", *SPEED_HEADS]
-        lines = [_markdown_row(heads), _markdown_row(["---", *["---:"] * (len(heads) - 1)])]
+        lines = [markdown_row(heads), markdown_row(["---", *["---:"] * (len(heads) - 1)])]
         for row in table.rows:
             cells = [_markdown_cell(row.cells[column.key], decimals(table, column)) for column in table.columns]
-            lines.append(_markdown_row([_markdown_text(_name(row)), *cells, cases_text(row, table), *speed_texts(row)]))
-        notes = "\n".join(f"- {_markdown_text(note)}" for note in footnotes(table))
-        sections.append(f"## {_markdown_text(table.results.label)}\n\n" + "\n".join(lines) + f"\n\n{notes}\n")
+            lines.append(markdown_row([markdown_text(_name(row)), *cells, cases_text(row, table), *speed_texts(row)]))
+        notes = "\n".join(f"- {markdown_text(note)}" for note in footnotes(table))
+        sections.append(f"## {markdown_text(table.results.label)}\n\n" + "\n".join(lines) + f"\n\n{notes}\n")
     return "\n".join(sections)
 
 
@@ -209,7 +209,8 @@ def _terminal_cell(cell: Cell, digits: int) -> Any:
     )
 
 
-def _markdown_row(cells: Iterable[str]) -> str:
+def markdown_row(cells: Iterable[str]) -> str:
+    """One row of a Markdown table; cells are already text that Markdown reads as such."""
     return "| " + " | ".join(cells) + " |"
 
 
@@ -221,7 +222,7 @@ _MARKDOWN = {character: f"\\{character}" for character in "\\`*_[]#~"} | {
 }
 
 
-def _markdown_text(text: str) -> str:
+def markdown_text(text: str) -> str:
     """Text that no Markdown renderer reads as anything else, on one line."""
     return "".join(_MARKDOWN.get(character, character) for character in " ".join(text.split()))
 

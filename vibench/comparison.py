@@ -1,0 +1,140 @@
+"""Two methods over the same cases: a verdict for every metric, from paired differences clip by clip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from vibench.record import Record
+from vibench.results import Results
+from vibench.speed import seconds_per_frame
+from vibench.statistics import Estimate, mann_whitney_p
+from vibench.table import Column, columns_of, compared_values, difference
+
+Verdict = Literal["better", "worse", "same", "unclear", "incomparable"]
+SPEED_KEY = "seconds/frame"
+SLOWER = 1.10
+"""Least ratio of times that is called a difference; it must be significant too (p < `SIGNIFICANT`)."""
+SIGNIFICANT = 0.01
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One metric and region. ``mean`` is the first method's, ``change`` is second - first with its 95 % interval.
+
+    ``p`` is Wilcoxon's signed-rank test, two-sided (of time: Mann-Whitney). ``reason`` says why the verdict is not better or worse.
+    """
+
+    key: str
+    unit: str
+    verdict: Verdict
+    mean: float | None = None
+    change: Estimate | None = None
+    p: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The second method against the first."""
+
+    first: str
+    second: str
+    findings: tuple[Finding, ...]
+
+
+def compare(results: Results, first: str, second: str, margin: float) -> Comparison:
+    """``second`` against ``first``, two method labels of ``results``, over the cases that both have.
+
+    better, worse: the paired 95 % interval excludes zero. same: every clip scores alike, or the whole interval lies within
+    ``margin`` times the first method's mean. unclear: neither. incomparable: no case has a value of both, or the holes differ.
+    """
+    pair = _restricted(results, first, second)
+    if case := _other_holes(pair, first, second):
+        reason = f"the holes of {case} differ"
+        findings = [
+            Finding(column.key, column.metric.unit, "incomparable", reason=reason) for column in columns_of(pair)
+        ]
+        return Comparison(first, second, tuple(findings))
+    findings = [_finding(pair, column, first, second, margin) for column in columns_of(pair)]
+    return Comparison(first, second, (*findings, _speed(pair, first, second)))
+
+
+def _restricted(results: Results, first: str, second: str) -> Results:
+    """The same with two methods: a third one's failures must not shrink what these two are compared over."""
+    return replace(
+        results,
+        methods=tuple(facts for facts in results.methods if facts.label in (first, second)),
+        records=tuple(record for record in results.records if record.method in (first, second)),
+    )
+
+
+def _other_holes(results: Results, first: str, second: str) -> str | None:
+    for case in results.cases:
+        records = results.record(first, case), results.record(second, case)
+        holes = {record.holes_sha256 for record in records if record is not None and record.status != "failed"}
+        if len(holes) > 1:
+            return case
+    return None
+
+
+def _finding(results: Results, column: Column, first: str, second: str, margin: float) -> Finding:
+    found = difference(results, column, first, second)
+    if found is None:
+        return Finding(column.key, column.metric.unit, "incomparable", reason="no case has a value of both")
+    values, weights = compared_values(results, column)
+    shared = values[[first, second]].dropna()
+    mean = float(np.average(shared[first], weights=weights.loc[shared.index, first]))
+    change = found.estimate
+    verdict, reason = _verdict(change, column.sign, abs(mean) * margin, found.identical)
+    return Finding(column.key, column.metric.unit, verdict, mean, change, found.p, reason)
+
+
+def _verdict(change: Estimate, sign: int, margin: float, identical: bool) -> tuple[Verdict, str]:
+    if identical:
+        return "same", "every clip scores alike"
+    if change.low is None or change.high is None:
+        return "unclear", "one clip has no interval"
+    if -margin <= change.low and change.high <= margin:
+        return "same", "the interval is within the margin"
+    if not change.excludes_zero:
+        return "unclear", "the interval holds zero"
+    return ("better" if np.sign(change.mean) == sign else "worse"), ""
+
+
+def _speed(results: Results, first: str, second: str) -> Finding:
+    """Time of the second over the first; only of one machine, undisturbed, one case at a time."""
+    old, new = _timed(results, first, second), _timed(results, second, first)
+    if not old:
+        return Finding(SPEED_KEY, "s", "incomparable", reason="no case was timed for both")
+    if reason := _incomparable_times(results, old + new):
+        return Finding(SPEED_KEY, "s", "incomparable", reason=reason)
+    before, after = seconds_per_frame(old), seconds_per_frame(new)
+    mean, p = float(np.mean(before)), mann_whitney_p(before, after)
+    change = Estimate(float(np.mean(after)) - mean, None, None, len(old))
+    ratio = float(np.median(after) / np.median(before))
+    significant = p is not None and p < SIGNIFICANT
+    if any(record.timing is not None and record.timing.disturbed for record in old + new):
+        return Finding(SPEED_KEY, "s", "unclear", mean, change, p, "other load disturbed a time; see vibench regress")
+    if significant and not 1 / SLOWER <= ratio <= SLOWER:
+        return Finding(SPEED_KEY, "s", "worse" if ratio > 1 else "better", mean, change, p)
+    if 1 / SLOWER <= ratio <= SLOWER:
+        return Finding(SPEED_KEY, "s", "same", mean, change, p, f"the ratio {ratio:.2f} is below {SLOWER:.2f}")
+    return Finding(SPEED_KEY, "s", "unclear", mean, change, p, f"the ratio {ratio:.2f} is not significant")
+
+
+def _timed(results: Results, label: str, other: str) -> list[Record]:
+    """Records of ``label`` with a time, of cases that were timed for ``other`` too."""
+    timed = {(record.method, record.case): record for record in results.records if record.timing is not None}
+    return [record for (method, case), record in timed.items() if method == label and (other, case) in timed]
+
+
+def _incomparable_times(results: Results, records: list[Record]) -> str:
+    if len({repr(sorted(run.machine.items(), key=str)) for run in results.runs}) > 1:
+        return "the times are from different machines"
+    settings = {
+        (record.timing.device, record.timing.threads, record.timing.jobs) for record in records if record.timing
+    }
+    return "device, threads or jobs differ" if len(settings) > 1 else ""

@@ -1,0 +1,71 @@
+"""Comparisons written down: for the terminal, as Markdown, as JSON. All show the same numbers."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterable
+
+from vibench.comparison import Comparison, Finding
+from vibench.statistics import Estimate
+from vibench.typeset import NOTHING, markdown_row, markdown_text, number
+
+HEADS = ("metric", "first", "second - first", "95 % interval", "clips", "p", "verdict")
+
+
+def text(comparisons: Iterable[Comparison]) -> str:
+    """Columns of equal width, one block a pair of methods."""
+    blocks = []
+    for comparison in comparisons:
+        rows = [HEADS, *(_cells(finding) for finding in comparison.findings)]
+        widths = [max(len(row[place]) for row in rows) for place in range(len(HEADS))]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        blocks.append("\n".join([f"{comparison.second} against {comparison.first}", *lines]))
+    return "\n\n".join(blocks)
+
+
+def markdown(comparisons: Iterable[Comparison]) -> str:
+    """One section a pair of methods."""
+    sections = []
+    for comparison in comparisons:
+        lines = [markdown_row(HEADS), markdown_row(["---"] * len(HEADS))]
+        lines += [markdown_row(markdown_text(cell) for cell in _cells(finding)) for finding in comparison.findings]
+        title = f"## {markdown_text(comparison.second)} against {markdown_text(comparison.first)}"
+        sections.append(f"{title}\n\n" + "\n".join(lines))
+    return "\n\n".join(sections)
+
+
+def as_json(comparisons: Iterable[Comparison]) -> str:
+    """Full precision."""
+    return json.dumps([dataclasses.asdict(comparison) for comparison in comparisons], indent=2)
+
+
+def _cells(finding: Finding) -> tuple[str, ...]:
+    change = finding.change
+    verdict = finding.verdict + (f" ({finding.reason})" if finding.reason else "")
+    key = finding.key + (f", {finding.unit}" if finding.unit else "")
+    if change is None or finding.mean is None:
+        return (key, *[NOTHING] * 5, verdict)
+    digits = 2 if finding.unit == "dB" else _digits(finding.mean)
+    p = NOTHING if finding.p is None else f"{finding.p:.2g}"
+    return (
+        key,
+        number(finding.mean, digits),
+        number(change.mean, digits),
+        _interval(change, digits),
+        str(change.count),
+        p,
+        verdict,
+    )
+
+
+def _interval(change: Estimate, digits: int) -> str:
+    if change.low is None or change.high is None:
+        return NOTHING
+    return f"[{number(change.low, digits)}, {number(change.high, digits)}]"
+
+
+def _digits(mean: float) -> int:
+    """Three significant digits of the mean, four places at least and seven at most."""
+    return 4 if mean == 0 else min(7, max(4, 2 - math.floor(math.log10(abs(mean)))))
