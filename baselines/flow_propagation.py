@@ -144,13 +144,14 @@ def _origins(masks: Masks, flows: list[Flow | None], order: range) -> list[Origi
         )
         flow = flows[t]
         if before is not None and flow is not None and hole.any():
-            _follow(origin, hole, flow, found[before])
+            _follow(origin, masks, t, flow, found[before])
         found[t] = origin
     return [found[t] for t in range(len(masks))]
 
 
-def _follow(origin: Origin, hole: Mask, flow: Flow, earlier: Origin) -> None:
-    """Fill in the origins of hole pixels from where their flow lands in the frame walked before."""
+def _follow(origin: Origin, masks: Masks, t: int, flow: Flow, earlier: Origin) -> None:
+    """Fill in the origins of frame t's hole pixels from where their flow lands in the frame walked before."""
+    hole = masks[t]
     y, x = np.nonzero(hole)
     to_x, to_y = x + flow[y, x, 0], y + flow[y, x, 1]
     near_x, near_y = np.rint(to_x).astype(np.int64), np.rint(to_y).astype(np.int64)
@@ -158,9 +159,17 @@ def _follow(origin: Origin, hole: Mask, flow: Flow, earlier: Origin) -> None:
     y, x, to_x, to_y, near_x, near_y = (part[inside] for part in (y, x, to_x, to_y, near_x, near_y))
     reached = earlier.age[near_y, near_x] != NEVER
     y, x, to_x, to_y, near_x, near_y = (part[reached] for part in (y, x, to_x, to_y, near_x, near_y))
-    origin.frame[y, x] = earlier.frame[near_y, near_x]
-    origin.x[y, x] = earlier.x[near_y, near_x] + (to_x - near_x)
-    origin.y[y, x] = earlier.y[near_y, near_x] + (to_y - near_y)
+    frame, from_x, from_y = (part[near_y, near_x] for part in (earlier.frame, earlier.x, earlier.y))
+    fine_x, fine_y = from_x + (to_x - near_x), from_y + (to_y - near_y)
+    # Fractions of a pixel add up from frame to frame; where they would lead back into a hole, the whole pixel is right.
+    column, row = (
+        np.rint(part).astype(np.int64).clip(0, size - 1)
+        for part, size in ((fine_x, hole.shape[1]), (fine_y, hole.shape[0]))
+    )
+    visible = ~masks[frame, row, column]
+    origin.frame[y, x] = frame
+    origin.x[y, x] = np.where(visible, fine_x, from_x)
+    origin.y[y, x] = np.where(visible, fine_y, from_y)
     origin.age[y, x] = earlier.age[near_y, near_x] + 1
 
 

@@ -157,6 +157,18 @@ def test_flow_propagation_follows_a_moving_camera(panning: Clip) -> None:
     assert ours < 0.5 * min(others.values()), others
 
 
+def test_flow_propagation_never_takes_the_black_of_another_hole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Flow of 0.45 px a frame adds up over a hole that stands still, past the pixel that rounding led to."""
+    frames = noise(24, 48, 64) // 2 + 120
+    masks = np.zeros(frames.shape[:3], bool)
+    masks[:, 12:36, 16:48] = True
+    for t in range(0, 24, 6):  # now and then a part of the hole is open, with the rest of it close by
+        masks[t, 12:36, 24:28] = False
+    drift = np.full((48, 64, 2), 0.45, np.float32)
+    monkeypatch.setattr("baselines.flow_propagation._flow", lambda *_: drift)
+    assert FlowPropagation()(cut(frames, masks)).min() >= frames.min() - 1
+
+
 def test_a_second_pass_of_flow_propagation_helps_on_a_moving_camera(panning: Clip) -> None:
     masks = stationary_square(*panning.frames.shape[:3], 9)
     holed = cut(panning.frames, masks)
