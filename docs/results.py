@@ -1,11 +1,15 @@
-"""Writes measured results into the documentation: `python docs/results.py RUN...` makes docs/results.md and README's table."""
+"""Writes measured results into the documentation: `python docs/results.py RUN...` makes docs/results.md and README's table.
+
+Where a method is in more than one run of a protocol, the run named first counts: name the newest first.
+"""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from vibench.results import gather
+from vibench.results import Results, gather, name_in_run
 from vibench.store import Store
 from vibench.table import Column, Row, Table, difference, tabulate
 from vibench.typeset import NOTHING, cases_text, decimals, interval, markdown, number, significant
@@ -15,6 +19,22 @@ README = DOCS.parent / "README.md"
 BEGIN, END = "<!-- results -->", "<!-- end of results -->"
 SHOWN = ("psnr/hole", "lpips-alex/hole", "warping-error-dis/hole")
 OURS = "vinet"
+
+
+def first_named(results: Results) -> Results:
+    """Without what a later run measured again of a method."""
+    doubled = {
+        facts.label
+        for facts in results.methods
+        for run in results.runs
+        if name_in_run(facts.label, run.digest) != facts.label
+    }
+    return replace(
+        results,
+        methods=tuple(facts for facts in results.methods if facts.label not in doubled),
+        records=tuple(record for record in results.records if record.method not in doubled),
+        notes=(),
+    )
 
 
 def line(cells: list[str]) -> str:
@@ -68,7 +88,7 @@ def differences(table: Table) -> str:
 def main(folders: list[str]) -> None:
     """Tables of the runs in `folders`, each with its command and machine."""
     stores = [Store.open(Path(folder)) for folder in folders]
-    tables = [tabulate(results) for results in gather(stores)]
+    tables = [tabulate(first_named(results)) for results in gather(stores)]
     full = ["# Results\n\nMade by `python docs/results.py RUN...` from these runs:\n"]
     full += [f"- `{store.info.command}` (run {store.info.digest[:12]}, {store.info.started[:10]})" for store in stores]
     for table in tables:
