@@ -5,6 +5,7 @@ Where a method is in more than one run of a protocol, the run named first counts
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -85,12 +86,18 @@ def differences(table: Table) -> str:
     return "\n".join(lines)
 
 
+def command(store: Store) -> str:
+    """What a reader types: the run's command with a name in the place of the folders of the machine that it ran on."""
+    words = re.sub(r" (-o|--output)[ =]\S+", "", store.info.command)
+    return words.replace(store.info.data, "DAVIS") if store.info.data else words
+
+
 def main(folders: list[str]) -> None:
     """Tables of the runs in `folders`, each with its command and machine."""
     stores = [Store.open(Path(folder)) for folder in folders]
     tables = [tabulate(first_named(results)) for results in gather(stores)]
     full = ["# Results\n\nMade by `python docs/results.py RUN...` from these runs:\n"]
-    full += [f"- `{store.info.command}` (run {store.info.digest[:12]}, {store.info.started[:10]})" for store in stores]
+    full += [f"- `{command(store)}` (run {store.info.digest[:12]}, {store.info.started[:10]})" for store in stores]
     for table in tables:
         full.append(f"\n{markdown([table])}\nPaired differences over the same clips, 95 % intervals:\n")
         full.append(differences(table))

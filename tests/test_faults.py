@@ -108,7 +108,12 @@ def test_ctrl_c_ends_with_130_and_the_same_command_continues(protocol: Path, tmp
 
     slow = [*command(protocol, tmp_path / "out")]
     slow[slow.index("telea,identity")] = "biharmonic"
-    running = subprocess.Popen(slow, stderr=subprocess.PIPE, text=True)
+    # A shell that started the tests in the background has Ctrl-C ignored by all its children; a handler ends that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        running = subprocess.Popen(slow, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert running.stderr is not None
     for line in running.stderr:
         if line.startswith("[1/"):

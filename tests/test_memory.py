@@ -8,7 +8,8 @@ import pytest
 from vibench.memory import peak_memory
 
 
-@pytest.mark.parametrize("mebibytes", [32, 128])
+# Not smaller: the kernel may round an allocation up by a huge page of 2 MiB.
+@pytest.mark.parametrize("mebibytes", [64, 256])
 def test_peak_agrees_with_an_allocation_of_known_size_within_5_percent(mebibytes: int) -> None:
     with peak_memory() as peak:
         held = np.ones(mebibytes << 20, np.uint8)
@@ -19,9 +20,9 @@ def test_peak_agrees_with_an_allocation_of_known_size_within_5_percent(mebibytes
 def test_memory_freed_before_the_next_allocation_counts_once() -> None:
     with peak_memory() as peak:
         for _ in range(4):
-            held = np.ones(32 << 20, np.uint8)
+            held = np.ones(64 << 20, np.uint8)
             del held
-    assert peak.host_bytes == pytest.approx(32 << 20, rel=0.05)
+    assert peak.host_bytes == pytest.approx(64 << 20, rel=0.05)
 
 
 def test_memory_held_before_does_not_count() -> None:

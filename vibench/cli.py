@@ -14,6 +14,7 @@ from vibench.errors import InputError, UserError
 from vibench.figure_commands import figure, video
 from vibench.profile_command import profile
 from vibench.regress_command import regress
+from vibench.reproduce_command import reproduce
 from vibench.study.commands import study
 
 app = typer.Typer(
@@ -148,6 +149,7 @@ def report(
 
 
 app.command()(compare)
+app.command()(reproduce)
 app.command()(regress)
 app.command()(profile)
 

@@ -11,6 +11,9 @@ import pandas as pd
 
 from vibench.record import TRUTH, MethodFacts, MetricFacts, Record, RunInfo
 
+FEATURES = "features"
+"""The region of a metric that compares sets of clips: a vector a clip, of which a mean would say nothing."""
+
 
 class Run(Protocol):
     """The part of a store that tables are made from."""
@@ -61,6 +64,12 @@ class Results:
         return bool(self.protocol.get("scoring", {}).get("averaging") == "frames")
 
     @cached_property
+    def distances(self) -> tuple[str, ...]:
+        """Names of the metrics that compare sets of clips: their features are in the records and in no table yet."""
+        names = {name for record in self.records for name, regions in record.metrics.items() if FEATURES in regions}
+        return tuple(metric.name for metric in self.metrics if metric.name in names)
+
+    @cached_property
     def values(self) -> pd.DataFrame:
         """One row a method, case, metric and region: its clip mean ``value`` and ``weight``, the number of values in it."""
         rows = []
@@ -68,7 +77,7 @@ class Results:
             for metric, regions in record.metrics.items():
                 for region, series in regions.items():
                     value = record.value(metric, region)
-                    if value is not None:
+                    if value is not None and region != FEATURES:
                         weight = sum(known is not None for known in series)
                         rows.append((record.method, record.case, metric, region, value, weight))
         return pd.DataFrame(rows, columns=["method", "case", "metric", "region", "value", "weight"])

@@ -109,6 +109,10 @@ def footnotes(table: Table) -> list[str]:
         notes.append(f"† fewer than {TOO_FEW} clips: the interval (Student's t) is rough.")
     if any(row.speed and not row.speed.per_frame for row in table.rows):
         notes.append("* percentiles of clip means: this method fills whole clips, so single frames cannot be timed.")
+    notes += [
+        f"{name} is a distance between sets of clips and has no column yet; its features are in the records."
+        for name in results.distances
+    ]
     if len({_machine(run.machine) for run in results.runs}) > 1:
         notes.append("Times are from different machines and must not be compared.")
     return [*notes, *results.notes]
