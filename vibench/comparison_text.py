@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from collections.abc import Iterable
 
 from vibench.comparison import Comparison, Finding
 from vibench.statistics import Estimate
-from vibench.typeset import NOTHING, markdown_row, markdown_text, number
+from vibench.typeset import NOTHING, markdown_row, markdown_text, number, places
 
 HEADS = ("metric", "first", "second - first", "95 % interval", "clips", "p", "verdict")
 
@@ -47,7 +46,7 @@ def _cells(finding: Finding) -> tuple[str, ...]:
     key = finding.key + (f", {finding.unit}" if finding.unit else "")
     if change is None or finding.mean is None:
         return (key, *[NOTHING] * 5, verdict)
-    digits = 2 if finding.unit == "dB" else _digits(finding.mean)
+    digits = 2 if finding.unit == "dB" else places(abs(finding.mean) or 1.0)
     p = NOTHING if finding.p is None else f"{finding.p:.2g}"
     return (
         key,
@@ -64,8 +63,3 @@ def _interval(change: Estimate, digits: int) -> str:
     if change.low is None or change.high is None:
         return NOTHING
     return f"[{number(change.low, digits)}, {number(change.high, digits)}]"
-
-
-def _digits(mean: float) -> int:
-    """Three significant digits of the mean, four places at least and seven at most."""
-    return 4 if mean == 0 else min(7, max(4, 2 - math.floor(math.log10(abs(mean)))))

@@ -40,8 +40,12 @@ def decimals(table: Table, column: Column) -> int:
     if column.metric.unit == "dB":
         return 2
     means = [abs(cell.estimate.mean) for row in table.rows if (cell := row.cells[column.key]).estimate]
-    smallest = min((mean for mean in means if mean > 0), default=1.0)
-    return min(7, max(4, 2 - math.floor(math.log10(smallest))))
+    return places(min((mean for mean in means if mean > 0), default=1.0))
+
+
+def places(value: float) -> int:
+    """Digits after the point that show three significant ones of ``value`` > 0: at least 4, at most 7."""
+    return min(7, max(4, 2 - math.floor(math.log10(value))))
 
 
 def number(value: float, digits: int) -> str:
