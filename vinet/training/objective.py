@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from vinet.encoder import Features
 from vinet.flow import enlarge_flow, per_item, reduce_flow
 from vinet.frame_network import FrameNetwork
+from vinet.memory import State
 from vinet.network import Previous, Step, VINet, beside
 from vinet.training import losses
 from vinet.training.given_flow import GivenFlow
@@ -32,7 +33,7 @@ class Objective(nn.Module):
             return 1
         if self.stage.kind == "flow":
             return 2 * REACH + 1
-        return self.first + self.stage.targets + self.network.config.lookahead
+        return self.first + self.stage.lead + self.stage.targets + self.network.config.lookahead
 
     @property
     def first(self) -> int:
@@ -52,33 +53,34 @@ class Objective(nn.Module):
         return self._filled(self.network, scene)
 
     def _filled(self, network: VINet, scene: Scene) -> Terms:
-        """Mean terms over the targets; the previous output is detached before it is fed back."""
+        """Mean terms over the targets, after `lead` frames that only run; the previous output is detached before it is fed back."""
         given = GivenFlow(scene, self.stage.given) if network.config.given_flow else None
         previous: Previous | None = None
-        memory = None
+        memory: State | None = None
         collected: dict[str, list[Tensor]] = {}
-        for now in range(self.first, self.first + self.stage.targets):
-            truth, mask = colours(network, scene, now), scene.mask(now)
-            holed = truth * (1 - mask)
-            nearby = [now + offset for offset in network.config.neighbour_offsets]
-            around_masks = torch.stack([scene.mask(time) for time in nearby], dim=1)
-            around = torch.stack([colours(network, scene, time) for time in nearby], dim=1) * (1 - around_masks)
-            flows = None
-            if given:  # as in inference, nothing has moved before the first frame
-                before = now - 1 if previous else now
-                flows = given.between(now, [*nearby, before] if network.config.recurrence else nearby)
-            step = network.step(holed, mask, around, around_masks, previous, memory, flows)
-            terms = reconstruction(step.output, truth, mask)
-            if self.stage.kind == "joint":
-                terms |= head_terms(network, step, scene, now, [*nearby, now] if network.config.recurrence else nearby)
-            if previous is not None:
-                terms |= self._temporal(network, scene, step, now)
-            for name, term in terms.items():
-                collected.setdefault(name, []).append(term)
+        first_target = self.first + self.stage.lead
+        for now in range(self.first, first_target + self.stage.targets):
+            with torch.set_grad_enabled(torch.is_grad_enabled() and now >= first_target):
+                step = _step(network, scene, given, now, previous, memory)
+            if now >= first_target:
+                for name, term in self._terms(network, scene, step, now, previous is not None).items():
+                    collected.setdefault(name, []).append(term)
             if network.config.recurrence:
-                previous = network.feed_back(holed, mask, step.output.detach())
+                mask = scene.mask(now)
+                previous = network.feed_back(colours(network, scene, now) * (1 - mask), mask, step.output.detach())
             memory = step.memory
         return {name: torch.stack(terms).mean() for name, terms in collected.items()}
+
+    def _terms(self, network: VINet, scene: Scene, step: Step, now: int, fed_back: bool) -> Terms:
+        """Terms of one target; `fed_back` says that it was given a previous output."""
+        truth, mask = colours(network, scene, now), scene.mask(now)
+        terms = reconstruction(step.output, truth, mask)
+        terms["decoded"] = losses.hole(step.decoded.float(), truth, mask)
+        if self.stage.kind == "joint":
+            terms |= head_terms(network, step, scene, now, [*_nearby(network, now), now][: network.config.sources])
+        if fed_back:
+            terms |= self._temporal(network, scene, step, now)
+        return terms
 
     def _temporal(self, network: VINet, scene: Scene, step: Step, now: int) -> Terms:
         """Eqs. 11 to 14 at a target that has a previous output."""
@@ -94,6 +96,25 @@ class Objective(nn.Module):
         if own is not None:
             terms["flow"] = losses.flow(own, short.flow, short.visible, truth, before)
         return terms
+
+
+def _nearby(network: VINet, now: int) -> list[int]:
+    return [now + offset for offset in network.config.neighbour_offsets]
+
+
+def _step(
+    network: VINet, scene: Scene, given: GivenFlow | None, now: int, previous: Previous | None, memory: State | None
+) -> Step:
+    """One step of the network on a scene, as inference takes it."""
+    mask, nearby = scene.mask(now), _nearby(network, now)
+    around_masks = torch.stack([scene.mask(time) for time in nearby], dim=1)
+    around = torch.stack([colours(network, scene, time) for time in nearby], dim=1) * (1 - around_masks)
+    flows = None
+    if given:  # as in inference, nothing has moved before the first frame
+        before = now - 1 if previous else now
+        flows = given.between(now, [*nearby, before] if network.config.recurrence else nearby)
+    holed = colours(network, scene, now) * (1 - mask)
+    return network.step(holed, mask, around, around_masks, previous, memory, flows)
 
 
 def colours(network: VINet, scene: Scene, time: int) -> Tensor:

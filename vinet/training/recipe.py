@@ -13,7 +13,7 @@ from vinet.config import VINetConfig
 from vinet.errors import UserError
 
 BUNDLED = Path(__file__).parents[1] / "recipes"
-WEIGHTS = ("l1", "ssim", "hole", "flow", "warping", "endpoint")
+WEIGHTS = ("l1", "ssim", "hole", "decoded", "flow", "warping", "endpoint")
 """Loss terms that a stage can weigh; `vinet.training.losses` says what each is."""
 
 Kind = Literal["flow", "body", "joint", "unrolled"]
@@ -80,6 +80,9 @@ class Stage:
     """Random sources per scene of a flow stage."""
     targets: int = 1
     """Consecutive frames filled per scene; more than one only in unrolled stages."""
+    lead: int = 0
+    """Frames filled before the targets of an unrolled stage, without a gradient: the targets then see outputs that have been
+    through the recurrence as often as those in the middle of a clip."""
     motion_px: tuple[float, ...] = (2.0, 2.0)
     """Fastest camera and object motion per frame at the first and at the middle step; constant after that."""
     given: str = "exact"
@@ -215,6 +218,8 @@ def _check_stage(stage: Stage, network: str, config: VINetConfig) -> None:
         raise UserError(f"{where}: an unrolled stage needs recurrence and at least 2 targets, not {stage.targets}")
     if stage.kind != "unrolled" and stage.targets != 1:
         raise UserError(f"{where}.targets is 1 in all but unrolled stages, not {stage.targets}")
+    if stage.lead < 0 or (stage.lead and stage.kind != "unrolled"):
+        raise UserError(f"{where}.lead is 0 in all but unrolled stages and never below, not {stage.lead}")
     if stage.given not in ("exact", "dis"):
         raise UserError(f"{where}.given is 'exact' or 'dis', not {stage.given!r}")
     least = 2 * config.size_multiple
