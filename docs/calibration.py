@@ -14,18 +14,25 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+import skimage.data
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))  # the golden clip is a fixture, not part of the package
 
 from golden_metrics import EXPECTED, array, golden_case, golden_composite, truncated_composite
 
-from vibench import plugins
+from vibench import flow_sources, plugins
+from vibench.cases import build_case
 from vibench.clip import Case, Frames
+from vibench.dataset import open_dataset
 from vibench.errors import MissingResource
+from vibench.flow import Motion
+from vibench.flow_sources import FlowSource
 from vibench.frechet import frechet_distance
 from vibench.metrics.ssim import C1, C2
 from vibench.metrics.ssim_sttn import SAMPLE_COVARIANCE, WINDOW_PX
+from vibench.metrics.warping_error import exact_motion, warped_differences
 from vibench.plugins import Spec
+from vibench.protocol import load_protocol
 from vibench.resize import dilate, resize_frames, resize_masks
 
 PAGE = Path(__file__).with_suffix(".md")
@@ -97,6 +104,45 @@ def distances(case: Case) -> Iterator[Line]:
             ours_features = values(metric, "features", clip[order], case)
             expected = array("i3d_features.npz", f"{name}_{setting}")
             yield line(f"`{metric}` features of the {name}", ours_features, expected)
+
+
+FLOOR_CLIPS = ("fence", "rabbit", "walker")
+SHIFTS_PX = ((3, -2), (0, 1), (4, -4), (8, -8), (-6, 5))
+FLOWS: dict[str, Callable[[], FlowSource]] = {"dis": flow_sources.dis, "gmflow": flow_sources.gmflow}
+
+
+def floors() -> Iterator[str]:
+    """Rows: warping error of the truth itself, which no method can be expected to go below."""
+    clips = open_dataset("bundled", None, None)
+    for name in FLOOR_CLIPS:
+        frames = clips.load(name).frames
+        yield _floor_row(
+            f"`{name}`, bundled", frames, {name: source().motion(frames) for name, source in FLOWS.items()}
+        )
+    scenes = load_protocol("synthetic@1")
+    data = open_dataset("synthetic", None, None)
+    for planned in scenes.plan(data.clip_names())[::7]:
+        case = build_case(scenes, planned, data)
+        assert case.truth is not None
+        yield _floor_row(f"`{planned.clip}`, synthetic", case.truth, {"exact": exact_motion(case.truth, case)})
+
+
+def _floor_row(title: str, frames: Frames, motions: dict[str, Motion]) -> str:
+    cells = []
+    for flow in ("dis", "gmflow", "exact"):
+        found = [v for v in warped_differences(frames, motions[flow]) if v is not None] if flow in motions else []
+        cells.append(f"{np.mean(found):.6f} of {motions[flow].visible.mean():.0%}" if found else "-")
+    return f"| {title} | {' | '.join(cells)} |"
+
+
+def shifted() -> Iterator[str]:
+    """Rows: mean end-point error of each flow source on a photograph that is moved by whole pixels."""
+    photo = skimage.data.astronaut()
+    for right, down in SHIFTS_PX:
+        first, second = (photo[64 - y : 320 - y, 64 - x : 448 - x] for x, y in ((0, 0), (right, down)))
+        flows = [source().motion(np.stack([first, second])).forward[0] for source in FLOWS.values()]
+        errors = [np.linalg.norm(flow - (right, down), axis=-1).mean() for flow in flows]
+        yield f"| {right}, {down} | {' | '.join(f'{error:.2f}' for error in errors)} |"
 
 
 def padded_ssim(frames: Frames, case: Case) -> list[float]:
@@ -173,12 +219,30 @@ def page() -> str:
         table(list(temporal_metrics(case))),
         "## Distances",
         _distances(case),
+        "## Floors of the warping error",
+        _floors(),
         "## Equal to the byte",
         "\n".join(f"- {what}: {'yes' if equal else '**no**'}" for what, equal in bytes_equal(case)),
         "## What differs, and why",
         _reasons(case),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _floors() -> str:
+    try:
+        rows, moved = "\n".join(floors()), "\n".join(shifted())
+    except MissingResource as error:
+        return f"Not computed on the machine that made this page: {error}."
+    return (
+        "Warping error of the true clips, region frame, and the share of pixels that count as visible. A method's number is to be\n"
+        "read beside this row, which every table has.\n\n"
+        f"| truth | `dis` | `gmflow` | `exact` |\n|---|---:|---:|---:|\n{rows}\n\n"
+        "With exact flow the floor is what bilinear warping costs. With an estimated flow it is higher, by the flow's own errors:\n"
+        "mean end-point error, in px, on a photograph moved by whole pixels:\n\n"
+        f"| moved by, px | `dis` | `gmflow` |\n|---|---:|---:|\n{moved}\n\n"
+        "The GMFlow weights that a package index holds were trained to interpolate drawings, and it shows: DIS is the better source here."
+    )
 
 
 def _distances(case: Case) -> str:

