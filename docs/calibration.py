@@ -121,7 +121,7 @@ def floors() -> Iterator[str]:
         )
     scenes = load_protocol("synthetic@1")
     data = open_dataset("synthetic", None, None)
-    for planned in scenes.plan(data.clip_names())[::7]:
+    for planned in list(scenes.plan(data.clip_names()))[::7]:
         case = build_case(scenes, planned, data)
         assert case.truth is not None
         yield _floor_row(f"`{planned.clip}`, synthetic", case.truth, {"exact": exact_motion(case.truth, case)})

@@ -15,6 +15,7 @@ from vibench.figure_commands import figure, video
 from vibench.profile_command import profile
 from vibench.regress_command import regress
 from vibench.reproduce_command import reproduce
+from vibench.scaling.command import speed
 from vibench.study.commands import study
 
 app = typer.Typer(
@@ -152,6 +153,7 @@ app.command()(compare)
 app.command()(reproduce)
 app.command()(regress)
 app.command()(profile)
+app.command()(speed)
 
 
 @app.command()

@@ -54,6 +54,26 @@ def frame_progress() -> Iterator[Callable[[int | None], Callable[[], None]]]:
         yield begin
 
 
+@contextmanager
+def step_progress(steps: int) -> Iterator[Callable[[str], None]]:
+    """For a fixed number of named steps: call it with each step's name before the step begins."""
+    if not sys.stderr.isatty():
+        yield lambda name: print(name, file=sys.stderr, flush=True)
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(*Progress.get_default_columns(), console=Console(stderr=True), transient=True) as bar:
+        task, begun = bar.add_task("", total=steps), 0
+
+        def begin(name: str) -> None:
+            nonlocal begun
+            bar.update(task, description=name, completed=begun)
+            begun += 1
+
+        yield begin
+
+
 def _frame_lines(total: int | None, every_seconds: float = 10.0) -> Callable[[], None]:
     began = said = monotonic()
     done = 0

@@ -1,0 +1,1 @@
+"""`vibench speed`: latency, throughput, memory and energy of one method, and how they grow with pixels and frames."""

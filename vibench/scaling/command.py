@@ -1,0 +1,61 @@
+"""The command line of ``vibench speed``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def speed(
+    method: Annotated[str, typer.Argument(help="One method, as in --methods of run: 'vinet\\[memory=false]'.")],
+    size: Annotated[str, typer.Option(help="Width x height of the clip in pixels.")] = "432x240",
+    frames: Annotated[int, typer.Option(min=4, help="Frames of the clip.")] = 16,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    threads: Annotated[int, typer.Option(min=1, help="Threads of a process.")] = 1,
+    clips: Annotated[
+        int | None, typer.Option(min=1, help="Clips at once for throughput; as many as fit the cores.")
+    ] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Fills of each clip; the one of median time counts.")] = 3,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Length of the throughput and energy measurements.")] = 5.0,
+    fps: Annotated[float, typer.Option(min=1, help="Frames a second of the video that real time means.")] = 24.0,
+    energy: Annotated[bool, typer.Option("--energy", help="Joules a frame, where the machine counts them.")] = False,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the picture and figures.")] = Path("speed"),
+) -> None:
+    """Measure how fast a method is and how time and memory grow: latency, throughput, operations, energy, curves.
+
+    Latency (one clip, frame by frame) and throughput (several clips at once) are two measurements; neither follows from the other.
+    """
+    from vibench.atomic import replacing
+    from vibench.device import resolve
+    from vibench.plugins import Spec
+    from vibench.progress import step_progress
+    from vibench.regress_command import size_of
+    from vibench.scaling.curve import Shape
+    from vibench.scaling.scaling import Plan, scale
+    from vibench.scaling.text import as_text, draw
+    from vibench.store import disk_errors, slug
+
+    where = resolve(device)
+    at_once = clips or (max(1, (os.cpu_count() or 1) // threads) if where == "cpu" else 1)
+    base = Shape(*size_of(size), frames)
+    plan = Plan(Spec.parse(method), base, where, threads, at_once, repeats, seconds, energy)
+    with step_progress(plan.steps) as listener:
+        found = scale(plan, listener)
+    typer.echo(as_text(found, fps))
+    stem = slug(plan.spec.label)
+    with disk_errors(output):
+        output.mkdir(parents=True, exist_ok=True)
+        with replacing(output / f"{stem}.svg") as partial:
+            draw(found, partial)
+        with replacing(output / f"{stem}.json") as partial:
+            partial.write_text(_json(found.to_dict()), encoding="utf-8")
+    typer.echo(f"picture and figures: {output / stem}.svg, .json")
+
+
+def _json(figures: dict[str, object]) -> str:
+    import json
+
+    return json.dumps(figures, indent=1, sort_keys=True) + "\n"

@@ -1,0 +1,187 @@
+"""One method measured: latency, throughput, operations, energy, and its curves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from vibench import plugins
+from vibench.machine import machine_facts, package_versions
+from vibench.method import Method
+from vibench.plugins import Spec
+from vibench.probe import Probe
+from vibench.record import Timing
+from vibench.scaling.curve import Growth, Point, Shape, growth, measured, shapes_by_length, shapes_by_size
+from vibench.scaling.energy import NoCounter, joules_used
+from vibench.scaling.throughput import Throughput, throughput
+from vibench.timing import synchronise
+from vibench.worker import pin_threads
+
+MATRIX = 2048
+PRODUCTS = 5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is measured: ``base`` is the clip of latency, throughput, operations and energy; ``clips`` run at once."""
+
+    spec: Spec
+    base: Shape
+    device: str = "cpu"
+    threads: int = 1
+    clips: int = 2
+    repeats: int = 3
+    seconds: float = 5.0
+    energy: bool = False
+
+    @property
+    def steps(self) -> int:
+        """How often ``listener`` is called."""
+        return len(shapes_by_size(self.base)) + len(shapes_by_length(self.base)) + 3
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Everything that was measured of a method."""
+
+    plan: Plan
+    by_size: tuple[Point, ...]
+    by_length: tuple[Point, ...]
+    throughput: Throughput
+    flop_per_frame: float
+    """0 where the method uses no torch network, or one whose operations torch cannot count."""
+    peak_flop_per_second: float
+    """Of a float32 matrix product of side ``MATRIX`` on the same device and threads."""
+    joules_per_frame: float | None
+    no_energy: str
+    """Why there is no energy; empty where there is."""
+    machine: dict[str, Any]
+    packages: dict[str, str]
+
+    @property
+    def latency(self) -> Timing:
+        """One clip of the base shape, frame by frame where the method streams."""
+        return next(point.timing for point in self.by_length if point.shape == self.plan.base)
+
+    @property
+    def frame_seconds(self) -> Sequence[float]:
+        """Of every frame of the base clip; the clip's mean alone where the method does not stream."""
+        return self.latency.frame_seconds or (self.latency.seconds / self.latency.frames,)
+
+    @property
+    def achieved_share(self) -> float | None:
+        """Operations a second over the machine's peak; None where no operations were counted."""
+        if not self.flop_per_frame:
+            return None
+        return self.flop_per_frame * self.latency.frames_per_second / self.peak_flop_per_second
+
+    def time_by_pixels(self) -> Growth | None:
+        """How seconds grow with pixels."""
+        return growth([p.shape.pixels for p in self.by_size], [p.timing.seconds for p in self.by_size])
+
+    def time_by_frames(self) -> Growth | None:
+        """How seconds grow with frames."""
+        return growth([p.shape.frames for p in self.by_length], [p.timing.seconds for p in self.by_length])
+
+    def bytes_per_frame(self) -> float:
+        """Slope of peak memory over frames: 0 for a method that streams in constant memory."""
+        frames = [point.shape.frames for point in self.by_length]
+        return (
+            float(np.polyfit(frames, [memory_of(point) for point in self.by_length], 1)[0]) if len(frames) > 1 else 0.0
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every figure, as JSON knows it."""
+        found = asdict(self)
+        for curve in ("by_size", "by_length"):
+            found[curve] = [
+                {"shape": asdict(p.shape), "timing": p.timing.model_dump(mode="json")} for p in getattr(self, curve)
+            ]
+        found["plan"]["spec"] = self.plan.spec.label
+        return found
+
+
+def memory_of(point: Point) -> int:
+    """Peak growth of the device's memory, or of the host's where the device is the host."""
+    device = point.timing.peak_device_bytes
+    return point.timing.peak_host_bytes if device is None else device
+
+
+def scale(plan: Plan, listener: Callable[[str], None]) -> Scaling:
+    """Measure everything in ``plan``; ``listener`` hears of each step before it begins. UserError where the method cannot be made."""
+    method: Method = plugins.make("methods", plan.spec, device=plan.device)
+    pin_threads(plan.threads)
+    points: dict[Shape, Point] = {}
+    for shape in [*shapes_by_size(plan.base), *shapes_by_length(plan.base)]:
+        listener(f"{shape.width_px}x{shape.height_px}, {shape.frames} frames")
+        if shape not in points:
+            points[shape] = measured(method, shape, plan.device, plan.repeats)
+    holed = Probe.make(plan.base.width_px, plan.base.height_px, plan.base.frames).cases[0].holed()
+
+    def fill() -> None:
+        method(holed)
+        synchronise(plan.device)
+
+    listener("operations and the machine's peak")
+    flop, peak = counted(fill) / plan.base.frames, peak_flop_per_second(plan.device)
+    listener("energy")
+    joules, why = _energy(plan, fill)
+    listener(f"{plan.clips} clips at once")
+    return Scaling(
+        plan,
+        tuple(points[shape] for shape in shapes_by_size(plan.base)),
+        tuple(points[shape] for shape in shapes_by_length(plan.base)),
+        throughput(plan.spec, plan.base, plan.device, plan.clips, plan.threads, plan.seconds),
+        flop,
+        peak,
+        joules,
+        why,
+        machine_facts(),
+        package_versions(),
+    )
+
+
+def counted(action: Callable[[], object]) -> int:
+    """Operations that torch counts during ``action``."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        action()
+    return int(counter.get_total_flops())
+
+
+def peak_flop_per_second(device: str) -> float:
+    """The best of ``PRODUCTS`` large float32 matrix products."""
+    import torch
+
+    left, right = torch.randn(2, MATRIX, MATRIX, device=device)
+    best = float("inf")
+    for _ in range(PRODUCTS):
+        synchronise(device)
+        started = perf_counter()
+        left @ right
+        synchronise(device)
+        best = min(best, perf_counter() - started)
+    return 2 * MATRIX**3 / best
+
+
+def _energy(plan: Plan, fill: Callable[[], None]) -> tuple[float | None, str]:
+    if not plan.energy:
+        return None, "not asked for (--energy)"
+    fills = 0
+
+    def repeated() -> None:
+        nonlocal fills
+        started = perf_counter()
+        while fills == 0 or perf_counter() - started < plan.seconds:
+            fill()
+            fills += 1
+
+    try:
+        return joules_used(plan.device, repeated) / (fills * plan.base.frames), ""
+    except NoCounter as error:
+        return None, str(error)

@@ -1,0 +1,104 @@
+"""A scaling in words and tables, and as a picture of its curves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from vibench.scaling.curve import Growth, Point
+from vibench.scaling.scaling import Scaling, memory_of
+
+MEGABYTE = 1e6
+
+
+def as_text(found: Scaling, video_frames_per_second: float) -> str:
+    """For a terminal."""
+    lines = [*_summary(found, video_frames_per_second), "", *_table(found.by_size), "", *_table(found.by_length)]
+    disturbed = sum(point.timing.disturbed for point in {*found.by_size, *found.by_length})
+    if disturbed:
+        lines += ["", f"{disturbed} of these times were disturbed by other load (*): measure again on a quiet machine."]
+    return "\n".join(lines)
+
+
+def _summary(found: Scaling, video_rate: float) -> list[str]:
+    plan, latency, together = found.plan, found.latency, found.throughput
+    p50, p90, p99 = (1e3 * value for value in np.percentile(found.frame_seconds, [50, 90, 99]))
+    how = "frame by frame" if latency.frame_seconds else "whole clip at once"
+    size = f"{plan.base.width_px}x{plan.base.height_px}, {plan.base.frames} frames"
+    first = f"first frame after {latency.first_frame_seconds * 1e3:.3g} ms"
+    percentiles = f"ms a frame p50 {p50:.3g}, p90 {p90:.3g}, p99 {p99:.3g}"
+    rate = f"{together.frames_per_second:.3g} frames/s in all"
+    powers = f"time ~ pixels^{_power(found.time_by_pixels())}, time ~ frames^{_power(found.time_by_frames())}"
+    factor = latency.real_time_factor(video_rate)
+    return [
+        f"{plan.spec.label} at {size}, {plan.device}, {_count(plan.threads, 'thread')}",
+        f"latency     one clip, {how}: {latency.frames_per_second:.3g} frames/s; {percentiles}; {first}",
+        f"throughput  {_count(together.clips, 'clip')} at once, a process each: {rate}",
+        f"real time   {factor:.3g} times the speed of a video of {video_rate:g} frames/s",
+        f"operations  {_operations(found)}",
+        f"energy      {_energy(found)}",
+        f"growth      {powers}, memory {found.bytes_per_frame() / MEGABYTE:+.3g} MB a further frame",
+    ]
+
+
+def _operations(found: Scaling) -> str:
+    share = found.achieved_share
+    if share is None:
+        return "none that torch counts"
+    peak = f"the {found.peak_flop_per_second / 1e9:.3g} GFLOP/s of a large float32 matrix product here"
+    return f"{found.flop_per_frame / 1e9:.3g} GFLOP a frame, {share:.0%} of {peak}"
+
+
+def _energy(found: Scaling) -> str:
+    if found.joules_per_frame is None:
+        return f"unknown: {found.no_energy}"
+    return f"{found.joules_per_frame:.3g} J a frame, idle power included"
+
+
+def _power(found: Growth | None) -> str:
+    if found is None:
+        return "?"
+    return f"{found.exponent:.2f}" + (f" (± {found.standard_error:.2f})" if found.standard_error is not None else "")
+
+
+def _count(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def _table(points: tuple[Point, ...]) -> list[str]:
+    lines = [f"{'size':>10} {'frames':>7} {'seconds':>9} {'frames/s':>9} {'peak MB':>9}"]
+    for point in points:
+        shape, timing = point.shape, point.timing
+        size = f"{shape.width_px}x{shape.height_px}"
+        mark = "*" if timing.disturbed else ""
+        lines.append(
+            f"{size:>10} {shape.frames:>7} {timing.seconds:>9.3g} {timing.frames_per_second:>9.3g} "
+            f"{memory_of(point) / MEGABYTE:>9.4g} {mark}".rstrip()
+        )
+    return lines
+
+
+def draw(found: Scaling, path: Path) -> None:
+    """Four curves as SVG: time and memory, by pixels and by frames."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5.5), layout="constrained")
+    FigureCanvasSVG(figure)
+    axes = figure.subplots(2, 2)
+    columns = (("pixels of a frame", found.by_size), ("frames of a clip", found.by_length))
+    for column, (name, points) in enumerate(columns):
+        x = [point.shape.pixels if column == 0 else point.shape.frames for point in points]
+        for row, (title, values) in enumerate(
+            (
+                ("seconds a clip", [p.timing.seconds for p in points]),
+                ("peak memory, MB", [memory_of(p) / MEGABYTE for p in points]),
+            )
+        ):
+            axis = axes[row][column]
+            axis.plot(x, values, marker="o")
+            axis.set(xlabel=name, ylabel=title, xlim=(0, None), ylim=(0, None))
+            axis.grid(alpha=0.3)
+    figure.suptitle(found.plan.spec.label)
+    figure.savefig(path, format="svg", metadata={"Date": None})

@@ -1,0 +1,83 @@
+"""Frames a second with several clips at once: a measurement of its own, not one clip's time multiplied."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from threading import BrokenBarrierError
+from typing import Any
+
+from vibench.errors import UserError
+from vibench.plugins import Spec, make
+from vibench.probe import Probe
+from vibench.scaling.curve import Shape
+from vibench.timing import synchronise
+from vibench.worker import pin_threads
+
+LOADING_SECONDS = 600.0
+"""Longest time that processes wait for each other to be ready."""
+
+_ready: Any = None
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """All frames of all clips over the time from the common start to the end of the last clip."""
+
+    clips: int
+    threads: int
+    frames: int
+    seconds: float
+
+    @property
+    def frames_per_second(self) -> float:
+        """Over all clips together."""
+        return self.frames / self.seconds
+
+
+def throughput(spec: Spec, shape: Shape, device: str, clips: int, threads: int, seconds: float) -> Throughput:
+    """Fill ``clips`` clips side by side, each in a process of its own with ``threads`` threads, again and again for ``seconds``.
+
+    UserError where one of the processes fails.
+    """
+    context = get_context("spawn")
+    barrier = context.Barrier(clips)
+    with ProcessPoolExecutor(clips, context, _keep, (barrier,)) as pool:
+        jobs = [pool.submit(_filled, spec, shape, device, threads, seconds) for _ in range(clips)]
+        failure: BaseException | None = None
+        for job in as_completed(jobs):
+            error = job.exception()
+            if error is not None and (failure is None or isinstance(failure, BrokenBarrierError)):
+                failure = error  # the first to fail, not those that waited for it in vain
+        if failure is not None:
+            raise UserError(f"{spec.label} failed with {clips} clips at once: {failure}") from failure
+        spans = [job.result() for job in jobs]
+    began, ended = min(start for start, _, _ in spans), max(end for _, end, _ in spans)
+    return Throughput(clips, threads, sum(frames for _, _, frames in spans), ended - began)
+
+
+def _keep(barrier: Any) -> None:
+    global _ready
+    _ready = barrier
+
+
+def _filled(spec: Spec, shape: Shape, device: str, threads: int, seconds: float) -> tuple[float, float, int]:
+    """Start, end (of a clock that all processes share) and frames of one process."""
+    try:
+        method = make("methods", spec, device=device)
+        pin_threads(threads)
+        holed = Probe.make(shape.width_px, shape.height_px, shape.frames).cases[0].holed()
+        method(holed)
+        synchronise(device)
+    except BaseException:
+        _ready.abort()
+        raise
+    _ready.wait(LOADING_SECONDS)
+    start, frames = time.monotonic(), 0
+    while frames == 0 or time.monotonic() - start < seconds:
+        method(holed)
+        synchronise(device)
+        frames += shape.frames
+    return start, time.monotonic(), frames
