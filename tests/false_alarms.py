@@ -15,11 +15,11 @@ from typing import Any
 
 from disturbance import disturbance
 
-from vibench.duel import Duel, Entrant, Terms
+from vibench.options import seconds_of
 from vibench.plugins import Option, Spec
 from vibench.probe import Probe
-from vibench.regress_command import seconds_of
-from vibench.side import Version
+from vibench.regress.duel import Duel, Entrant, Terms
+from vibench.regress.side import Version
 from vibench.stopwatch import load_average
 
 METHOD = "regress_methods:Busy"

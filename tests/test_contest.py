@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vibench.contest import Burst, Contest, TimedBlock
+from vibench.regress.contest import Burst, Contest, TimedBlock
 from vibench.stopwatch import Clock, Reading
 
 QUIET, PUSHED = Reading(0.05, 0.05, 0, 0), Reading(0.05, 0.05, 0, 50)

@@ -14,15 +14,15 @@ from pathlib import Path
 import pytest
 from test_cli import Outcome, vibench  # noqa: F401 - a fixture
 
-from vibench.baseline import Baseline
-from vibench.duel import Duel, Entrant, Terms
-from vibench.finding import Comparison
-from vibench.judgement import judge_memory, judge_quality
+from vibench.options import seconds_of, size_of
 from vibench.plugins import Option, Spec
 from vibench.probe import Probe
-from vibench.regress_command import seconds_of, size_of
-from vibench.side import Version
-from vibench.worktree import last_ref
+from vibench.regress.baseline import Baseline
+from vibench.regress.duel import Duel, Entrant, Terms
+from vibench.regress.finding import Comparison
+from vibench.regress.judgement import judge_memory, judge_quality
+from vibench.regress.side import Version
+from vibench.regress.worktree import last_ref
 
 Command = Callable[..., Outcome]
 CODE = Version("this code", Path(__file__).parent, owns_methods=False)

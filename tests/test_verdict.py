@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu, wilcoxon
 
-from vibench.verdict import (
+from vibench.regress.verdict import (
     ALPHA,
     FIRST_LOOK,
     Block,

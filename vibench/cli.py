@@ -13,7 +13,7 @@ from vibench.compare_command import compare
 from vibench.errors import InputError, UserError
 from vibench.figure_commands import figure, video
 from vibench.profile_command import profile
-from vibench.regress_command import regress
+from vibench.regress.command import regress
 from vibench.reproduce_command import reproduce
 from vibench.scaling.command import speed
 from vibench.study.commands import study

@@ -27,11 +27,11 @@ def profile(
 
     from vibench.device import resolve
     from vibench.flame import draw
+    from vibench.options import size_of
     from vibench.plugins import Spec, make
     from vibench.probe import Probe
     from vibench.profile import profile as measure
-    from vibench.regress_command import size_of
-    from vibench.worker import pin_threads
+    from vibench.threads import pin_threads
 
     spec, where = Spec.parse(method), resolve(device)
     made = make("methods", spec, device=where)

@@ -12,10 +12,10 @@ import pytest
 
 from vibench import plugins
 from vibench.errors import UserError
+from vibench.options import size_of
 from vibench.plugins import Spec
 from vibench.probe import Probe
-from vibench.regress_command import size_of
-from vibench.worker import pin_threads
+from vibench.threads import pin_threads
 
 FRAMES = 8
 WIDTH, HEIGHT = size_of(os.environ.get("BENCH_SIZE", "64x64"))

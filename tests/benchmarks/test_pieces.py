@@ -21,9 +21,9 @@ from vibench import plugins
 from vibench.clip import Case
 from vibench.errors import UserError
 from vibench.flow_sources import dis_flow
+from vibench.options import size_of
 from vibench.plugins import Spec
 from vibench.probe import Probe
-from vibench.regress_command import size_of
 from vibench.video import read_lossless, write_lossless
 from vinet import weights
 from vinet.config import VINetConfig

@@ -30,9 +30,9 @@ def speed(
     """
     from vibench.atomic import replacing
     from vibench.device import resolve
+    from vibench.options import size_of
     from vibench.plugins import Spec
     from vibench.progress import step_progress
-    from vibench.regress_command import size_of
     from vibench.scaling.curve import Shape
     from vibench.scaling.scaling import Plan, scale
     from vibench.scaling.text import as_text, draw

@@ -18,8 +18,8 @@ from vibench.record import Timing
 from vibench.scaling.curve import Growth, Point, Shape, growth, measured, shapes_by_length, shapes_by_size
 from vibench.scaling.energy import NoCounter, joules_used
 from vibench.scaling.throughput import Throughput, throughput
+from vibench.threads import pin_threads
 from vibench.timing import synchronise
-from vibench.worker import pin_threads
 
 MATRIX = 2048
 PRODUCTS = 5

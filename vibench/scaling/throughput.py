@@ -13,8 +13,8 @@ from vibench.errors import UserError
 from vibench.plugins import Spec, make
 from vibench.probe import Probe
 from vibench.scaling.curve import Shape
+from vibench.threads import pin_threads
 from vibench.timing import synchronise
-from vibench.worker import pin_threads
 
 LOADING_SECONDS = 600.0
 """Longest time that processes wait for each other to be ready."""

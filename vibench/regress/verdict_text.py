@@ -9,7 +9,7 @@ from math import isfinite
 from typing import Any
 from xml.etree import ElementTree
 
-from vibench.finding import Comparison, Finding, exit_status
+from vibench.regress.finding import Comparison, Finding, exit_status
 
 
 def as_text(comparisons: Sequence[Comparison]) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from vibench.duel import Entrant
 from vibench.plugins import Spec
-from vibench.worktree import here, other_version
+from vibench.regress.duel import Entrant
+from vibench.regress.worktree import here, other_version
 
 _SAME = re.compile(r"^same(\[.*\])?$", re.DOTALL)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +9,6 @@ from typing import Annotated
 import typer
 
 from vibench.errors import InputError
-
-_DURATION = re.compile(r"^(\d+(?:\.\d+)?)(s|m|h)?$")
-_SIZE = re.compile(r"^(\d+)x(\d+)$")
-_SECONDS = {"s": 1.0, None: 1.0, "m": 60.0, "h": 3600.0}
 
 
 class Form(StrEnum):
@@ -62,12 +57,13 @@ def regress(
     3 nothing is known to be worse, but a verdict is unclear or incomparable.
     """
     from vibench.device import resolve
-    from vibench.duel import Terms
-    from vibench.finding import exit_status
+    from vibench.options import seconds_of, size_of
     from vibench.plugins import Spec, split_outside_brackets
     from vibench.probe import Probe
-    from vibench.regress import Request, regress
-    from vibench.verdict_text import FORMATS
+    from vibench.regress.duel import Terms
+    from vibench.regress.finding import exit_status
+    from vibench.regress.regression import Request, regress
+    from vibench.regress.verdict_text import FORMATS
 
     if not 1 < threshold < 100:
         raise InputError(f"--threshold {threshold:g} is not above 1 (1.10 stands for 10 % more)")
@@ -88,19 +84,3 @@ def regress(
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(text + "\n", encoding="utf-8")
     raise typer.Exit(exit_status(comparisons))
-
-
-def seconds_of(duration: str) -> float:
-    """``90s``, ``10m``, ``1h`` or plain seconds; InputError for anything else."""
-    match = _DURATION.match(duration.strip())
-    if match is None or float(match[1]) == 0:
-        raise InputError(f"{duration!r} is no length of time; write 90s, 10m or 1h")
-    return float(match[1]) * _SECONDS[match[2]]
-
-
-def size_of(text: str) -> tuple[int, int]:
-    """``432x240`` as (width, height); InputError for anything else, or a side below 16."""
-    match = _SIZE.match(text.strip())
-    if match is None or min(int(match[1]), int(match[2])) < 16:
-        raise InputError(f"{text!r} is no size; write WIDTHxHEIGHT, such as 432x240, at least 16 each")
-    return int(match[1]), int(match[2])

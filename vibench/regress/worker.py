@@ -1,8 +1,8 @@
 """One side of a comparison: a process that loads one version of a method and answers orders, one JSON line each.
 
-Run as a file by ``vibench.side``: the version under test may bring its own older ``vibench``, and both versions must
-be measured by the same stopwatch. So this file needs only Python, numpy and its two neighbours ``stopwatch.py`` and
-``memory.py``, loaded by path; of the version's ``vibench`` it uses what a method sees, ``Holed`` and ``plugins.make``.
+Run as a file by ``vibench.regress.side``: the version under test may bring its own older ``vibench``, and both versions must
+be measured by the same stopwatch. So this file needs only Python, numpy and three modules of the package around it, ``stopwatch``,
+``memory`` and ``threads``, loaded by path; of the version's ``vibench`` it uses what a method sees, ``Holed`` and ``plugins.make``.
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ import numpy as np
 WARM_UP_FRAMES = 2
 
 
-def neighbour(name: str) -> ModuleType:
-    """The module ``name`` from this file's own folder, whatever ``vibench`` is on the path."""
-    spec = importlib.util.spec_from_file_location(f"_regress_{name}", Path(__file__).with_name(f"{name}.py"))
+def own(name: str) -> ModuleType:
+    """The module ``name`` of the ``vibench`` that this file belongs to, whatever ``vibench`` is on the path."""
+    file = Path(__file__).parents[1] / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"_regress_{name}", file)
     if spec is None or spec.loader is None:
-        raise ImportError(f"no {name}.py beside {__file__}")
+        raise ImportError(f"there is no {file}")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
     return module
 
 
-stopwatch, memory = neighbour("stopwatch"), neighbour("memory")
+stopwatch, memory, pinning = own("stopwatch"), own("memory"), own("threads")
 
 
 class Bench:
@@ -48,7 +49,7 @@ class Bench:
         self.file = inspect.getsourcefile(inspect.unwrap(build)) or ""
         self.method = plugins.make("methods", plugins.Spec(factory, options), device=device)
         self.device = device
-        pin_threads(threads)
+        pinning.pin_threads(threads)
         with np.load(clips) as arrays:
             count = len(arrays.files) // 2
             self.clips = [Holed(f"probe-{i}", arrays[f"frames{i}"], arrays[f"masks{i}"]) for i in range(count)]
@@ -112,14 +113,6 @@ class Bench:
     def _synchronise(self) -> None:
         if self.device.startswith("cuda"):
             sys.modules["torch"].cuda.synchronize(self.device)
-
-
-def pin_threads(threads: int) -> None:
-    """Give every library that the method has loaded the same number of threads."""
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(threads)
-    if "cv2" in sys.modules:
-        sys.modules["cv2"].setNumThreads(threads)
 
 
 def main() -> None:

@@ -110,7 +110,8 @@ class Side:
         """Start the process and load the method; returns what the worker says about it."""
         self._rest = b""
         self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("worker.py"))],
+            # -P: modules that lie beside the worker must not hide those of the version under test.
+            [sys.executable, "-P", str(Path(__file__).with_name("worker.py"))],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=self._environment,
         )  # fmt: skip
         about = self.ask(until, "load", **self._load)

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 
-from vibench.against import entrants
-from vibench.baseline import Baseline, compare_with, machine_now, measure
-from vibench.duel import Duel, Entrant, Terms
 from vibench.errors import MissingResource
-from vibench.finding import TIME, Comparison, Finding, Measure
 from vibench.plugins import Spec
 from vibench.probe import Probe
-from vibench.worktree import LAST, here
+from vibench.regress.against import entrants
+from vibench.regress.baseline import Baseline, compare_with, machine_now, measure
+from vibench.regress.duel import Duel, Entrant, Terms
+from vibench.regress.finding import TIME, Comparison, Finding, Measure
+from vibench.regress.worktree import LAST, here
 
 MEASURES: tuple[Measure, ...] = ("quality", "peak memory", *TIME)
 

@@ -11,17 +11,17 @@ from time import monotonic
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from vibench.atomic import replacing
-from vibench.contest import Burst, reading_of
-from vibench.duel import BURST_SECONDS, PEAKS, Entrant, Terms, save_clips
 from vibench.errors import InputError
-from vibench.finding import TIME, Comparison, Finding, Measure
-from vibench.judgement import hole_psnr, judge_memory, judge_quality
 from vibench.machine import fingerprint, machine_facts
 from vibench.probe import Probe
-from vibench.side import Side, SideFailed
+from vibench.regress.contest import Burst, reading_of
+from vibench.regress.duel import BURST_SECONDS, PEAKS, Entrant, Terms, save_clips
+from vibench.regress.finding import TIME, Comparison, Finding, Measure
+from vibench.regress.judgement import hole_psnr, judge_memory, judge_quality
+from vibench.regress.side import Side, SideFailed
+from vibench.regress.verdict import outcome_of, ratio_unpaired
 from vibench.statistics import mann_whitney_p
 from vibench.stopwatch import Clock, own_clock
-from vibench.verdict import outcome_of, ratio_unpaired
 
 BURSTS = 30
 

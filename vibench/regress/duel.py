@@ -15,13 +15,13 @@ from typing import Literal
 
 import numpy as np
 
-from vibench.contest import Burst, Contest, TimedBlock, reading_of
 from vibench.errors import InputError
-from vibench.finding import MEMORY, Comparison, Finding, Measure
-from vibench.judgement import VersionFailed, findings_without_measuring, hole_psnr, judge_memory, judge_quality
 from vibench.plugins import Spec
 from vibench.probe import Probe
-from vibench.side import Side, SideFailed, Version
+from vibench.regress.contest import Burst, Contest, TimedBlock, reading_of
+from vibench.regress.finding import MEMORY, Comparison, Finding, Measure
+from vibench.regress.judgement import VersionFailed, findings_without_measuring, hole_psnr, judge_memory, judge_quality
+from vibench.regress.side import Side, SideFailed, Version
 from vibench.stopwatch import Clock, load_average, own_clock, read_load
 
 PEAKS = 5
