@@ -18,6 +18,7 @@ from baselines.telea import Telea
 from baselines.temporal_median import TemporalMedian
 from vibench import plugins
 from vibench.clip import Clip, Frames, Holed, Masks
+from vibench.dataset import open_dataset
 from vibench.errors import UserError
 from vibench.masks import moving_square, stationary_square
 from vibench.method import StreamingMethod
@@ -189,7 +190,8 @@ def test_an_option_out_of_range_is_one_sentence(spec: str) -> None:
 
 
 def test_the_frame_baseline_is_trained_and_sees_one_frame_only() -> None:
-    frames, masks = noise(4, 64, 80), stationary_square(4, 64, 80, 3)
+    frames = open_dataset("bundled", None, None).load("fence", limit_frames=4).frames
+    masks = stationary_square(*frames.shape[:3], 3)
     method = plugins.make("methods", Spec.parse("frame_baseline"))
     together = method(cut(frames, masks))
     alone = np.concatenate([method(cut(frames[t : t + 1], masks[t : t + 1])) for t in range(4)])
