@@ -35,7 +35,10 @@ def test_every_bundled_table_names_a_protocol_methods_and_a_source(name: str) ->
     plan = load_plan(name)
     load_protocol(plan.protocol)
     assert all(Spec.parse(entry.name).label for entry in plan.methods)
-    assert plan.published is None or (published(plan).figures and "arXiv" in published(plan).source)
+    found = published(plan)
+    assert len(found.sources) == len(plan.published)
+    assert bool(found.figures) == bool(plan.published)
+    assert all(column in plan.columns for figures in found.figures.values() for column in figures)
 
 
 def test_published_figures_keep_the_digits_that_were_printed() -> None:
@@ -48,7 +51,7 @@ def test_ours_and_theirs_stand_in_one_table_and_each_says_how_it_was_measured() 
     )
     info = run_info(["a"], ["x/square", "y/square"])
     measured = tabulate(Results.of(info, psnr_records(info, {"a": {"x/square": [20.0], "y/square": [30.0]}})))
-    text = written(plan, ["a"], measured, Published({"STTN": {"psnr/frame": "30.67"}}, "the paper"), "one clip only")
+    text = written(plan, ["a"], measured, Published({"STTN": {"psnr/frame": "30.67"}}, ("the paper",)), "one clip only")
     ours, theirs = (line for line in text.splitlines() if line.startswith(("| A ", "| STTN ")))
     assert "25.00 [" in ours and "as measured here" in ours
     assert "30.67" in theirs and "published" in theirs
