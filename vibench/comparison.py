@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from vibench.distance import frechet_distances
+from vibench.machine import differing_facts
 from vibench.record import TRUTH, Record
 from vibench.results import Results
 from vibench.speed import seconds_per_frame
@@ -148,8 +149,8 @@ def _timed(results: Results, label: str, other: str) -> list[Record]:
 
 
 def _incomparable_times(results: Results, records: list[Record]) -> str:
-    if len({repr(sorted(run.machine.items(), key=str)) for run in results.runs}) > 1:
-        return "the times are from different machines"
+    if differing := differing_facts(run.machine for run in results.runs):
+        return f"the times are from different machines ({', '.join(differing)})"
     settings = {
         (record.timing.device, record.timing.threads, record.timing.jobs) for record in records if record.timing
     }

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vibench.atomic import replacing
+from vibench.machine import differing_facts
 from vibench.record import TRUTH
 from vibench.results import Results, Run
 from vibench.statistics import TOO_FEW, Estimate
@@ -121,8 +122,8 @@ def footnotes(table: Table) -> list[str]:
         notes.append("* percentiles of clip means: this method fills whole clips, so single frames cannot be timed.")
     notes += [f"{key}: {note}." for key, said in table.notes.items() for note in said]
     notes += _unmeasured(results)
-    if len({_machine(run.machine) for run in results.runs}) > 1:
-        notes.append("Times are from different machines and must not be compared.")
+    if differing := differing_facts(run.machine for run in results.runs):
+        notes.append(f"Times are from different machines ({', '.join(differing)}) and must not be compared.")
     return [*notes, *results.notes]
 
 
@@ -326,7 +327,3 @@ def _unmeasured(results: Results) -> Iterator[str]:
 
 def _some(cases: tuple[str, ...], at_most: int = 5) -> str:
     return ", ".join(cases[:at_most]) + (f" and {len(cases) - at_most} more" if len(cases) > at_most else "")
-
-
-def _machine(facts: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(str(facts.get(key)) for key in ("processor", "cores", "accelerators", "torch_threads"))
