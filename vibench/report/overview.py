@@ -56,7 +56,7 @@ def _section(place: int, table: Table, pages: Pages, embed_from: Path | None) ->
         "notes": footnotes(table),
         "warnings": [(row.method, row.warning) for row in table.rows if row.warning],
         "failures": [(row.method, case, message) for row in table.rows for case, message in row.failed.items()],
-        "plots": [_plots(table, column) for column in table.columns],
+        "plots": [drawn for column in table.columns if any((drawn := _plots(table, column))["svg"].values())],
         "slices": slices_of(table),
         "cases": [_case(results, case, pages, embed_from) for case in results.cases],
         "sentences": words.sentences(results),
