@@ -76,14 +76,19 @@ def test_published_figures_keep_the_digits_that_were_printed() -> None:
 
 def test_ours_and_theirs_stand_in_one_table_and_each_says_how_it_was_measured() -> None:
     plan = Plan(
-        title="T", protocol="p", columns=("psnr/frame",), setting="small", methods=(Entry(name="a", title="A"),)
+        title="T",
+        protocol="p",
+        columns=("psnr/frame",),
+        setting="small",
+        methods=(Entry(name="a", title="A", setting="small weights"),),
+        published_setting="50 clips",
     )
     info = run_info(["a"], ["x/square", "y/square"])
     measured = tabulate(Results.of(info, psnr_records(info, {"a": {"x/square": [20.0], "y/square": [30.0]}})))
     text = written(plan, ["a"], measured, Published({"STTN": {"psnr/frame": "30.67"}}, ("the paper",)), "one clip only")
     ours, theirs = (line for line in text.splitlines() if line.startswith(("| A ", "| STTN ")))
-    assert "25.00 [" in ours and "as measured here" in ours
-    assert "30.67" in theirs and "published" in theirs
+    assert "25.00 [" in ours and "here, small@1, small weights |" in ours
+    assert "30.67" in theirs and "published, 50 clips |" in theirs
     assert "truth" not in text
     assert "Published: the paper" in text and "Not the table's own setting: one clip only" in text
 
@@ -99,7 +104,7 @@ def test_one_command_runs_what_is_missing_and_the_same_again_runs_nothing(tmp_pa
     assert len(records) == 2
     assert CliRunner().invoke(app, words, catch_exceptions=False).exit_code == 0
     assert records == {path: path.stat().st_mtime_ns for path in tmp_path.glob("out/*/records/*/*.json")}
-    assert "as measured here" in page.read_text()
+    assert "| here, bundled@1 |" in page.read_text() and "the first case only" in page.read_text()
 
 
 def test_a_floor_and_a_distance_stand_in_the_table_too() -> None:

@@ -53,7 +53,7 @@ def reproduce(
     with progress() as listener:
         store = _complete(order, listener)
     other = [f"protocol {chosen.label} instead of {plan.protocol}"] if chosen.label != plan.protocol else []
-    other += [f"the first {limit} cases only"] if limit else []
+    other += ["the first case only" if limit == 1 else f"the first {limit} cases only"] if limit else []
     other += [f"repeats {seeds} of {chosen.repeats} only"] if repeats else []
     measured = tabulate(Results.of(store.info, store.records()))
     text = written(plan, [spec.label for spec in specs], measured, published(plan), ", ".join(other))

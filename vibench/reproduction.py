@@ -13,34 +13,33 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from vibench.errors import InputError
 from vibench.protocol import first_fault
 from vibench.resources import bundled
-from vibench.table import Column, Row, Table
+from vibench.table import Table
 from vibench.typeset import (
     FLOOR_NAME,
     NOTHING,
     cases_text,
     decimals,
     footnotes,
-    interval,
+    markdown_cell,
     markdown_row,
     markdown_text,
-    number,
 )
-
-SAME = "as measured here"
 
 
 class Entry(BaseModel):
-    """One row: a method as ``--methods`` takes it, and what the paper calls it."""
+    """One row: a method as ``--methods`` takes it, what the paper calls it, and in what this row differs from the paper's."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
     title: str
+    setting: str = ""
 
 
 class Plan(BaseModel):
     """What a table is made of. ``setting`` says in what ours differs from the paper's.
 
-    ``published`` names files of published figures, of which those for ``published_data`` are shown.
+    ``published`` names files of published figures, of which those for ``published_data`` are shown, measured as
+    ``published_setting`` says.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,6 +50,7 @@ class Plan(BaseModel):
     methods: tuple[Entry, ...] = Field(min_length=1)
     published: tuple[str, ...] = ()
     published_data: str | None = None
+    published_setting: str = ""
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -103,12 +103,6 @@ def published(plan: Plan) -> Published:
     return Published(figures, tuple(sources))
 
 
-def _ours(table: Table, column: Column, row: Row) -> str:
-    found = row.cells[column.key].estimate
-    digits = decimals(table, column)
-    return f"{number(found.mean, digits)} {interval(found, digits)}".rstrip() if found else NOTHING
-
-
 def written(plan: Plan, labels: Sequence[str], table: Table, others: Published, note: str = "") -> str:
     """The table in Markdown: ours with intervals, then what was published, and a column that says how each was measured.
 
@@ -122,14 +116,20 @@ def written(plan: Plan, labels: Sequence[str], table: Table, others: Published, 
         "setting",
     ]
     lines = [markdown_row(heads), markdown_row(["---", *["---:"] * (len(heads) - 2), "---"])]
-    rows = [(entry.title, table.row(label)) for entry, label in zip(plan.methods, labels, strict=True)]
-    rows += [(FLOOR_NAME, row) for row in table.rows if row.is_floor and any(row.cells[key].estimate for key in shown)]
-    for title, row in rows:
-        cells = [_ours(table, shown[key], row) if key in shown else NOTHING for key in plan.columns]
-        lines.append(markdown_row([markdown_text(title), *cells, cases_text(row, table), SAME]))
+    rows = [(entry, table.row(label)) for entry, label in zip(plan.methods, labels, strict=True)]
+    floors = (row for row in table.rows if row.is_floor and any(row.cells[key].estimate for key in shown))
+    rows += [(Entry(name=row.method, title=FLOOR_NAME), row) for row in floors]
+    for entry, row in rows:
+        cells = [
+            markdown_cell(row.cells[key], decimals(table, shown[key])) if key in shown else NOTHING
+            for key in plan.columns
+        ]
+        setting = ", ".join(filter(None, ["here", table.results.label, entry.setting]))
+        lines.append(markdown_row([markdown_text(entry.title), *cells, cases_text(row, table), markdown_text(setting)]))
     for method, figures in others.figures.items():
         cells = [figures.get(key, NOTHING) for key in plan.columns]
-        lines.append(markdown_row([markdown_text(method), *cells, NOTHING, "published"]))
+        setting = ", ".join(filter(None, ["published", plan.published_setting]))
+        lines.append(markdown_row([markdown_text(method), *cells, NOTHING, markdown_text(setting)]))
     notes = [f"Ours: {plan.setting}.", *(f"Published: {source}" for source in others.sources)]
     notes += [f"Not the table's own setting: {note}."] if note else []
     notes += [f"{key}: not measured here." for key in plan.columns if key not in shown]

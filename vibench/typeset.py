@@ -107,7 +107,7 @@ def footnotes(table: Table) -> list[str]:
     results = table.results
     average = "mean over all frames of all clips" if results.averages_frames else "frame mean, then clip mean"
     notes = [
-        f"Protocol {results.label}, {len(results.cases)} cases; {average}, over the cases that every method with a "
+        f"Protocol {results.label}, {len(results.cases)} {'case' if len(results.cases) == 1 else 'cases'}; {average}, over the cases that every method with a "
         + "value has; brackets: 95 % bootstrap interval over clips.",
         "Best is bold and second underlined only where the paired differences to every method behind exclude zero "
         + "(95 %, not corrected for the number of comparisons).",
@@ -134,7 +134,7 @@ def markdown(tables: Iterable[Table]) -> str:
         heads = ["method", *(_head(column) for column in table.columns), "cases", *SPEED_HEADS]
         lines = [markdown_row(heads), markdown_row(["---", *["---:"] * (len(heads) - 1)])]
         for row in table.rows:
-            cells = [_markdown_cell(row.cells[column.key], decimals(table, column)) for column in table.columns]
+            cells = [markdown_cell(row.cells[column.key], decimals(table, column)) for column in table.columns]
             lines.append(markdown_row([markdown_text(_name(row)), *cells, cases_text(row, table), *speed_texts(row)]))
         notes = "\n".join(f"- {markdown_text(note)}" for note in footnotes(table))
         sections.append(f"## {markdown_text(table.results.label)}\n\n" + "\n".join(lines) + f"\n\n{notes}\n")
@@ -240,7 +240,8 @@ def markdown_text(text: str) -> str:
     return "".join(_MARKDOWN.get(character, character) for character in " ".join(text.split()))
 
 
-def _markdown_cell(cell: Cell, digits: int) -> str:
+def markdown_cell(cell: Cell, digits: int) -> str:
+    """Mean, bold or underlined where its mark says so, with its interval."""
     if cell.estimate is None:
         return NOTHING
     mean = number(cell.estimate.mean, digits)
