@@ -43,7 +43,7 @@ def reproduce(
 
     if table == "list":
         for name, title in tables().items():
-            typer.echo(f"{name:<16}  {title}")
+            typer.echo(f"{name:<18}  {title}")
         return
     plan = load_plan(table)
     specs = tuple(Spec.parse(entry.name) for entry in plan.methods)
