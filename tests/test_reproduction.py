@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+import re
 from pathlib import Path
 
 import pytest
-from small_run import psnr_records, run_info
+from small_run import WARPING, psnr_records, record, run_info
 from typer.testing import CliRunner
 
 from vibench.cli import app
-from vibench.errors import InputError
-from vibench.plugins import Spec
+from vibench.errors import InputError, UserError
+from vibench.plugins import Spec, make, names
 from vibench.protocol import load_protocol
+from vibench.record import TRUTH
 from vibench.reproduction import Entry, Plan, Published, load_plan, published, tables, written
+from vibench.resources import bundled
 from vibench.results import Results
 from vibench.table import tabulate
 
@@ -35,7 +39,35 @@ def test_every_bundled_table_names_a_protocol_methods_and_a_source(name: str) ->
     plan = load_plan(name)
     load_protocol(plan.protocol)
     assert all(Spec.parse(entry.name).label for entry in plan.methods)
-    assert plan.published is None or (published(plan).figures and "arXiv" in published(plan).source)
+    found = published(plan)
+    assert len(found.sources) == len(plan.published)
+    assert bool(found.figures) == bool(plan.published)
+    assert all(column in plan.columns for figures in found.figures.values() for column in figures)
+
+
+@pytest.mark.parametrize("name", sorted(tables()))
+def test_every_column_of_a_bundled_table_is_a_metric_of_ours(name: str) -> None:
+    plan = load_plan(name)
+    assert set(plan.metrics) <= set(names("metrics"))
+    assert all(column.count("/") == 1 for column in plan.columns)
+
+
+@pytest.mark.parametrize("path", sorted((bundled("reports") / "published").glob("*.csv")), ids=lambda path: path.stem)
+def test_every_published_figure_says_where_it_was_read(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    source = " ".join(line for line in lines if line.startswith("#"))
+    assert re.search(r"Read (at|in) \S*\.\S+", source)
+    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+    assert rows and len({(row["data"], row["method"], row["column"]) for row in rows}) == len(rows)
+    assert all(row["column"].partition("/")[0] in names("metrics") and float(row["value"]) > 0 for row in rows)
+    assert {row["data"] for row in rows} <= {"davis", "youtube-vos"}
+
+
+@pytest.mark.parametrize("name", ["ablation", "vinet/table2"])
+def test_fewer_neighbours_are_left_out_for_the_reason_that_is_given(name: str) -> None:
+    assert "these weights fit four neighbours and no other number" in load_plan(name).setting
+    with pytest.raises(UserError, match="neighbours=1 does not fit weights that were trained with 4"):
+        make("methods", Spec.parse("vinet[neighbours=1]"))
 
 
 def test_published_figures_keep_the_digits_that_were_printed() -> None:
@@ -44,14 +76,20 @@ def test_published_figures_keep_the_digits_that_were_printed() -> None:
 
 def test_ours_and_theirs_stand_in_one_table_and_each_says_how_it_was_measured() -> None:
     plan = Plan(
-        title="T", protocol="p", columns=("psnr/frame",), setting="small", methods=(Entry(name="a", title="A"),)
+        title="T",
+        protocol="p",
+        columns=("psnr/frame",),
+        setting="small",
+        methods=(Entry(name="a", title="A", setting="small weights"),),
+        published_setting="50 clips",
     )
     info = run_info(["a"], ["x/square", "y/square"])
     measured = tabulate(Results.of(info, psnr_records(info, {"a": {"x/square": [20.0], "y/square": [30.0]}})))
-    text = written(plan, ["a"], measured, Published({"STTN": {"psnr/frame": "30.67"}}, "the paper"), "one clip only")
+    text = written(plan, ["a"], measured, Published({"STTN": {"psnr/frame": "30.67"}}, ("the paper",)), "one clip only")
     ours, theirs = (line for line in text.splitlines() if line.startswith(("| A ", "| STTN ")))
-    assert "25.00 [" in ours and "as measured here" in ours
-    assert "30.67" in theirs and "published" in theirs
+    assert "25.00 [" in ours and "here, small@1, small weights |" in ours
+    assert "30.67" in theirs and "published, 50 clips |" in theirs
+    assert "truth" not in text
     assert "Published: the paper" in text and "Not the table's own setting: one clip only" in text
 
 
@@ -66,11 +104,39 @@ def test_one_command_runs_what_is_missing_and_the_same_again_runs_nothing(tmp_pa
     assert len(records) == 2
     assert CliRunner().invoke(app, words, catch_exceptions=False).exit_code == 0
     assert records == {path: path.stat().st_mtime_ns for path in tmp_path.glob("out/*/records/*/*.json")}
-    assert "as measured here" in page.read_text()
+    assert "| here, bundled@1 |" in page.read_text() and "the first case only" in page.read_text()
+
+
+def test_a_floor_and_a_distance_stand_in_the_table_too() -> None:
+    distance = WARPING.model_copy(update={"name": "vfid", "aggregate": "frechet-distance"})
+    info = run_info(["a"], ["x", "y", "z"], metrics=(WARPING, distance))
+    vectors = {"a": [[3.0], [5.0], [7.0]], TRUTH: [[1.0], [3.0], [5.0]]}  # one dimension, same spread, means 2 apart: 4
+    records = [
+        record(info, method, case, {WARPING.name: {"hole": [0.25]}, "vfid": {"features": vector}})
+        for method, rows in vectors.items()
+        for case, vector in zip(info.cases, rows, strict=True)
+    ]
+    columns = (f"{WARPING.name}/hole", "vfid/features")
+    plan = Plan(title="T", protocol="p", columns=columns, setting="small", methods=(Entry(name="a", title="A"),))
+    lines = written(plan, ["a"], tabulate(Results.of(info, records)), Published({}, ())).splitlines()
+    ours, floor = (next(line for line in lines if line.startswith(f"| {title} ")) for title in ("A", "truth (floor)"))
+    assert " | 4.0000 | 3/3 | " in ours and " | 0.0000 | 3/3 | " in floor
+    assert floor.startswith("| truth (floor) | 0.2500 [")
+
+
+def test_what_an_earlier_run_did_not_measure_is_scored_without_filling_again(tmp_path: Path) -> None:
+    out = ["--limit", "1", "-o", str(tmp_path / "out"), "--device", "cpu"]
+    ran = ["run", "--protocol", "bundled", "--methods", "identity,telea", "--metrics", "ssim-sttn", *out]
+    assert CliRunner().invoke(app, ran, catch_exceptions=False).exit_code == 0
+    (tmp_path / "small.toml").write_text(PLAN)
+    made = CliRunner().invoke(app, ["reproduce", str(tmp_path / "small.toml"), *out], catch_exceptions=False)
+    assert made.exit_code == 0 and "0 of 2 records to make" in made.output
+    (line,) = (line for line in made.output.splitlines() if line.startswith("| Telea "))
+    assert "one clip" in line and not line.startswith("| Telea | –")
 
 
 def test_a_table_that_does_not_exist_or_is_wrong_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="there are ablation, sttn/davis, vinet/table1"):
+    with pytest.raises(InputError, match="there are ablation, e2fgvi/davis, sttn/davis, vinet/composition"):
         load_plan("../pyproject")
     (tmp_path / "bad.toml").write_text("title = 3")
     with pytest.raises(InputError, match="title: .*it is 3"):

@@ -14,7 +14,6 @@ from vibench.results import Results, gather
 from vibench.speed import speed_of
 from vibench.statistics import estimate
 from vibench.table import Column, difference, tabulate
-from vibench.typeset import footnotes
 
 FRAME = Column(PSNR, "frame")
 
@@ -72,15 +71,6 @@ def test_frames_without_a_hole_do_not_count() -> None:
     only = record(info, "a", "x", {"psnr": {"hole": [None, 20.0, None, 30.0]}})
     table = tabulate(Results.of(info, [only]))
     assert table.row("a").cells["psnr/hole"].estimate.mean == 25.0  # type: ignore[union-attr]
-
-
-def test_features_of_a_clip_are_never_averaged_into_a_number() -> None:
-    vfid = PSNR.model_copy(update={"name": "vfid"})
-    info = run_info(["a"], ["x"], metrics=(PSNR, vfid))
-    scores = {"psnr": {"frame": [30.0]}, "vfid": {"features": [0.5, 0.7]}}
-    table = tabulate(Results.of(info, [record(info, "a", "x", scores)]))
-    assert [column.key for column in table.columns] == ["psnr/frame"]
-    assert any(note.startswith("vfid is a distance") for note in footnotes(table))
 
 
 def test_truth_is_a_floor_row_that_never_wins_and_decides_no_cases() -> None:

@@ -127,7 +127,10 @@ class Bench:
 
     def scored(self, record: Record, frames: Frames, case: Case, floor_only: bool = False) -> Record:
         """``record`` with every metric measured on composited ``frames``, or the reason why one was not."""
-        metrics, unavailable = dict(record.metrics), dict(self.unavailable)
+        metrics = dict(record.metrics)
+        # A kept record may say why it lacks a metric that nobody asks for this time.
+        unavailable = {name: reason for name, reason in record.unavailable.items() if name not in self.metrics}
+        unavailable |= self.unavailable
         for name, metric in self.metrics.items():
             if floor_only and not metric.info.has_floor:
                 continue

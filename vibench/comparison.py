@@ -7,7 +7,9 @@ from typing import Literal
 
 import numpy as np
 
-from vibench.record import Record
+from vibench.distance import frechet_distances
+from vibench.machine import differing_facts
+from vibench.record import TRUTH, Record
 from vibench.results import Results
 from vibench.speed import seconds_per_frame
 from vibench.statistics import Estimate, mann_whitney_p
@@ -63,11 +65,11 @@ def compare(results: Results, first: str, second: str, margin: float) -> Compari
 
 
 def _restricted(results: Results, first: str, second: str) -> Results:
-    """The same with two methods: a third one's failures must not shrink what these two are compared over."""
+    """The same with two methods and the truth: a third one's failures must not shrink what these two are compared over."""
     return replace(
         results,
         methods=tuple(facts for facts in results.methods if facts.label in (first, second)),
-        records=tuple(record for record in results.records if record.method in (first, second)),
+        records=tuple(record for record in results.records if record.method in (first, second, TRUTH)),
     )
 
 
@@ -80,7 +82,22 @@ def _other_holes(results: Results, first: str, second: str) -> str | None:
     return None
 
 
+def _of_sets(results: Results, column: Column, first: str, second: str) -> Finding:
+    """Two distances stand side by side: how sure their difference is, nobody can say from one number each."""
+    distances = frechet_distances(results, column.metric.name, column.region).estimates
+    if not {first, second} <= set(distances):
+        return Finding(column.key, column.metric.unit, "incomparable", reason="no set of clips has a distance of both")
+    old, new = distances[first], distances[second]
+    change = Estimate(new.mean - old.mean, None, None, old.count)
+    if old.mean == new.mean:
+        return Finding(column.key, column.metric.unit, "same", old.mean, change, reason="both sets are equally far")
+    reason = "a distance between sets of clips has no difference clip by clip"
+    return Finding(column.key, column.metric.unit, "unclear", old.mean, change, reason=reason)
+
+
 def _finding(results: Results, column: Column, first: str, second: str, margin: float) -> Finding:
+    if not column.per_clip:
+        return _of_sets(results, column, first, second)
     found = difference(results, column, first, second)
     if found is None:
         return Finding(column.key, column.metric.unit, "incomparable", reason="no case has a value of both")
@@ -132,8 +149,8 @@ def _timed(results: Results, label: str, other: str) -> list[Record]:
 
 
 def _incomparable_times(results: Results, records: list[Record]) -> str:
-    if len({repr(sorted(run.machine.items(), key=str)) for run in results.runs}) > 1:
-        return "the times are from different machines"
+    if differing := differing_facts(run.machine for run in results.runs):
+        return f"the times are from different machines ({', '.join(differing)})"
     settings = {
         (record.timing.device, record.timing.threads, record.timing.jobs) for record in records if record.timing
     }

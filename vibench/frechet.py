@@ -26,7 +26,10 @@ def frechet_distance(ours: Vectors, truth: Vectors) -> float:
     first, second = (_deviations(np.asarray(vectors, np.float64)) for vectors in (ours, truth))
     shared = np.linalg.svd(first @ second.T, compute_uv=False).sum()
     between_means = np.square(np.mean(ours, axis=0) - np.mean(truth, axis=0)).sum()
-    return max(0.0, float(between_means + np.square(first).sum() + np.square(second).sum() - 2 * shared))
+    spreads = np.square(first).sum() + np.square(second).sum()
+    distance = float(between_means + spreads - 2 * shared)
+    # What is left of equal sets is rounding, and would be shown as a number with an exponent.
+    return distance if distance > 1e-12 * spreads else 0.0
 
 
 def frechet_warning(clips: int, dimensions: int) -> str | None:

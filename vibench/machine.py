@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,19 @@ def machine_facts() -> dict[str, Any]:
     }
 
 
+def differing_facts(machines: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Names of the facts in which machines differ; times of two runs are compared where there are none.
+
+    Every fact counts, system and Python too: what of them decides speed nobody knows beforehand, and runs to be compared are easily
+    made in one place.
+    """
+    known = list(machines)
+    names = dict.fromkeys(name for facts in known for name in facts)
+    return tuple(name for name in names if any(facts.get(name) != known[0].get(name) for facts in known))
+
+
 def fingerprint(facts: dict[str, Any]) -> str:
-    """Short key of what decides speed: times are only compared between equal fingerprints."""
+    """Short key of what decides speed most, for a baseline that is kept for months and must outlive an update of the system."""
     deciding = {key: facts[key] for key in ("processor", "cores", "accelerators", "torch_threads")}
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:12]
 

@@ -23,7 +23,8 @@ class MetricInfo:
     truth itself does not score perfectly, so its own value must stand beside; ``needs`` lists what a case must have.
 
     ``aggregate`` says how a method's clips become one number: their ``mean``, or the ``frechet-distance`` between the clips'
-    series, read as one feature vector a clip, and those of the truth's clips (whose record ``has_floor`` asks for).
+    series, read as one feature vector a clip, and those of the truth's clips (whose record ``has_floor`` asks for). Where a
+    protocol repeats its cases with other seeds there is one distance a repeat, and the number is their mean.
     """
 
     name: str

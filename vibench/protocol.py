@@ -149,6 +149,11 @@ class PlannedCase:
         return f"{self.clip}/{self.holes.name}" + (f"/{self.repeat}" if self.repeated else "")
 
 
+def repeat_of(case: str, repeats: int) -> int:
+    """The number of the repeat in the name of a case of a protocol with ``repeats``; see ``PlannedCase.name``."""
+    return int(case.rpartition("/")[2]) if repeats > 1 else 0
+
+
 def load_protocol(name_or_file: str) -> Protocol:
     """A bundled protocol by ``name@version`` (or ``name`` for its newest version), or one from a TOML file."""
     path = Path(name_or_file)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vibench.metric import Series
+from vibench.metric import Aggregate, Series
 from vibench.stopwatch import Reading, is_disturbed
 
 SCHEMA = 1
@@ -126,6 +126,7 @@ class MetricFacts(Frozen):
     has_floor: bool
     source: str
     version: int
+    aggregate: Aggregate = "mean"
 
 
 class RunInfo(Frozen):

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from vibench.errors import MissingResource
+
+if TYPE_CHECKING:
+    from vibench.order import Order
+    from vibench.run import Listener
+    from vibench.store import Store
 
 
 def reproduce(
@@ -16,6 +23,7 @@ def reproduce(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder that holds runs.")] = Path("results"),
     protocol: Annotated[str, typer.Option("--protocol", "-p", help="Another protocol than the table's own.")] = "",
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N cases.")] = None,
+    seeds: Annotated[str, typer.Option(help="Only these of the protocol's seeded repeats, by comma, from 0.")] = "",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
 ) -> None:
     """Run what is missing for a paper's table, then write it: ours, the published figures, and how both were measured.
@@ -24,29 +32,29 @@ def reproduce(
     """
     from vibench.atomic import replacing
     from vibench.device import resolve
-    from vibench.order import Order
+    from vibench.order import Order, repeats_named
     from vibench.plugins import Spec
     from vibench.progress import progress
     from vibench.protocol import load_protocol
     from vibench.reproduction import load_plan, published, tables, written
     from vibench.results import Results
-    from vibench.run import run
     from vibench.store import disk_errors, slug
     from vibench.table import tabulate
 
     if table == "list":
         for name, title in tables().items():
-            typer.echo(f"{name:<16}  {title}")
+            typer.echo(f"{name:<18}  {title}")
         return
     plan = load_plan(table)
     specs = tuple(Spec.parse(entry.name) for entry in plan.methods)
     chosen = load_protocol(protocol or plan.protocol)
-    metrics = chosen.scoring.metrics if protocol else plan.metrics
-    order = Order(chosen, specs, metrics, output, data, resolve(device), limit)
+    repeats = repeats_named(seeds, chosen)
+    order = Order(chosen, specs, plan.metrics, output, data, resolve(device), limit, seeds=repeats)
     with progress() as listener:
-        store = run(order, listener)
-    other = [f"protocol {chosen.label} instead of {plan.protocol}"] if protocol else []
-    other += [f"the first {limit} cases only"] if limit else []
+        store = _complete(order, listener)
+    other = [f"protocol {chosen.label} instead of {plan.protocol}"] if chosen.label != plan.protocol else []
+    other += ["the first case only" if limit == 1 else f"the first {limit} cases only"] if limit else []
+    other += [f"repeats {seeds} of {chosen.repeats} only"] if repeats else []
     measured = tabulate(Results.of(store.info, store.records()))
     text = written(plan, [spec.label for spec in specs], measured, published(plan), ", ".join(other))
     path = store.folder / "reproduced" / f"{slug(table.removesuffix('.toml'))}.md"
@@ -55,3 +63,25 @@ def reproduce(
         with replacing(path) as partial:
             partial.write_text(text + "\n", encoding="utf-8")
     typer.echo(f"{text}\n\ntable: {path}")
+
+
+def _complete(order: Order, listener: Listener) -> Store:
+    """Run what is missing; score what an earlier run of the same methods was not asked to measure."""
+    from vibench.rescore import rescore
+    from vibench.run import run
+
+    store = run(order, listener)
+    known = {facts.name for facts in store.info.metrics}
+    lacking = tuple(name for name in order.metrics if name not in known and _can_measure(name, order.device))
+    return rescore(store.folder, lacking, order.data, order.device, listener) if lacking else store
+
+
+def _can_measure(metric: str, device: str) -> bool:
+    """Whether its weights are there; where they are not, the records already say so."""
+    from vibench import plugins
+
+    try:
+        plugins.make("metrics", plugins.Spec.parse(metric), device=device)
+    except MissingResource:
+        return False
+    return True

@@ -14,21 +14,33 @@ from vibench.errors import InputError
 from vibench.protocol import first_fault
 from vibench.resources import bundled
 from vibench.table import Table
-from vibench.typeset import NOTHING, cases_text, decimals, footnotes, interval, markdown_row, markdown_text, number
-
-SAME = "as measured here"
+from vibench.typeset import (
+    FLOOR_NAME,
+    NOTHING,
+    cases_text,
+    decimals,
+    footnotes,
+    markdown_cell,
+    markdown_row,
+    markdown_text,
+)
 
 
 class Entry(BaseModel):
-    """One row: a method as ``--methods`` takes it, and what the paper calls it."""
+    """One row: a method as ``--methods`` takes it, what the paper calls it, and in what this row differs from the paper's."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
     title: str
+    setting: str = ""
 
 
 class Plan(BaseModel):
-    """What a table is made of. ``setting`` says in what ours differs from the paper's, ``published`` where its figures stand."""
+    """What a table is made of. ``setting`` says in what ours differs from the paper's.
+
+    ``published`` names files of published figures, of which those for ``published_data`` are shown, measured as
+    ``published_setting`` says.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     title: str
@@ -36,8 +48,9 @@ class Plan(BaseModel):
     columns: tuple[str, ...] = Field(min_length=1)
     setting: str
     methods: tuple[Entry, ...] = Field(min_length=1)
-    published: str | None = None
+    published: tuple[str, ...] = ()
     published_data: str | None = None
+    published_setting: str = ""
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -47,10 +60,10 @@ class Plan(BaseModel):
 
 @dataclass(frozen=True)
 class Published:
-    """Figures that somebody else measured: method -> column -> the digits as printed, and where they were read."""
+    """Figures that somebody else measured: method -> column -> the digits as printed; ``sources``: where they were read."""
 
     figures: dict[str, dict[str, str]]
-    source: str
+    sources: tuple[str, ...]
 
 
 def tables() -> dict[str, str]:
@@ -78,16 +91,16 @@ def load_plan(name_or_file: str) -> Plan:
 
 
 def published(plan: Plan) -> Published:
-    """The published figures of a plan; lines that begin with # in their file are their source."""
-    if plan.published is None:
-        return Published({}, "")
-    lines = (bundled("reports") / "published" / Path(plan.published).name).read_text(encoding="utf-8").splitlines()
-    source = " ".join(line.removeprefix("#").strip() for line in lines if line.startswith("#"))
+    """The published figures of a plan; lines that begin with # in a file are the source of what stands in it."""
     figures: dict[str, dict[str, str]] = {}
-    for row in csv.DictReader(line for line in lines if not line.startswith("#")):
-        if row["data"] == plan.published_data:
-            figures.setdefault(row["method"], {})[row["column"]] = row["value"]
-    return Published(figures, source)
+    sources = []
+    for name in plan.published:
+        lines = (bundled("reports") / "published" / Path(name).name).read_text(encoding="utf-8").splitlines()
+        sources.append(" ".join(line.removeprefix("#").strip() for line in lines if line.startswith("#")))
+        for row in csv.DictReader(line for line in lines if not line.startswith("#")):
+            if row["data"] == plan.published_data:
+                figures.setdefault(row["method"], {})[row["column"]] = row["value"]
+    return Published(figures, tuple(sources))
 
 
 def written(plan: Plan, labels: Sequence[str], table: Table, others: Published, note: str = "") -> str:
@@ -103,18 +116,21 @@ def written(plan: Plan, labels: Sequence[str], table: Table, others: Published, 
         "setting",
     ]
     lines = [markdown_row(heads), markdown_row(["---", *["---:"] * (len(heads) - 2), "---"])]
-    for entry, label in zip(plan.methods, labels, strict=True):
-        row = table.row(label)
-        cells = []
-        for key in plan.columns:
-            found = row.cells[key].estimate if key in shown else None
-            digits = decimals(table, shown[key]) if key in shown else 0
-            cells.append(f"{number(found.mean, digits)} {interval(found, digits)}" if found else NOTHING)
-        lines.append(markdown_row([markdown_text(entry.title), *cells, cases_text(row, table), SAME]))
+    rows = [(entry, table.row(label)) for entry, label in zip(plan.methods, labels, strict=True)]
+    floors = (row for row in table.rows if row.is_floor and any(row.cells[key].estimate for key in shown))
+    rows += [(Entry(name=row.method, title=FLOOR_NAME), row) for row in floors]
+    for entry, row in rows:
+        cells = [
+            markdown_cell(row.cells[key], decimals(table, shown[key])) if key in shown else NOTHING
+            for key in plan.columns
+        ]
+        setting = ", ".join(filter(None, ["here", table.results.label, entry.setting]))
+        lines.append(markdown_row([markdown_text(entry.title), *cells, cases_text(row, table), markdown_text(setting)]))
     for method, figures in others.figures.items():
         cells = [figures.get(key, NOTHING) for key in plan.columns]
-        lines.append(markdown_row([markdown_text(method), *cells, NOTHING, "published"]))
-    notes = [f"Ours: {plan.setting}.", *([f"Published: {others.source}"] if others.source else [])]
+        setting = ", ".join(filter(None, ["published", plan.published_setting]))
+        lines.append(markdown_row([markdown_text(method), *cells, NOTHING, markdown_text(setting)]))
+    notes = [f"Ours: {plan.setting}.", *(f"Published: {source}" for source in others.sources)]
     notes += [f"Not the table's own setting: {note}."] if note else []
     notes += [f"{key}: not measured here." for key in plan.columns if key not in shown]
     notes += footnotes(table)

@@ -8,7 +8,7 @@ from vibench.bench import Bench
 from vibench.cases import build_case
 from vibench.clip import digest
 from vibench.errors import InputError, UserError
-from vibench.order import Order
+from vibench.order import Order, Task
 from vibench.protocol import PlannedCase, Protocol
 from vibench.record import TRUTH, Record
 from vibench.run import Listener, metric_facts
@@ -19,12 +19,13 @@ def rescore(folder: Path, metrics: tuple[str, ...], data: Path | None, device: s
     """Score every kept output of the run in ``folder`` and rewrite its records.
 
     Cases are made again from the data; one whose holes are not those of the record is refused, since its number would not
-    belong to these frames. Metrics that a record already holds and that are not asked for stay in it.
+    belong to these frames. Metrics that a record already holds and that are not asked for stay in it. Where a metric needs the
+    row of the truth and the run has none, it is made.
     """
     store = Store.open(folder)
     protocol = Protocol.model_validate(store.info.protocol)
     source = data or (Path(store.info.data) if store.info.data else None)
-    order = Order(protocol, (), metrics or protocol.scoring.metrics, folder.parent, source, device)
+    order = Order(protocol, (), metrics or protocol.scoring.metrics, folder.parent, source, device, keep_frames=False)
     bench = Bench.build(order)
     by_case: dict[str, list[Record]] = {}
     for record in store.records():
@@ -58,3 +59,6 @@ def _rescore_case(bench: Bench, store: Store, planned: PlannedCase, records: lis
         else:
             store.write(bench.scored(record, frames, case, floor_only=record.method == TRUTH))
         listener.finished(record)
+    if TRUTH in bench.labels and TRUTH not in {record.method for record in records}:
+        for record in bench.work(Task(planned, (TRUTH,)), store):
+            listener.finished(record)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -12,7 +12,7 @@ import pandas as pd
 from vibench.record import TRUTH, MethodFacts, MetricFacts, Record, RunInfo
 
 FEATURES = "features"
-"""The region of a metric that compares sets of clips: a vector a clip, of which a mean would say nothing."""
+"""The region of feature vectors: what is under it is of a metric that compares sets of clips, even where an old page omits it."""
 
 
 class Run(Protocol):
@@ -46,7 +46,7 @@ class Results:
     @classmethod
     def of(cls, info: RunInfo, records: Iterable[Record]) -> Results:
         """Of one run."""
-        return cls((info,), info.methods, info.metrics, info.cases, tuple(records))
+        return _aggregated(cls((info,), info.methods, info.metrics, info.cases, tuple(records)))
 
     @property
     def protocol(self) -> dict[str, Any]:
@@ -63,21 +63,42 @@ class Results:
         """Whether all frames of all clips count alike, instead of all clips."""
         return bool(self.protocol.get("scoring", {}).get("averaging") == "frames")
 
-    @cached_property
-    def distances(self) -> tuple[str, ...]:
-        """Names of the metrics that compare sets of clips: their features are in the records and in no table yet."""
-        names = {name for record in self.records for name, regions in record.metrics.items() if FEATURES in regions}
-        return tuple(metric.name for metric in self.metrics if metric.name in names)
+    def regions(self, metric: MetricFacts) -> tuple[str, ...]:
+        """Where a metric has values, by name: ``frame`` before ``hole``."""
+        return tuple(
+            sorted(
+                {
+                    region
+                    for record in self.records
+                    for region, series in record.metrics.get(metric.name, {}).items()
+                    if any(value is not None for value in series)
+                }
+            )
+        )
+
+    def vectors(self, metric: str, region: str) -> dict[str, dict[str, tuple[float, ...]]]:
+        """Method (and truth) -> case -> the clip's series, read as one vector; clips with a gap in it are left out."""
+        found: dict[str, dict[str, tuple[float, ...]]] = {}
+        for record in self.records:
+            series = record.metrics.get(metric, {}).get(region, ())
+            known = tuple(value for value in series if value is not None)
+            if known and len(known) == len(series):
+                found.setdefault(record.method, {})[record.case] = known
+        return found
 
     @cached_property
     def values(self) -> pd.DataFrame:
-        """One row a method, case, metric and region: its clip mean ``value`` and ``weight``, the number of values in it."""
+        """One row a method, case, metric and region: its clip mean ``value`` and ``weight``, the number of values in it.
+
+        Only metrics whose clips have a number each; a feature vector has a mean that says nothing.
+        """
         rows = []
+        means = {metric.name for metric in self.metrics if metric.aggregate == "mean"}
         for record in self.records:
             for metric, regions in record.metrics.items():
-                for region, series in regions.items():
+                for region, series in regions.items() if metric in means else ():
                     value = record.value(metric, region)
-                    if value is not None and region != FEATURES:
+                    if value is not None:
                         weight = sum(known is not None for known in series)
                         rows.append((record.method, record.case, metric, region, value, weight))
         return pd.DataFrame(rows, columns=["method", "case", "metric", "region", "value", "weight"])
@@ -139,12 +160,26 @@ def _merged(runs: list[Run]) -> Results:
         for record in run.records():
             label = labels.get(record.method, record.method)
             renamed = {names.get(name, name): regions for name, regions in record.metrics.items()}
-            # The truth is scored once a run and is the same each time.
-            records.setdefault((label, record.case), record.model_copy(update={"method": label, "metrics": renamed}))
+            if earlier := records.get((label, record.case)):
+                # The truth: scored in each run, and one may have measured more of it than another.
+                renamed |= earlier.metrics
+            records[label, record.case] = record.model_copy(update={"method": label, "metrics": renamed})
     infos = tuple(run.info for run in runs)
-    return Results(
-        infos, tuple(methods.values()), tuple(metrics.values()), tuple(cases), tuple(records.values()), tuple(notes)
+    return _aggregated(
+        Results(
+            infos, tuple(methods.values()), tuple(metrics.values()), tuple(cases), tuple(records.values()), tuple(notes)
+        )
     )
+
+
+def _aggregated(results: Results) -> Results:
+    """With the aggregation of metrics whose page was written before it was recorded there: features tell them."""
+    distances = {name for record in results.records for name, regions in record.metrics.items() if FEATURES in regions}
+    metrics = (
+        metric.model_copy(update={"aggregate": "frechet-distance"}) if metric.name in distances else metric
+        for metric in results.metrics
+    )
+    return replace(results, metrics=tuple(metrics))
 
 
 def _new_labels(info: RunInfo, methods: dict[str, MethodFacts], notes: list[str]) -> dict[str, str]:

@@ -106,6 +106,7 @@ def metric_facts(metrics: Iterable[Metric]) -> tuple[MetricFacts, ...]:
             has_floor=metric.info.has_floor,
             source=metric.info.source,
             version=metric.info.version,
+            aggregate=metric.info.aggregate,
         )
         for metric in metrics
     )

@@ -26,13 +26,26 @@ Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class Spread:
+    """How far ``repeats`` numbers, one a seeded repeat of a protocol, lie from their mean: the sample standard deviation."""
+
+    deviation: float
+    repeats: int
+
+
+@dataclass(frozen=True)
 class Estimate:
-    """A mean over ``count`` clips with its 95 % interval; ``low`` and ``high`` are None where there is only one clip."""
+    """A number from ``count`` clips with its 95 % interval; ``low`` and ``high`` are None where there is none.
+
+    There is none where there is only one clip, or where the number is not a mean over clips but one of the whole set; if
+    there are several such sets, one a seeded repeat, it is the mean over sets and ``spread`` says how far they differ.
+    """
 
     mean: float
     low: float | None
     high: float | None
     count: int
+    spread: Spread | None = None
 
     @property
     def too_few(self) -> bool:

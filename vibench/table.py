@@ -7,11 +7,12 @@ nothing by it; what is left out is counted and named in the row. A method withou
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from vibench.distance import frechet_distances
 from vibench.record import TRUTH, MetricFacts
 from vibench.results import Results
 from vibench.speed import Speed, speed_of
@@ -42,6 +43,11 @@ class Column:
         """+1 where higher is better."""
         return 1 if self.metric.better == "higher" else -1
 
+    @property
+    def per_clip(self) -> bool:
+        """Whether each clip has a number of its own, of which the column's is the mean; else there is one for all clips."""
+        return self.metric.aggregate == "mean"
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -67,12 +73,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """All that the writers need. ``compared`` maps a column's key to the cases that its means are over."""
+    """All that the writers need. ``compared`` maps a column's key to the cases that its means are over.
+
+    ``notes`` maps the key of a column that needs explaining to the sentences that must stand beside it.
+    """
 
     results: Results
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     compared: dict[str, tuple[str, ...]]
+    notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def row(self, method: str) -> Row:
         """The row of a method; KeyError where there is none."""
@@ -81,6 +91,11 @@ class Table:
     def column(self, key: str) -> Column:
         """The column of a key such as ``psnr/frame``; KeyError where there is none."""
         return {column.key: column for column in self.columns}[key]
+
+    @property
+    def clip_columns(self) -> tuple[Column, ...]:
+        """Those in which each clip has a number of its own."""
+        return tuple(column for column in self.columns if column.per_clip)
 
     def left_out(self) -> dict[str, tuple[str, ...]]:
         """Column key -> planned cases that its means are not over; only columns that leave any out."""
@@ -108,6 +123,9 @@ class Table:
                         "low": known.low if known else None,
                         "high": known.high if known else None,
                         "clips": known.count if known else 0,
+                        "aggregate": column.metric.aggregate,
+                        "repeats": known.spread.repeats if known and known.spread else 1,
+                        "deviation": known.spread.deviation if known and known.spread else None,
                         "mark": cell.mark or "",
                         "cases_done": row.done,
                         "cases_failed": len(row.failed),
@@ -120,28 +138,21 @@ class Table:
 def tabulate(results: Results) -> Table:
     """The table of ``results``."""
     columns = columns_of(results)
-    compared: dict[str, tuple[str, ...]] = {}
-    cells: dict[str, dict[str, Cell]] = {}
-    for column in columns:
-        compared[column.key], cells[column.key] = _cells(results, column)
+    entries = {column.key: (_means if column.per_clip else _distances)(results, column) for column in columns}
     labels = [facts.label for facts in results.methods]
     if any(record.method == TRUTH for record in results.records):
         labels.append(TRUTH)
     rows = tuple(
-        _row(results, label, {column.key: cells[column.key].get(label, Cell(None)) for column in columns})
+        _row(results, label, {key: entry.cells.get(label, Cell(None)) for key, entry in entries.items()})
         for label in labels
     )
-    return Table(results, columns, rows, compared)
+    compared = {key: entry.cases for key, entry in entries.items()}
+    return Table(results, columns, rows, compared, {key: entry.notes for key, entry in entries.items() if entry.notes})
 
 
 def columns_of(results: Results) -> tuple[Column, ...]:
     """Every metric and region that has a value, metrics in the runs' order, ``frame`` before ``hole``."""
-    known = results.values
-    return tuple(
-        Column(metric, region)
-        for metric in results.metrics
-        for region in sorted(known[known.metric == metric.name].region.unique())
-    )
+    return tuple(Column(metric, region) for metric in results.metrics for region in results.regions(metric))
 
 
 def compared_values(results: Results, column: Column) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -154,7 +165,10 @@ def compared_values(results: Results, column: Column) -> tuple[pd.DataFrame, pd.
 
 
 def difference(results: Results, column: Column, first: str, second: str) -> Difference | None:
-    """``second - first`` over the column's compared cases; None where either has no value or no case is shared."""
+    """``second - first`` over the column's compared cases; None where either has no value or no case is shared.
+
+    None too where the column is not ``per_clip``: two numbers of whole sets have no differences clip by clip.
+    """
     values, weights = compared_values(results, column)
     if not {first, second} <= set(values.columns):
         return None
@@ -166,7 +180,20 @@ def difference(results: Results, column: Column, first: str, second: str) -> Dif
     )
 
 
-def _cells(results: Results, column: Column) -> tuple[tuple[str, ...], dict[str, Cell]]:
+class _Entry(NamedTuple):
+    """What one column contributes: the cases its numbers are over, a cell a method, sentences beside it."""
+
+    cases: tuple[str, ...]
+    cells: dict[str, Cell]
+    notes: tuple[str, ...] = ()
+
+
+def _distances(results: Results, column: Column) -> _Entry:
+    found = frechet_distances(results, column.metric.name, column.region)
+    return _Entry(found.cases, {label: Cell(known) for label, known in found.estimates.items()}, found.notes)
+
+
+def _means(results: Results, column: Column) -> _Entry:
     values, weights = compared_values(results, column)
     means = {
         str(label): estimate(known.to_numpy(), weights.loc[known.index, label].to_numpy())
@@ -174,7 +201,7 @@ def _cells(results: Results, column: Column) -> tuple[tuple[str, ...], dict[str,
         if len(known := values[label].dropna())
     }
     marks = _marks(results, column, {label: found.mean for label, found in means.items() if label != TRUTH})
-    return tuple(values.index), {label: Cell(found, marks.get(label)) for label, found in means.items()}
+    return _Entry(tuple(values.index), {label: Cell(found, marks.get(label)) for label, found in means.items()})
 
 
 def _marks(results: Results, column: Column, means: dict[str, float]) -> dict[str, Mark]:

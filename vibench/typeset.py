@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vibench.atomic import replacing
+from vibench.machine import differing_facts
+from vibench.record import TRUTH
 from vibench.results import Results, Run
 from vibench.statistics import TOO_FEW, Estimate
 from vibench.table import Cell, Column, Row, Table, tabulate
@@ -55,9 +57,14 @@ def number(value: float, digits: int) -> str:
 
 
 def interval(found: Estimate, digits: int) -> str:
-    """``[low, high]``; with a dagger where so few clips stand behind it that it is rough; ``one clip`` where there is none."""
+    """``[low, high]``; with a dagger where so few clips stand behind it that it is rough; ``one clip`` where there is none.
+
+    A number of a whole set of clips has none: ``± deviation`` over seeded repeats, or nothing where there is one set.
+    """
+    if found.spread:
+        return f"± {number(found.spread.deviation, digits)}"
     if found.low is None or found.high is None:
-        return "one clip"
+        return "one clip" if found.count == 1 else ""
     return f"[{number(found.low, digits)}, {number(found.high, digits)}]" + ("†" if found.too_few else "")
 
 
@@ -100,7 +107,7 @@ def footnotes(table: Table) -> list[str]:
     results = table.results
     average = "mean over all frames of all clips" if results.averages_frames else "frame mean, then clip mean"
     notes = [
-        f"Protocol {results.label}, {len(results.cases)} cases; {average}, over the cases that every method with a "
+        f"Protocol {results.label}, {len(results.cases)} {'case' if len(results.cases) == 1 else 'cases'}; {average}, over the cases that every method with a "
         + "value has; brackets: 95 % bootstrap interval over clips.",
         "Best is bold and second underlined only where the paired differences to every method behind exclude zero "
         + "(95 %, not corrected for the number of comparisons).",
@@ -109,16 +116,14 @@ def footnotes(table: Table) -> list[str]:
     notes += [f"{key}: {len(cases)} of {len(results.cases)} cases left out ({_some(cases)})." for key, cases in table.left_out().items()]  # fmt: skip
     for row in table.rows:
         notes += [f"{row.method} failed on {case}: {message}" for case, message in row.failed.items()]
-    if any(cell.estimate.too_few for cell in _cells(table) if cell.estimate):
+    if any(cell.estimate.too_few and cell.estimate.low is not None for cell in _cells(table) if cell.estimate):
         notes.append(f"† fewer than {TOO_FEW} clips: the interval (Student's t) is rough.")
     if any(row.speed and not row.speed.per_frame for row in table.rows):
         notes.append("* percentiles of clip means: this method fills whole clips, so single frames cannot be timed.")
-    notes += [
-        f"{name} is a distance between sets of clips and has no column yet; its features are in the records."
-        for name in results.distances
-    ]
-    if len({_machine(run.machine) for run in results.runs}) > 1:
-        notes.append("Times are from different machines and must not be compared.")
+    notes += [f"{key}: {note}." for key, said in table.notes.items() for note in said]
+    notes += _unmeasured(results)
+    if differing := differing_facts(run.machine for run in results.runs):
+        notes.append(f"Times are from different machines ({', '.join(differing)}) and must not be compared.")
     return [*notes, *results.notes]
 
 
@@ -129,7 +134,7 @@ def markdown(tables: Iterable[Table]) -> str:
         heads = ["method", *(_head(column) for column in table.columns), "cases", *SPEED_HEADS]
         lines = [markdown_row(heads), markdown_row(["---", *["---:"] * (len(heads) - 1)])]
         for row in table.rows:
-            cells = [_markdown_cell(row.cells[column.key], decimals(table, column)) for column in table.columns]
+            cells = [markdown_cell(row.cells[column.key], decimals(table, column)) for column in table.columns]
             lines.append(markdown_row([markdown_text(_name(row)), *cells, cases_text(row, table), *speed_texts(row)]))
         notes = "\n".join(f"- {markdown_text(note)}" for note in footnotes(table))
         sections.append(f"## {markdown_text(table.results.label)}\n\n" + "\n".join(lines) + f"\n\n{notes}\n")
@@ -212,9 +217,9 @@ def _terminal_cell(cell: Cell, digits: int) -> Any:
     if cell.estimate is None:
         return Text(NOTHING, style="dim")
     style = {"best": "bold", "second": "underline", None: ""}[cell.mark]
-    return Text(number(cell.estimate.mean, digits), style=style).append(
-        f"\n{interval(cell.estimate, digits)}", style="not bold not underline dim"
-    )
+    beside = interval(cell.estimate, digits)
+    mean = Text(number(cell.estimate.mean, digits), style=style)
+    return mean.append(f"\n{beside}", style="not bold not underline dim") if beside else mean
 
 
 def markdown_row(cells: Iterable[str]) -> str:
@@ -235,18 +240,19 @@ def markdown_text(text: str) -> str:
     return "".join(_MARKDOWN.get(character, character) for character in " ".join(text.split()))
 
 
-def _markdown_cell(cell: Cell, digits: int) -> str:
+def markdown_cell(cell: Cell, digits: int) -> str:
+    """Mean, bold or underlined where its mark says so, with its interval."""
     if cell.estimate is None:
         return NOTHING
     mean = number(cell.estimate.mean, digits)
     marked = {"best": f"**{mean}**", "second": f"<u>{mean}</u>", None: mean}[cell.mark]
-    return f"{marked} {interval(cell.estimate, digits)}"
+    return f"{marked} {interval(cell.estimate, digits)}".rstrip()
 
 
 _LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_", "%": r"\%",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
-    "↑": r"$\uparrow$", "↓": r"$\downarrow$", "−": "$-$", "–": "--", "†": r"$^\dagger$", "×": r"$\times$",
+    "↑": r"$\uparrow$", "↓": r"$\downarrow$", "−": "$-$", "–": "--", "†": r"$^\dagger$", "×": r"$\times$", "±": r"$\pm$",
 }  # fmt: skip
 
 
@@ -260,8 +266,9 @@ def _latex_cell(cell: Cell, digits: int) -> str:
         return "--"
     mean = latex_text(number(cell.estimate.mean, digits))
     marked = {"best": f"\\textbf{{{mean}}}", "second": f"\\underline{{{mean}}}", None: mean}[cell.mark]
+    beside = latex_text(interval(cell.estimate, digits))
     # Braces: a row that began with [ would be read as the length argument of the \\ before it.
-    return f"{marked} {{\\scriptsize {latex_text(interval(cell.estimate, digits))}}}"
+    return f"{marked} {{\\scriptsize {beside}}}" if beside else marked
 
 
 def _latex_row(cells: Iterable[str]) -> str:
@@ -304,9 +311,20 @@ def _cells(table: Table) -> list[Cell]:
     return [cell for row in table.rows for cell in row.cells.values()]
 
 
+def _unmeasured(results: Results) -> Iterator[str]:
+    """Why a metric has no value at all of a method, or of any."""
+    measured = {(record.method, name) for record in results.records for name in record.metrics}
+    lacking: dict[tuple[str, str], list[str]] = {}
+    for record in results.records:
+        for name, reason in record.unavailable.items():
+            methods = lacking.setdefault((name, reason), [])
+            if record.method != TRUTH and record.method not in methods and (record.method, name) not in measured:
+                methods.append(record.method)
+    names = {name for _, name in measured}
+    for (name, reason), methods in lacking.items():
+        if methods:
+            yield f"{name}{f' of {_some(tuple(methods))}' if name in names else ''} was not measured: {reason}."
+
+
 def _some(cases: tuple[str, ...], at_most: int = 5) -> str:
     return ", ".join(cases[:at_most]) + (f" and {len(cases) - at_most} more" if len(cases) > at_most else "")
-
-
-def _machine(facts: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(str(facts.get(key)) for key in ("processor", "cores", "accelerators", "torch_threads"))

@@ -31,7 +31,9 @@ def case_context(table: Table, case: str, media: dict[str, Any] | None) -> dict[
             for name, index in around.items()
             if 0 <= index < len(results.cases)
         },
-        "columns": [(column.metric.name, column.region, column.metric.unit, column.arrow) for column in table.columns],
+        "columns": [
+            (column.metric.name, column.region, column.metric.unit, column.arrow) for column in table.clip_columns
+        ],
         "rows": [_row(index, row.method, table, case) for index, row in enumerate(table.rows)],
         "attributes": dict(known.attributes) if known else {},
         "size": f"{known.frames} frames of {known.width} × {known.height} px" if known else "",
@@ -46,7 +48,7 @@ def player_data(table: Table, case: str, media: dict[str, Any] | None) -> dict[s
     results = table.results
     colours = {row.method: plots.colour(place) for place, row in enumerate(table.rows)}
     curves = {}
-    for column in table.columns:
+    for column in table.clip_columns:
         series = {}
         for row in table.rows:
             record = results.record(row.method, case)
@@ -68,7 +70,7 @@ def player_data(table: Table, case: str, media: dict[str, Any] | None) -> dict[s
 def _row(place: int, method: str, table: Table, case: str) -> dict[str, Any]:
     record = table.results.record(method, case)
     cells = []
-    for column in table.columns:
+    for column in table.clip_columns:
         value = record.value(column.metric.name, column.region) if record else None
         cells.append(NOTHING if value is None else number(value, decimals(table, column)))
     return {

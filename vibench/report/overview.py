@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from vibench import __version__
-from vibench.record import TRUTH
+from vibench.record import TRUTH, MetricFacts
 from vibench.report import plots, words
 from vibench.report.case_page import page_name
 from vibench.report.slices import slices_of
@@ -56,7 +56,7 @@ def _section(place: int, table: Table, pages: Pages, embed_from: Path | None) ->
         "notes": footnotes(table),
         "warnings": [(row.method, row.warning) for row in table.rows if row.warning],
         "failures": [(row.method, case, message) for row in table.rows for case, message in row.failed.items()],
-        "plots": [_plots(table, column) for column in table.columns],
+        "plots": [drawn for column in table.columns if any((drawn := _plots(table, column))["svg"].values())],
         "slices": slices_of(table),
         "cases": [_case(results, case, pages, embed_from) for case in results.cases],
         "sentences": words.sentences(results),
@@ -123,7 +123,7 @@ def _leading_number(text: str) -> str:
 def _plots(table: Table, column: Column) -> dict[str, Any]:
     drawn = {
         "differences": plots.paired_differences(table, column),
-        "frames": plots.by_frame(table, column),
+        "frames": plots.by_frame(table, column) if column.per_clip else None,
         "speed": plots.quality_against_speed(table, column),
     }
     return {
@@ -157,7 +157,7 @@ def _picture(name: str, embed_from: Path | None) -> str:
     return f"data:image/jpeg;base64,{content}"
 
 
-def _metric(facts: Any) -> dict[str, str]:
+def _metric(facts: MetricFacts) -> dict[str, str]:
     return {
         "name": facts.name,
         "title": facts.title,
@@ -165,7 +165,11 @@ def _metric(facts: Any) -> dict[str, str]:
         "unit": facts.unit,
         "source": facts.source,
         "version": str(facts.version),
-        "floor": f"The row “{TRUTH}” is its floor: the truth itself does not score perfectly."
-        if facts.has_floor
-        else "",
+        "floor": _floor(facts),
     }
+
+
+def _floor(facts: MetricFacts) -> str:
+    if facts.aggregate != "mean":
+        return f"The clips of the row “{TRUTH}” are what a method's are compared with."
+    return f"The row “{TRUTH}” is its floor: the truth itself does not score perfectly." if facts.has_floor else ""
