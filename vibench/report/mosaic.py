@@ -3,8 +3,8 @@
 A browser shows one video file in step with itself only; several files drift. Here frame k of the file holds frame k of the
 input, the truth and every method, and the page cuts tiles out of it. Where a method's frame equals the input outside the hole
 (composited protocols), its tile is grey there and costs nothing; the page takes those pixels from the input's tile, so that
-differences outside the hole are exactly zero. A second file is the same turned on its side: frame k holds row k of every tile
-through time, the x-t slices.
+differences are exactly zero beyond the blocks that the hole touches. A second file is the same turned on its side: frame k
+holds row k of every tile through time, the x-t slices.
 """
 
 from __future__ import annotations
