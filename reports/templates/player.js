@@ -13,18 +13,28 @@ function startPlayer(root, media) {
     outline: true, loop: true, speed: 1, curve: Object.keys(data.curves)[0] || null };
 
   // --- drawing -------------------------------------------------------------------------------------------------
+  /** The video's picture of `state.frame`. All is cut from this copy: a playing video may move on between two cuts. */
+  const film = new OffscreenCanvas(1, 1);
+
+  function take(frame) {
+    state.frame = within(frame, 0, last);
+    if (film.width !== video.videoWidth) [film.width, film.height] = [video.videoWidth, video.videoHeight];
+    film.getContext("2d").drawImage(video, 0, 0);
+    draw();
+  }
+
   const corner = (grid, tile) => [(tile % grid[0]) * grid[1], Math.floor(tile / grid[0]) * grid[2]];
 
   function drawTile(context, index) {
     const source = media.sources[index], block = media.block;
     const [baseX, baseY] = corner(media.grid, source.patch ? 0 : source.tile);
-    context.drawImage(video, baseX, baseY, media.width, media.height, 0, 0, media.width, media.height);
+    context.drawImage(film, baseX, baseY, media.width, media.height, 0, 0, media.width, media.height);
     if (source.patch) {
       const [x, y] = corner(media.grid, source.tile);
       for (const [row, start, end] of media.runs.values[media.runs.at[state.frame]]) {
         const width = Math.min(end * block, media.width) - start * block;
         const height = Math.min(row * block + block, media.height) - row * block;
-        context.drawImage(video, x + start * block, y + row * block, width, height, start * block, row * block, width, height);
+        context.drawImage(film, x + start * block, y + row * block, width, height, start * block, row * block, width, height);
       }
     }
     if (source.kind === "input") fillHole(context);
@@ -114,17 +124,13 @@ function startPlayer(root, media) {
     if (playing()) return;
     const shown = Math.min(last, Math.floor(video.currentTime * media.rate));
     if (shown !== wanted) return seek(wanted);
-    state.frame = shown;
-    draw();
+    take(shown);
     remember();
   });
 
   /** While playing, the browser says which frame it shows; all pictures are cut from that one. */
   function follow(_, facts) {
-    if (playing()) {
-      state.frame = within(Math.round(facts.mediaTime * media.rate), 0, last);
-      draw();
-    }
+    if (playing()) take(Math.round(facts.mediaTime * media.rate));
     video.requestVideoFrameCallback(follow);
   }
 
