@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from markdown_it import MarkdownIt
-from pylatexenc.latex2text import LatexNodes2Text
 from pylatexenc.latexwalker import LatexEnvironmentNode, LatexWalker
 from small_run import failed, psnr_records, run_info
 
@@ -62,11 +61,6 @@ def test_latex_parses_strictly_and_every_row_has_every_column() -> None:
     assert {len(row) for row in rows} == {4}
 
 
-def test_latex_prints_a_name_as_it_is() -> None:
-    (row,) = [cells for cells in latex_rows(latex([nasty_table()])) if "script" in cells[0]]
-    assert LatexNodes2Text().latex_to_text(row[0]).strip() == NASTY
-
-
 @pytest.mark.skipif(
     shutil.which("pdflatex") is None, reason="needs pdflatex on the path (Debian: texlive-latex-recommended)"
 )
@@ -74,7 +68,7 @@ def test_latex_compiles(tmp_path: Path) -> None:
     document = "\\documentclass{article}\n\\usepackage{booktabs}\n\\begin{document}\n%s\\end{document}\n"
     (tmp_path / "table.tex").write_text(document % latex([nasty_table()]), encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout
     assert (tmp_path / "table.pdf").stat().st_size > 5_000
 
