@@ -522,19 +522,19 @@ def test_a_click_on_a_head_sorts_and_another_turns_it_round(
     assert len(reader.find_all("th[aria-sort]")) == 1
 
 
-def test_a_method_that_is_filtered_out_leaves_table_and_plots(reader: Browser, pages: dict[str, Path]) -> None:
+def test_a_method_that_is_filtered_out_leaves_table_plots_and_strips(reader: Browser, pages: dict[str, Path]) -> None:
     reader.open(pages["overview"])
     shown = 'return [...document.querySelectorAll(`[data-method="${arguments[0]}"]`)].filter((part) => part.getClientRects().length).length'
     for method in range(len(METHODS)):
         others = [other for other in range(len(METHODS)) if other != method]
         before = [reader.script(shown, str(other)) for other in others]
-        assert reader.script(shown, str(method)) >= 4  # row, name in the legend, curve, point
+        assert reader.script(shown, str(method)) >= 6  # row, name in the legend, curve, point, film strips
         box = reader.find(f"[data-filter='{method}']")
         box.click()
         assert reader.script(shown, str(method)) == 0
         assert [reader.script(shown, str(other)) for other in others] == before
         box.click()
-        assert reader.script(shown, str(method)) >= 4
+        assert reader.script(shown, str(method)) >= 6
 
 
 def test_one_metric_is_plotted_at_a_time(reader: Browser, pages: dict[str, Path]) -> None:
