@@ -101,6 +101,14 @@ class Tile:
         (top, bottom), (left, right) = (_extent(np.asarray(touched.any(axis=axis))) for axis in (1, 0))
         return cls(frames[:, top:bottom, left:right].copy(), is_patch=True, left=left, top=top)
 
+    def cut(self, at: int, kept: NDArray[np.bool_]) -> Frame:
+        """The frame ``at`` in a whole one, grey where ``kept`` (height, width, 1) is not."""
+        height, width = self.frames.shape[1:3]
+        shown = np.full((*kept.shape[:2], 3), GREY, np.uint8)
+        place = np.s_[self.top : self.top + height, self.left : self.left + width]
+        np.copyto(shown[place], self.frames[at], where=kept[place])
+        return shown
+
     def onto(self, pictures: Frames, at: int | slice | list[int]) -> Frames:
         """``pictures``, one frame or several, with the frames ``at`` put where they belong."""
         height, width = self.frames.shape[1:3]
@@ -149,13 +157,10 @@ def outlines(mask: NDArray[np.bool_]) -> list[list[int]]:
 
 def write_mosaic(path: Path, grid: Grid, tiles: Sequence[Tile], blocks: Blocks, frames_per_second: Fraction) -> None:
     """Frame k of the file is the mosaic of frame k of every tile."""
-    grey = np.full((grid.height, grid.width, 3), GREY, np.uint8)
 
     def picture(k: int) -> Frame:
         kept = with_margin(blocks[k], grid.height, grid.width)
-        return grid.picture(
-            np.where(kept, tile.onto(grey.copy(), k), grey) if tile.is_patch else tile.frames[k] for tile in tiles
-        )
+        return grid.picture(tile.cut(k, kept) if tile.is_patch else tile.frames[k] for tile in tiles)
 
     encode(path, map(picture, range(len(blocks))), frames_per_second)
 
