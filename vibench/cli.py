@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -141,11 +142,14 @@ def score(
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders that hold runs.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the page and tables.")] = Path("report"),
+    jobs: Annotated[
+        int, typer.Option(min=1, help="Cases whose pictures are made side by side; each takes some 250 MB.")
+    ] = min(4, os.cpu_count() or 1),
 ) -> None:
     """Write a self-contained page (index.html) and tables as Markdown, CSV, LaTeX and JSON."""
     from vibench.report import build_report
 
-    page = build_report(run_folders(runs), output)
+    page = build_report(run_folders(runs), output, jobs)
     typer.echo(f"report: {page}")
 
 

@@ -6,149 +6,154 @@ if (root && data.media) startPlayer(root, data.media);
 
 function startPlayer(root, media) {
   const part = (name) => root.querySelector(`[data-part="${name}"]`);
-  const video = part("video"), turned = part("slices-video");
-  const state = { frame: 0, row: Math.floor(media.rows[0] + (media.rows[1] - media.rows[0]) / 2), view: "side",
-    a: 0, b: media.sources.length - 1, outline: true, loop: true, speed: 1, gain: 4, wipe: 0.5, curve: null };
-  const methods = media.sources.map((source, index) => index);
-  state.a = media.sources.findIndex((source) => source.kind === "method");
-  if (state.a < 0) state.a = 0;
+  const video = part("video"), turned = part("slices-video"), last = media.frames - 1;
+  const within = (value, low, high) => Math.max(low, Math.min(high, value));
+  const state = { frame: 0, row: Math.floor((media.rows[0] + media.rows[1]) / 2), view: "side", wipe: 50, gain: 4,
+    a: Math.max(0, media.sources.findIndex((source) => source.kind === "method")), b: media.sources.length - 1,
+    outline: true, loop: true, speed: 1, curve: Object.keys(data.curves)[0] || null };
 
   // --- drawing -------------------------------------------------------------------------------------------------
-  const corner = (grid, tile) => [(tile % grid[0]) * grid[1], Math.floor(tile / grid[0]) * grid[2]];
+  /** The video's picture of `state.frame`. All is cut from this copy: a playing video may move on between two cuts. */
+  const film = new OffscreenCanvas(1, 1);
 
-  function drawTile(context, index, frame) {
-    const source = media.sources[index], block = media.block;
-    const [baseX, baseY] = corner(media.grid, source.patch ? 0 : source.tile);
-    context.drawImage(video, baseX, baseY, media.width, media.height, 0, 0, media.width, media.height);
-    if (source.patch) {
-      const [x, y] = corner(media.grid, source.tile);
-      for (const [row, start, end] of media.runs.values[media.runs.at[frame]]) {
-        const width = Math.min(end * block, media.width) - start * block;
-        const height = Math.min(row * block + block, media.height) - row * block;
-        context.drawImage(video, x + start * block, y + row * block, width, height, start * block, row * block, width, height);
-      }
-    }
-    if (source.kind === "input") fillHole(context, frame);
+  function take(frame) {
+    state.frame = within(frame, 0, last);
+    if (film.width !== video.videoWidth) [film.width, film.height] = [video.videoWidth, video.videoHeight];
+    film.getContext("2d").drawImage(video, 0, 0);
+    draw();
   }
 
-  function holePath(frame) {
+  const corner = (grid, tile) => [(tile % grid[0]) * grid[1], Math.floor(tile / grid[0]) * grid[2]];
+
+  function drawTile(context, index) {
+    const source = media.sources[index], block = media.block;
+    const [baseX, baseY] = corner(media.grid, source.patch ? 0 : source.tile);
+    context.drawImage(film, baseX, baseY, media.width, media.height, 0, 0, media.width, media.height);
+    if (source.patch) {
+      const [x, y] = corner(media.grid, source.tile);
+      for (const [row, start, end] of media.runs.values[media.runs.at[state.frame]]) {
+        const width = Math.min(end * block, media.width) - start * block;
+        const height = Math.min(row * block + block, media.height) - row * block;
+        context.drawImage(film, x + start * block, y + row * block, width, height, start * block, row * block, width, height);
+      }
+    }
+    if (source.kind === "input") fillHole(context);
+  }
+
+  function holePath() {
     const path = new Path2D();
-    for (const points of media.outlines.values[media.outlines.at[frame]]) {
+    for (const points of media.outlines.values[media.outlines.at[state.frame]]) {
       for (let i = 0; i < points.length; i += 2) path[i ? "lineTo" : "moveTo"](points[i] + 0.5, points[i + 1] + 0.5);
       path.closePath();
     }
     return path;
   }
 
-  function fillHole(context, frame) {
-    const path = holePath(frame);
+  function fillHole(context) {
+    const path = holePath();
     context.fillStyle = context.strokeStyle = "#000";
+    context.lineWidth = 1;
     context.fill(path, "evenodd");
     context.stroke(path);
   }
 
-  function drawOutline(context, frame) {
+  function drawOutline(context) {
     if (!state.outline) return;
     context.lineWidth = 1;
     context.strokeStyle = "#ffb000";
-    context.stroke(holePath(frame));
+    context.stroke(holePath());
   }
 
   const views = {
-    side(canvas, index) {
-      const context = canvas.getContext("2d");
-      drawTile(context, index, state.frame);
-      drawOutline(context, state.frame);
+    side(context, index) {
+      drawTile(context, index);
     },
-    wipe(canvas) {
-      const context = canvas.getContext("2d"), x = Math.round(state.wipe * media.width);
-      drawTile(context, state.a, state.frame);
+    wipe(context) {
+      const x = Math.round(state.wipe / 100 * media.width);
+      drawTile(context, state.a);
       context.save();
       context.beginPath();
       context.rect(x, 0, media.width - x, media.height);
       context.clip();
-      drawTile(context, state.b, state.frame);
+      drawTile(context, state.b);
       context.restore();
-      drawOutline(context, state.frame);
       context.fillStyle = "#ffb000";
       context.fillRect(x - 0.5, 0, 1, media.height);
     },
-    difference(canvas) {
-      const context = canvas.getContext("2d");
-      drawTile(context, state.a, state.frame);
+    difference(context) {
+      drawTile(context, state.a);
       const other = new OffscreenCanvas(media.width, media.height);
-      drawTile(other.getContext("2d"), state.b, state.frame);
+      drawTile(other.getContext("2d"), state.b);
       context.globalCompositeOperation = "difference";
       context.drawImage(other, 0, 0);
-      context.globalCompositeOperation = "source-over";
       // Doubling by adding the picture to itself: pixels of a file:// video may not be read, but may be added.
-      for (let gain = 1; gain < state.gain; gain *= 2) {
-        context.globalCompositeOperation = "lighter";
-        context.drawImage(canvas, 0, 0);
-        context.globalCompositeOperation = "source-over";
-      }
-      drawOutline(context, state.frame);
+      context.globalCompositeOperation = "lighter";
+      for (let gain = 1; gain < state.gain; gain *= 2) context.drawImage(context.canvas, 0, 0);
+      context.globalCompositeOperation = "source-over";
     },
-    flicker(canvas) {
-      const context = canvas.getContext("2d");
-      drawTile(context, flickerSide ? state.b : state.a, state.frame);
-      drawOutline(context, state.frame);
+    flicker(context) {
+      drawTile(context, flickerSide ? state.b : state.a);
     },
   };
-  let flickerSide = false, flickerTimer = null;
 
   function draw() {
-    for (const canvas of part("stage").querySelectorAll("canvas")) views[state.view](canvas, Number(canvas.dataset.source));
+    for (const canvas of part("stage").querySelectorAll("canvas")) {
+      const context = canvas.getContext("2d");
+      views[state.view](context, Number(canvas.dataset.source));
+      drawOutline(context);
+    }
     part("position").value = state.frame;
     part("now").value = `${state.frame + 1} / ${media.frames}`;
-    drawHead();
-    drawTimeLines();
+    for (const line of part("slices").querySelectorAll("[data-line]")) line.style.top = `${100 * (state.frame + 0.5) / media.frames}%`;
+    followCurve(state.frame);
   }
 
   // --- time ----------------------------------------------------------------------------------------------------
   let wanted = null, seeking = false;
+  const playing = () => part("play").getAttribute("aria-pressed") === "true";
 
   /** Show a frame exactly: the middle of its time, so that rounding never lands on a neighbour. */
   function seek(frame) {
-    wanted = Math.max(0, Math.min(media.frames - 1, frame));
-    if (seeking) return;
+    wanted = within(frame, 0, last);
+    if (seeking && !playing()) return;
     seeking = true;
     video.currentTime = (wanted + 0.5) / media.rate;
   }
   video.addEventListener("seeked", () => {
     seeking = false;
-    const shown = Math.min(media.frames - 1, Math.floor(video.currentTime * media.rate));
+    if (playing()) return;
+    const shown = Math.min(last, Math.floor(video.currentTime * media.rate));
     if (shown !== wanted) return seek(wanted);
-    state.frame = shown;
-    draw();
-    if (!playing()) remember();
+    take(shown);
+    remember();
   });
 
-  const playing = () => part("play").getAttribute("aria-pressed") === "true";
-  let due = 0;
-
-  /** Plays by seeking from frame to frame: every frame is shown once, none is skipped where the machine is slow. */
-  function tick(time) {
-    if (!playing()) return;
-    if (!seeking && time >= due) {
-      due = time + 1000 / (media.rate * state.speed);
-      if (state.frame + 1 < media.frames) seek(state.frame + 1);
-      else if (state.loop) seek(0);
-      else setPlaying(false);
-    }
-    requestAnimationFrame(tick);
+  /** While playing, the browser says which frame it shows; all pictures are cut from that one. */
+  function follow(_, facts) {
+    if (playing()) take(Math.round(facts.mediaTime * media.rate));
+    video.requestVideoFrameCallback(follow);
   }
 
   function setPlaying(on) {
     part("play").setAttribute("aria-pressed", String(on));
     part("play").textContent = on ? "Pause" : "Play";
-    if (on && state.frame === media.frames - 1) seek(0);
-    if (on) requestAnimationFrame(tick);
-    else remember();
+    if (!on) {
+      video.pause();
+      return seek(state.frame);
+    }
+    if (state.frame === last) video.currentTime = 0;
+    // Refused where it was paused again at once, and where a browser plays nothing at all: then it is paused.
+    return video.play().catch(() => { if (video.paused) setPlaying(false); });
+  }
+  video.addEventListener("ended", () => { state.frame = last; setPlaying(false); });
+
+  function step(frames) {
+    if (playing()) setPlaying(false);
+    seek((wanted ?? state.frame) + frames);
   }
 
   // --- slices through time -------------------------------------------------------------------------------------
-  function drawSlices() {
+  turned.addEventListener("seeked", () => {
     const line = media.slice_runs[Math.floor(state.row / media.block)] || [];
     for (const canvas of part("slices").querySelectorAll("canvas")) {
       const source = media.sources[Number(canvas.dataset.source)], context = canvas.getContext("2d");
@@ -160,81 +165,32 @@ function startPlayer(root, media) {
         context.drawImage(turned, x + from, y, width, media.frames, from, 0, width, media.frames);
       }
     }
-    drawTimeLines();
-  }
-  turned.addEventListener("seeked", drawSlices);
-
-  function drawTimeLines() {
-    for (const line of part("slices").querySelectorAll("[data-line]")) line.style.top = `${100 * (state.frame + 0.5) / media.frames}%`;
-  }
+    part("row-now").value = `row ${state.row}`;
+  });
 
   function setRow(row) {
-    state.row = Math.max(media.rows[0], Math.min(media.rows[1] - 1, row));
+    state.row = within(row, media.rows[0], media.rows[1] - 1);
     part("row").value = state.row;
-    part("row-now").value = `row ${state.row}`;
     turned.currentTime = (state.row - media.rows[0] + 0.5) / 25;
     remember();
   }
 
   // --- curves --------------------------------------------------------------------------------------------------
-  const box = { left: 58, right: 8, top: 10, bottom: 22, width: 900, height: 220 };
-  let head = null;
+  let followCurve = () => {};
 
-  function svg(name, attributes, text) {
-    const element = document.createElementNS("http://www.w3.org/2000/svg", name);
-    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-    if (text !== undefined) element.textContent = text;
-    return element;
-  }
-
-  function drawCurves() {
-    const chart = part("chart"), curve = data.curves[state.curve];
-    chart.replaceChildren();
-    if (!curve) return;
-    const known = Object.values(curve.series).flat().filter((value) => value !== null);
-    let [low, high] = [Math.min(...known), Math.max(...known)];
-    if (low === high) [low, high] = [low - 1, high + 1];
-    const length = Math.max(...Object.values(curve.series).map((values) => values.length));
-    const x = (frame) => box.left + (frame + 0.5) / length * (box.width - box.left - box.right);
-    const y = (value) => box.top + (high - value) / (high - low) * (box.height - box.top - box.bottom);
-    for (const value of [low, (low + high) / 2, high]) {
-      chart.append(svg("line", { x1: box.left, x2: box.width - box.right, y1: y(value), y2: y(value), stroke: "currentColor", "stroke-opacity": 0.15 }));
-      chart.append(svg("text", { x: box.left - 6, y: y(value) + 4, "text-anchor": "end" }, Number(value.toPrecision(3))));
-    }
-    chart.append(svg("text", { x: box.left, y: box.height - 6 }, "frame 1"));
-    chart.append(svg("text", { x: box.width - box.right, y: box.height - 6, "text-anchor": "end" }, `frame ${length}`));
-    for (const [method, values] of Object.entries(curve.series)) {
-      let path = "", pen = "M";
-      values.forEach((value, frame) => {
-        if (value === null) { pen = "M"; return; }
-        path += `${pen}${x(frame).toFixed(1)} ${y(value).toFixed(1)}`;
-        pen = "L";
-      });
-      const line = svg("path", { d: path, fill: "none", stroke: data.colours[method] || "currentColor", "stroke-width": 1.6 });
-      if (method === data.floor) line.setAttribute("stroke-dasharray", "4 3");
-      line.append(svg("title", {}, method));
-      chart.append(line);
-    }
-    head = svg("line", { y1: box.top, y2: box.height - box.bottom, stroke: "currentColor", "stroke-width": 1 });
-    chart.append(head);
-    chart.onclick = (event) => {
-      const place = event.offsetX / chart.clientWidth * box.width;
-      seek(Math.floor((place - box.left) / (box.width - box.left - box.right) * length));
-    };
-    drawHead();
-  }
-
-  function drawHead() {
-    if (!head) return;
-    const values = Object.values(data.curves[state.curve].series);
-    const length = Math.max(...values.map((series) => series.length));
-    const x = box.left + (Math.min(state.frame, length - 1) + 0.5) / length * (box.width - box.left - box.right);
-    head.setAttribute("x1", x);
-    head.setAttribute("x2", x);
+  function setCurve(key) {
+    state.curve = key;
+    if (!key) return;
+    part("curve").value = key;
+    followCurve = drawCurves(part("chart"), part("legend"), data.curves[key], { colours: data.colours, floor: data.floor, seek });
+    followCurve(state.frame);
   }
 
   // --- views ---------------------------------------------------------------------------------------------------
-  function canvasFor(caption, source, height) {
+  let flickerSide = false, flickerTimer = null;
+  const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+  function figureFor(caption, source, height) {
     const figure = document.createElement("figure"), canvas = document.createElement("canvas"), text = document.createElement("figcaption");
     canvas.width = media.width;
     canvas.height = height;
@@ -247,47 +203,82 @@ function startPlayer(root, media) {
   }
 
   function setView(view) {
-    state.view = views[view] ? view : "side";
+    state.view = Object.hasOwn(views, view) ? view : "side";
     part("view").value = state.view;
     part("stage").classList.toggle("one", state.view !== "side");
     for (const control of root.querySelectorAll("[data-for]")) control.hidden = !control.dataset.for.split(" ").includes(state.view);
-    const [a, b] = [media.sources[state.a].label, media.sources[state.b].label];
+    const [a, b] = [media.sources[state.a].label, media.sources[state.b].label], white = Math.round(255 / state.gain);
     const captions = { wipe: `${a} (left) and ${b} (right); drag in the picture`,
-      difference: `|${a} − ${b}| times ${state.gain}: white is a difference of ${Math.round(255 / state.gain)} grey levels or more`,
-      flicker: `${a} and ${b} in turn, twice a second` };
+      difference: `|${a} − ${b}| times ${state.gain}: white is a difference of ${white} grey levels or more`,
+      flicker: `${a} and ${b} in turn` };
     part("stage").replaceChildren(...(state.view === "side"
-      ? methods.map((index) => canvasFor(media.sources[index].label, index, media.height))
-      : [canvasFor(captions[state.view], 0, media.height)]));
+      ? media.sources.map((source, index) => figureFor(source.label, index, media.height))
+      : [figureFor(captions[state.view], 0, media.height)]));
+    part("scale-end").value = `${white} grey levels or more`;
     clearInterval(flickerTimer);
-    if (state.view === "flicker") flickerTimer = setInterval(() => { flickerSide = !flickerSide; draw(); }, 500);
+    flickerSide = false;
+    if (state.view === "flicker") {
+      nameFlicker();
+      if (!still.matches) flickerTimer = setInterval(swap, 500);
+    }
     draw();
     remember();
   }
 
-  part("stage").addEventListener("pointermove", (event) => {
-    if (state.view !== "wipe" || !(event.buttons & 1) || event.target.tagName !== "CANVAS") return;
-    state.wipe = Math.max(0, Math.min(1, event.offsetX / event.target.clientWidth));
+  function swap() {
+    if (state.view !== "flicker") return;
+    flickerSide = !flickerSide;
+    nameFlicker();
     draw();
-  });
+  }
+
+  function nameFlicker() {
+    part("flicker-now").value = media.sources[flickerSide ? state.b : state.a].label;
+  }
+
+  function setWipe(percent) {
+    state.wipe = within(Math.round(percent), 0, 100);
+    part("wipe").value = state.wipe;
+    draw();
+  }
 
   // --- the link keeps the place --------------------------------------------------------------------------------
-  const kept = ["frame", "row", "view", "a", "b", "gain", "curve"];
+  const kept = ["frame", "row", "view", "a", "b", "gain", "wipe", "curve"];
+
+  /** What the link says: `state`, but the frame that is on its way. */
+  const place = () => ({ ...state, frame: playing() ? state.frame : wanted ?? state.frame });
+
   function remember() {
-    const link = new URLSearchParams(kept.map((key) => [key, state[key]]));
+    const link = new URLSearchParams(Object.entries(place()).filter(([key, value]) => kept.includes(key) && value !== null));
     if (location.hash.slice(1) !== link.toString()) location.replace(`#${link}`);
     for (const neighbour of document.querySelectorAll("[data-neighbour]")) neighbour.hash = new URLSearchParams({ view: state.view, a: state.a, b: state.b });
   }
-  function recall() {
-    const link = new URLSearchParams(location.hash.slice(1));
-    for (const key of ["frame", "row", "a", "b", "gain"]) {
+
+  function showPlace() {
+    const link = new URLSearchParams(location.hash.slice(1)), numbers = { frame: state.frame };
+    for (const key of ["frame", "row", "a", "b", "gain", "wipe"]) {
       const value = Number.parseInt(link.get(key), 10);
-      if (Number.isInteger(value) && value >= 0) state[key] = value;
+      if (Number.isInteger(value) && value >= 0) numbers[key] = value;
     }
+    // The frame is in `state` only once it is seen.
+    const { frame, ...others } = numbers;
+    Object.assign(state, others);
     for (const side of ["a", "b"]) state[side] = Math.min(state[side], media.sources.length - 1);
     if (![1, 2, 4, 8, 16].includes(state.gain)) state.gain = 4;
-    if (data.curves[link.get("curve")]) state.curve = link.get("curve");
-    return link.get("view") || "side";
+    if (Object.hasOwn(data.curves, link.get("curve"))) state.curve = link.get("curve");
+    state.view = link.get("view") || state.view;
+    for (const name of ["a", "b", "gain"]) part(name).value = state[name];
+    seek(frame);
+    setCurve(state.curve);
+    setView(state.view);
+    setWipe(state.wipe);
+    setRow(state.row);
   }
+  // Our own changes of the link come here too, and find everything in its place.
+  window.addEventListener("hashchange", () => {
+    const link = new URLSearchParams(location.hash.slice(1));
+    if (kept.some((key) => link.has(key) && link.get(key) !== String(place()[key])) && !playing()) showPlace();
+  });
 
   // --- controls ------------------------------------------------------------------------------------------------
   const on = (name, event, act) => part(name).addEventListener(event, act);
@@ -295,56 +286,58 @@ function startPlayer(root, media) {
     part(side).replaceChildren(...media.sources.map((source, index) => new Option(source.label, index)));
     on(side, "change", () => { state[side] = Number(part(side).value); setView(state.view); });
   }
-  part("position").max = media.frames - 1;
+  for (const [key, curve] of Object.entries(data.curves)) part("curve").append(new Option(curve.name, key));
+  part("position").max = last;
   [part("row").min, part("row").max] = [media.rows[0], media.rows[1] - 1];
   on("play", "click", () => setPlaying(!playing()));
-  on("back", "click", () => { setPlaying(false); seek(state.frame - 1); });
-  on("on", "click", () => { setPlaying(false); seek(state.frame + 1); });
+  on("back", "click", () => step(-1));
+  on("on", "click", () => step(1));
   on("position", "input", () => seek(Number(part("position").value)));
-  on("speed", "change", () => { state.speed = Number(part("speed").value); });
-  on("loop", "change", () => { state.loop = part("loop").checked; });
+  on("speed", "change", () => { video.playbackRate = Number(part("speed").value); });
+  on("loop", "change", () => { video.loop = part("loop").checked; });
   on("outline", "change", () => { state.outline = part("outline").checked; draw(); });
   on("view", "change", () => setView(part("view").value));
   on("gain", "change", () => { state.gain = Number(part("gain").value); setView(state.view); });
+  on("wipe", "input", () => { setWipe(Number(part("wipe").value)); remember(); });
+  on("swap", "click", swap);
   on("row", "input", () => setRow(Number(part("row").value)));
-  on("curve", "change", () => { state.curve = part("curve").value; drawCurves(); remember(); });
+  on("curve", "change", () => { setCurve(part("curve").value); remember(); });
+  for (const event of ["pointerdown", "pointermove"]) on("stage", event, ({ buttons, target, offsetX }) => {
+    if (state.view === "wipe" && buttons & 1 && target.tagName === "CANVAS") setWipe(100 * offsetX / target.clientWidth);
+  });
+  on("stage", "pointerup", remember);
 
   const keys = {
-    " ": () => setPlaying(!playing()), ArrowLeft: () => { setPlaying(false); seek(state.frame - 1); },
-    ArrowRight: () => { setPlaying(false); seek(state.frame + 1); }, Home: () => seek(0), End: () => seek(media.frames - 1),
+    " ": () => setPlaying(!playing()), ArrowLeft: () => step(-1), ArrowRight: () => step(1), Home: () => seek(0), End: () => seek(last),
     ArrowUp: () => setRow(state.row - 1), ArrowDown: () => setRow(state.row + 1),
-    o: () => part("outline").click(), l: () => part("loop").click(),
+    o: () => part("outline").click(), l: () => part("loop").click(), f: swap,
     1: () => setView("side"), 2: () => setView("wipe"), 3: () => setView("difference"), 4: () => setView("flicker"),
     p: () => document.querySelector('[rel="prev"]')?.click(), n: () => document.querySelector('[rel="next"]')?.click(),
   };
+  /** Keys that the focused control needs for itself; elsewhere every key works, also right after a click on a control. */
+  const own = [["select, input[type=text]", /./], ["input[type=range]", /^(Arrow|Page|Home|End)/], ["input[type=checkbox], button, a, summary", /^ $/]];
   document.addEventListener("keydown", (event) => {
-    const typing = event.target.matches("select, input, textarea") || (event.key === " " && event.target.matches("button, a"));
-    if (typing || event.ctrlKey || event.metaKey || event.altKey || !keys[event.key]) return;
+    const taken = own.some(([controls, names]) => event.target.matches(controls) && names.test(event.key));
+    if (taken || event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(keys, event.key)) return;
     event.preventDefault();
     keys[event.key]();
   });
 
   // --- begin ---------------------------------------------------------------------------------------------------
-  for (const index of methods) {
-    if (media.sources[index].kind === "input" && media.sources.some((source, other) => other !== index && source.tile === 0)) continue;
-    const figure = canvasFor(media.sources[index].label, index, media.frames);
-    const frame = document.createElement("div"), line = document.createElement("div");
+  media.sources.forEach((source, index) => {
+    // The input's slice shows what the truth's does where both are one picture.
+    if (source.kind === "input" && media.sources.some((other) => other !== source && other.tile === source.tile)) return;
+    const figure = figureFor(source.label, index, media.frames), frame = document.createElement("div"), line = document.createElement("div");
     frame.className = "through";
     line.dataset.line = "";
     frame.append(figure.firstChild, line);
     figure.prepend(frame);
     part("slices").append(figure);
-  }
-  for (const [key, curve] of Object.entries(data.curves)) {
-    state.curve = state.curve || key;
-    part("curve").append(new Option(curve.name, key));
-  }
-  const view = recall();
-  for (const name of ["a", "b", "gain"]) part(name).value = state[name];
-  part("curve").value = state.curve;
+  });
   root.hidden = false;
-  const ready = (element, act) => (element.readyState >= 2 ? act() : element.addEventListener("loadeddata", act, { once: true }));
-  ready(video, () => { setView(view); seek(state.frame); });
-  ready(turned, () => setRow(state.row));
-  drawCurves();
+  video.loop = true;
+  new ResizeObserver(() => setCurve(state.curve)).observe(part("curves"));
+  video.requestVideoFrameCallback(follow);
+  const ready = (element) => new Promise((done) => (element.readyState >= 2 ? done() : element.addEventListener("loadeddata", done, { once: true })));
+  Promise.all([ready(video), ready(turned)]).then(showPlace);
 }

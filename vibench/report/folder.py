@@ -26,10 +26,11 @@ def write_report(runs: Sequence[Path], output: Path, jobs: int, say: Callable[[s
         raise InputError("a report needs at least one run")
     groups = gather(stores)
     with disk_errors(output):
-        tables = [tabulate(results) for results in groups]
-        write_tables(tables, output)
+        # Pictures first: the processes that make them need the memory that tables and plots take later.
         planned = [case_jobs(results, stores) for results in groups]
         media = make_media([job for group in planned for job in group.values()], output / "media", jobs, say)
+        tables = [tabulate(results) for results in groups]
+        write_tables(tables, output)
         pages = {}
         for table, group in zip(tables, planned, strict=True):
             results = table.results

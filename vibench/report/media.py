@@ -115,7 +115,9 @@ def make_case(job: CaseJob, folder: Path) -> None:
         if filled is None or filled.shape != frames.shape:
             continue
         sources.append({"label": output.label, "kind": "method", "tile": len(tiles)})
-        tiles.append(Tile(shown.scaled(filled), is_patch=_differs_only_inside(filled, frames, holes)))
+        scaled = shown.scaled(filled)
+        is_patch = _differs_only_inside(filled, frames, holes)
+        tiles.append(Tile.patch(scaled, shown.blocks) if is_patch else Tile(scaled, is_patch=False))
     if truth is not None:
         same = np.array_equal(truth, frames)
         sources.append({"label": "truth", "kind": "truth", "tile": 0 if same else len(tiles)})
@@ -160,7 +162,8 @@ class _Shown:
 
 
 def _differs_only_inside(filled: Frames, frames: Frames, holes: Masks) -> bool:
-    return all(np.array_equal(filled[k][~holes[k]], frames[k][~holes[k]]) for k in range(len(frames)))
+    # Frame by frame: the temporary arrays of a whole clip would be as large as the clip.
+    return all(((filled[k] == frames[k]) | holes[k][..., None]).all() for k in range(len(frames)))
 
 
 def _films(key: str, folder: Path, shown: _Shown, tiles: list[Tile], rate: Fraction) -> dict[str, Any]:
@@ -202,7 +205,9 @@ def _strips(key: str, folder: Path, shown: _Shown, tiles: list[Tile], sources: l
     for source in sources:
         name = f"{key}-{sources.index(source)}.jpg"
         holes = shown.holes[indices]
-        size = write_strip(folder / name, tiles[source["tile"]].frames[indices], holes, cut=source["kind"] == "input")
+        # Beyond its patch a method's frame is the input's.
+        pictures = tiles[source["tile"]].onto(tiles[0].frames[indices].copy(), indices)
+        size = write_strip(folder / name, pictures, holes, cut=source["kind"] == "input")
         source["strip"] = {"file": name, "width": size[0], "height": size[1]}
     return {"strip_frames": indices}
 

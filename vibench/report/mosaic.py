@@ -3,8 +3,8 @@
 A browser shows one video file in step with itself only; several files drift. Here frame k of the file holds frame k of the
 input, the truth and every method, and the page cuts tiles out of it. Where a method's frame equals the input outside the hole
 (composited protocols), its tile is grey there and costs nothing; the page takes those pixels from the input's tile, so that
-differences outside the hole are exactly zero. A second file is the same turned on its side: frame k holds row k of every tile
-through time, the x-t slices.
+differences are exactly zero beyond the blocks that the hole touches. A second file is the same turned on its side: frame k
+holds row k of every tile through time, the x-t slices.
 """
 
 from __future__ import annotations
@@ -83,10 +83,37 @@ class Grid:
 
 @dataclass(frozen=True)
 class Tile:
-    """Frames (T, height, width, 3) of one tile; ``is_patch`` where only the blocks around the hole are its own."""
+    """One tile through time: whole frames (T, height, width, 3), or a patch of them that begins at ``left``, ``top``.
+
+    A patch holds what is its own, the blocks around the hole with their margin; to keep the rest as well would take most of
+    the memory that a report needs.
+    """
 
     frames: Frames
     is_patch: bool
+    left: int = 0
+    top: int = 0
+
+    @classmethod
+    def patch(cls, frames: Frames, blocks: Blocks) -> Tile:
+        """The part of ``frames`` that any frame of ``blocks`` touches, copied."""
+        touched = pixels_of(np.asarray(blocks.any(axis=0)), *frames.shape[1:3])
+        (top, bottom), (left, right) = (_extent(np.asarray(touched.any(axis=axis))) for axis in (1, 0))
+        return cls(frames[:, top:bottom, left:right].copy(), is_patch=True, left=left, top=top)
+
+    def cut(self, at: int, kept: NDArray[np.bool_]) -> Frame:
+        """The frame ``at`` in a whole one, grey where ``kept`` (height, width, 1) is not."""
+        height, width = self.frames.shape[1:3]
+        shown = np.full((*kept.shape[:2], 3), GREY, np.uint8)
+        place = np.s_[self.top : self.top + height, self.left : self.left + width]
+        np.copyto(shown[place], self.frames[at], where=kept[place])
+        return shown
+
+    def onto(self, pictures: Frames, at: int | slice | list[int]) -> Frames:
+        """``pictures``, one frame or several, with the frames ``at`` put where they belong."""
+        height, width = self.frames.shape[1:3]
+        pictures[..., self.top : self.top + height, self.left : self.left + width, :] = self.frames[at]
+        return pictures
 
 
 def patch_blocks(holes: Masks) -> Blocks:
@@ -98,15 +125,12 @@ def patch_blocks(holes: Masks) -> Blocks:
     return np.asarray(squares.any(axis=(2, 4)))
 
 
-def patched(picture: Frame, blocks: NDArray[np.bool_]) -> Frame:
-    """``picture`` (height, width, 3) with grey wherever no block with its margin is."""
+def with_margin(blocks: NDArray[np.bool_], height: int, width: int) -> NDArray[np.bool_]:
+    """One frame's blocks (rows, columns) as a mask (height, width, 1), grown by the margin."""
     import cv2
 
     kernel = np.ones((2 * MARGIN_PX + 1, 2 * MARGIN_PX + 1), np.uint8)
-    kept = cv2.dilate(pixels_of(blocks, *picture.shape[:2]).astype(np.uint8), kernel)
-    shown = np.full_like(picture, GREY)
-    cv2.copyTo(picture, kept, shown)
-    return shown
+    return np.asarray(cv2.dilate(pixels_of(blocks, height, width).astype(np.uint8), kernel) > 0)[..., None]
 
 
 def pixels_of(blocks: NDArray[np.bool_], height: int, width: int) -> NDArray[np.bool_]:
@@ -133,11 +157,12 @@ def outlines(mask: NDArray[np.bool_]) -> list[list[int]]:
 
 def write_mosaic(path: Path, grid: Grid, tiles: Sequence[Tile], blocks: Blocks, frames_per_second: Fraction) -> None:
     """Frame k of the file is the mosaic of frame k of every tile."""
-    pictures = (
-        grid.picture(patched(tile.frames[k], blocks[k]) if tile.is_patch else tile.frames[k] for tile in tiles)
-        for k in range(len(blocks))
-    )
-    encode(path, pictures, frames_per_second)
+
+    def picture(k: int) -> Frame:
+        kept = with_margin(blocks[k], grid.height, grid.width)
+        return grid.picture(tile.cut(k, kept) if tile.is_patch else tile.frames[k] for tile in tiles)
+
+    encode(path, map(picture, range(len(blocks))), frames_per_second)
 
 
 def write_slices(path: Path, grid: Grid, tiles: Sequence[Tile], blocks: Blocks, rows: range) -> None:
@@ -146,15 +171,18 @@ def write_slices(path: Path, grid: Grid, tiles: Sequence[Tile], blocks: Blocks, 
     Patches are the columns that any frame needs, or grey lines would ring into those of the next frame.
     """
     ever = np.asarray(blocks.any(axis=0))
-    columns = [_columns(ever[row // BLOCK_PX], grid.width) for row in range(tiles[0].frames.shape[1])]
-    pictures = (
-        grid.picture(
-            np.where(columns[row], tile.frames[:, row], GREY).astype(np.uint8) if tile.is_patch else tile.frames[:, row]
-            for tile in tiles
-        )
-        for row in rows
-    )
-    encode(path, pictures, Fraction(25))
+    kept = [_columns(line, grid.width) for line in ever]
+    grey = np.full((len(blocks), grid.width, 3), GREY, np.uint8)
+
+    def slice_at(tile: Tile, row: int) -> Frame:
+        if not tile.is_patch:
+            return tile.frames[:, row]
+        shown = grey.copy()
+        if 0 <= row - tile.top < tile.frames.shape[1]:
+            shown[:, tile.left : tile.left + tile.frames.shape[2]] = tile.frames[:, row - tile.top]
+        return np.where(kept[row // BLOCK_PX], shown, grey)
+
+    encode(path, (grid.picture(slice_at(tile, row) for tile in tiles) for row in rows), Fraction(25))
 
 
 def _columns(line: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
@@ -203,15 +231,23 @@ def coding_loss(path: Path, grid: Grid, tiles: Sequence[Tile], blocks: Blocks, e
         for index, frame in enumerate(file.decode(video=0)):
             if index % every:
                 continue
-            picture = frame.to_ndarray(format="rgb24").astype(np.int16)
+            picture = frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
             inside = pixels_of(blocks[index], grid.height, grid.width)
             for place, tile in enumerate(tiles):
                 x, y = grid.place(place)
-                losses.append(
-                    np.abs(picture[y : y + grid.height, x : x + grid.width] - tile.frames[index])[inside].ravel()
-                )
+                shown = picture[y : y + grid.height, x : x + grid.width]
+                true = tile.onto(shown.copy(), index)
+                losses.append(np.abs(shown[inside].astype(np.int16) - true[inside]).ravel())
     joined = np.concatenate(losses)
     return (float(joined.mean()), float(np.percentile(joined, 99))) if joined.size else (0.0, 0.0)
+
+
+def _extent(touched: NDArray[np.bool_]) -> tuple[int, int]:
+    """First and end of what is touched, with the margin; (0, 1) where nothing is."""
+    places = np.flatnonzero(touched)
+    if not places.size:
+        return 0, 1
+    return max(0, int(places[0]) - MARGIN_PX), min(len(touched), int(places[-1]) + 1 + MARGIN_PX)
 
 
 def _rounded_up(size: int) -> int:

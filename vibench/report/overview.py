@@ -14,7 +14,6 @@ from vibench.record import TRUTH, MetricFacts
 from vibench.report import plots, words
 from vibench.report.case_page import page_name
 from vibench.report.slices import slices_of
-from vibench.results import Results
 from vibench.table import Cell, Column, Row, Table
 from vibench.typeset import (
     FLOOR_NAME,
@@ -58,7 +57,7 @@ def _section(place: int, table: Table, pages: Pages, embed_from: Path | None) ->
         "failures": [(row.method, case, message) for row in table.rows for case, message in row.failed.items()],
         "plots": [drawn for column in table.columns if any((drawn := _plots(table, column))["svg"].values())],
         "slices": slices_of(table),
-        "cases": [_case(results, case, pages, embed_from) for case in results.cases],
+        "cases": [_case(table, case, pages, embed_from) for case in results.cases],
         "sentences": words.sentences(results),
         "toml": words.toml(results.protocol),
         "runs": [words.about_run(info) for info in results.runs],
@@ -135,7 +134,9 @@ def _plots(table: Table, column: Column) -> dict[str, Any]:
     }
 
 
-def _case(results: Results, case: str, pages: Pages, embed_from: Path | None) -> dict[str, Any]:
+def _case(table: Table, case: str, pages: Pages, embed_from: Path | None) -> dict[str, Any]:
+    results = table.results
+    places = {row.method: place for place, row in enumerate(table.rows) if not row.is_floor}
     facts = pages.get((results.runs[0].protocol_digest, case))
     failed = [record.method for record in results.records if record.case == case and record.status == "failed"]
     return {
@@ -144,7 +145,12 @@ def _case(results: Results, case: str, pages: Pages, embed_from: Path | None) ->
         "failed": failed,
         "strip_frames": facts["strip_frames"] if facts else [],
         "strips": [
-            source["strip"] | {"label": source["label"], "src": _picture(source["strip"]["file"], embed_from)}
+            source["strip"]
+            | {
+                "label": source["label"],
+                "place": places.get(source["label"]) if source["kind"] == "method" else None,
+                "src": _picture(source["strip"]["file"], embed_from),
+            }
             for source in (facts["sources"] if facts else [])
         ],
     }

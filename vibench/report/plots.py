@@ -138,7 +138,8 @@ def paired_differences(table: Table, column: Column) -> str | None:
         axes.set_ylim(-0.6, len(known) - 0.4)
         axes.grid(axis="y", visible=False)
         worse = "left" if column.sign > 0 else "right"
-        axes.set_xlabel(f"{_named(column)}: difference to {_short(str(best))} (worse to the {worse})")
+        # From the right end leftwards, below the names: centred below the axes a long one would be cut off.
+        axes.set_xlabel(f"{_named(column)}: difference to {_short(str(best))} (worse to the {worse})", loc="right")
         return _svg(figure)
 
 
