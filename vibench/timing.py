@@ -16,6 +16,7 @@ from vibench.record import Timing
 from vibench.stopwatch import load_average, read_clocks, read_load
 
 WARM_UP_FRAMES = 2
+AGAIN_SECONDS = 5.0
 
 
 def timed_fill(method: Method, holed: Holed, device: str, to_uint8: Callable[..., Frames]) -> tuple[Frames, Timing]:
@@ -115,7 +116,8 @@ class time_limit:
     def __enter__(self) -> None:
         if self.seconds is not None:
             self.before = signal.signal(signal.SIGALRM, self._expired)
-            signal.setitimer(signal.ITIMER_REAL, self.seconds)
+            # Again every few seconds: raised inside a callback of the interpreter, the error would be lost.
+            signal.setitimer(signal.ITIMER_REAL, self.seconds, AGAIN_SECONDS)
 
     def __exit__(self, *_: object) -> None:
         if self.seconds is not None:
