@@ -211,3 +211,28 @@ def test_slices_are_means_over_the_cases_that_share_an_attribute(tmp_path: Path)
     assert by_hole["heads"] == [("square", 2), ("strokes", 2)]
     expected = np.mean([values["a/square"], values["b/square"]])
     assert float(by_hole["rows"][0][1][0]) == pytest.approx(expected, abs=0.005)
+
+
+def test_names_in_the_speed_plot_do_not_lie_on_each_other() -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    from vibench.report.plots import _write_names
+
+    figure = Figure(figsize=(5.2, 3.6))
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.set(xscale="log", xlim=(0.4, 100), ylim=(23, 40))
+    points = [
+        (32.0, 4.0, "flow_propagation"),
+        (32.3, 26.0, "last_seen"),
+        (32.1, 4.1, "frame_baseline"),
+        (24, 50, "telea"),
+    ]
+    _write_names(axes, [(y, x, name, name) for y, x, name in points])
+    figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert len(boxes) == len(points)
+    assert not any(one.overlaps(other) for i, one in enumerate(boxes) for other in boxes[:i])
+    undisturbed = next(text for text in axes.texts if text.get_text() == "telea")
+    assert undisturbed.get_position() == (-8, 0)

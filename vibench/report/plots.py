@@ -17,6 +17,7 @@ from vibench.table import Column, Table, compared_values, difference
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
 
 COLOURS = (
     "#2f7fc1", "#c4661f", "#27946a", "#b8478a", "#7a63c9", "#94801a", "#2b92a6", "#cc4b4b", "#5f8a2f", "#8a6d5c"
@@ -59,18 +60,20 @@ def quality_against_speed(table: Table, column: Column) -> str | None:
 
 
 def _write_names(axes: Axes, names: list[tuple[float, float, str, str]]) -> None:
-    """Names beside their points (y, x, name, gid), to the left in the right half, none above another."""
-    low, high = axes.get_ylim()
+    """Names beside their points (y, x, name, gid), to the left in the right half; one that would lie on another moves up."""
     middle = float(np.sqrt(np.prod(axes.get_xlim())))
-    lowest = {"left": low, "right": low}
+    taken: list[Bbox] = []
     for y, x, name, gid in sorted(names):
-        side = "right" if x > middle else "left"
-        height = max(y, lowest[side])
-        lowest[side] = height + 0.065 * (high - low)
-        offset = (-8, 0) if side == "right" else (8, 0)
-        axes.annotate(
-            name, (x, height), offset, textcoords="offset points", fontsize=8.5, ha=side, va="center", gid=gid
+        side, right = ("right", -8) if x > middle else ("left", 8)
+        text = axes.annotate(
+            name, (x, y), (right, 0), textcoords="offset points", fontsize=8.5, ha=side, va="center", gid=gid
         )
+        box = text.get_window_extent()
+        up = 0.0
+        while below := [other for other in taken if other.overlaps(box.translated(0, up))]:
+            up = max(other.y1 for other in below) - box.y0 + 1
+        text.set_position((right, up * 72 / axes.figure.dpi))
+        taken.append(box.translated(0, up))
 
 
 def by_frame(table: Table, column: Column) -> str | None:
