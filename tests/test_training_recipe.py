@@ -36,6 +36,8 @@ def test_bundled_recipes_are_right(path: Path) -> None:
         (recipe({"weights": {"l1": 1.0}}), "must weigh endpoint"),
         (recipe({"kind": "unrolled"}), "at least 2 targets, not 1"),
         (recipe({"targets": 4}), "targets is 1"),
+        (recipe({"lead": 2}), "lead is 0 in all but unrolled stages"),
+        (recipe({"kind": "unrolled", "targets": 2, "lead": -1}), "never below, not -1"),
         (recipe({"motion_px": [1.0]}), "two numbers"),
         (recipe(network={"kind": "frame"}), "frame network is trained in body stages"),
         (recipe(network={"switches": {"given_flow": True}}), "this network has none"),
