@@ -110,13 +110,14 @@ def make_case(job: CaseJob, folder: Path) -> None:
     shown = _Shown.of(frames, holes)
     sources: list[dict[str, Any]] = [{"label": "input", "kind": "input", "tile": 0}]
     tiles = [Tile(shown.scaled(frames), is_patch=False)]
+    composited = store.info.protocol.get("scoring", {}).get("composite") == "holes"
     for output in job.outputs:
         filled = Store.open(output.run).frames(output.method, job.case)
         if filled is None or filled.shape != frames.shape:
             continue
         sources.append({"label": output.label, "kind": "method", "tile": len(tiles)})
         scaled = shown.scaled(filled)
-        is_patch = _differs_only_inside(filled, frames, holes)
+        is_patch = composited or _differs_only_inside(filled, frames, holes)
         tiles.append(Tile.patch(scaled, shown.blocks) if is_patch else Tile(scaled, is_patch=False))
     if truth is not None:
         same = np.array_equal(truth, frames)
