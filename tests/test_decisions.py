@@ -20,6 +20,7 @@ from vibench.results import gather
 from vibench.run import run
 from vibench.store import Store
 from vibench.table import tabulate
+from vibench.typeset import latex, markdown
 
 CLIPS = {"ant": 3, "bee": 4, "cow": 6, "dog": 7}
 
@@ -137,6 +138,10 @@ def test_tables_of_two_protocols_are_two_tables(davis: Path, tmp_path: Path) -> 
     groups = gather(stores)
     assert [group.label for group in groups] == ["e2fgvi-davis@1", "propainter-davis@1"]
     assert stores[0].info.protocol_digest != stores[1].info.protocol_digest
+    tables = [tabulate(group) for group in groups]
+    for written in (markdown(tables), latex(tables)):
+        assert "different protocols: a number of one must not be compared" in written
+    assert "must not be compared" not in markdown(tables[:1])
 
 
 def test_the_families_resizes_alone_make_e2fgvi_and_propainter_two_data_sets() -> None:

@@ -127,8 +127,11 @@ def footnotes(table: Table) -> list[str]:
     return [*notes, *results.notes]
 
 
+APART = "These tables follow different protocols: a number of one must not be compared with a number of another."
+
+
 def markdown(tables: Iterable[Table]) -> str:
-    """One section a protocol."""
+    """One section a protocol; several say that they are not to be compared."""
     sections = []
     for table in tables:
         heads = ["method", *(_head(column) for column in table.columns), "cases", *SPEED_HEADS]
@@ -138,6 +141,8 @@ def markdown(tables: Iterable[Table]) -> str:
             lines.append(markdown_row([markdown_text(_name(row)), *cells, cases_text(row, table), *speed_texts(row)]))
         notes = "\n".join(f"- {markdown_text(note)}" for note in footnotes(table))
         sections.append(f"## {markdown_text(table.results.label)}\n\n" + "\n".join(lines) + f"\n\n{notes}\n")
+    if len(sections) > 1:
+        sections.insert(0, f"{APART}\n")
     return "\n".join(sections)
 
 
@@ -150,7 +155,9 @@ def csv(tables: Iterable[Table]) -> str:
 
 def latex(tables: Iterable[Table]) -> str:
     """One ``table`` environment a protocol, for booktabs; nothing else is needed in the preamble."""
-    return "% \\usepackage{booktabs}\n" + "\n".join(_latex_table(table) for table in tables)
+    written = [_latex_table(table) for table in tables]
+    head = ["% \\usepackage{booktabs}", *([f"% {APART}"] if len(written) > 1 else [])]
+    return "\n".join([*head, *written])
 
 
 def as_json(tables: Iterable[Table]) -> str:
