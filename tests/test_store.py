@@ -17,6 +17,7 @@ from vibench.clip import Case
 from vibench.errors import InputError, UserError
 from vibench.record import Record, RunInfo
 from vibench.store import Store, slug
+from vibench.video import write_lossless
 
 
 def info(digest: str = "d" * 64) -> RunInfo:
@@ -110,6 +111,44 @@ def test_case_and_output_frames_come_back_bit_for_bit(tmp_path: Path) -> None:
     np.testing.assert_array_equal(kept[2], case.frames)
     np.testing.assert_array_equal(store.frames("telea", "a/1"), case.frames)
     assert store.frames("telea", "b/1") is None
+
+
+def filled_and_its_case() -> tuple[Case, np.ndarray]:
+    """Noise with a hole in a corner, and an output that differs from it there alone."""
+    chance = np.random.default_rng(0)
+    frames = chance.integers(0, 256, (6, 48, 64, 3), np.uint8)
+    holes = np.zeros(frames.shape[:3], bool)
+    holes[:, :12, :16] = True
+    noise = chance.integers(0, 256, frames.shape, np.uint8)
+    return Case("a/1", frames, holes, frames), np.where(holes[..., None], noise, frames)
+
+
+def test_an_output_is_kept_as_its_difference_to_the_input(tmp_path: Path) -> None:
+    case, filled = filled_and_its_case()
+    alone, beside = Store.create(tmp_path / "alone", info()), Store.create(tmp_path / "beside", info())
+    beside.write_case(case)
+    sizes = []
+    for store in (alone, beside):
+        store.write_frames("telea", "a/1", filled, 24.0)
+        np.testing.assert_array_equal(store.frames("telea", "a/1"), filled)
+        sizes.append(next(store.folder.glob("frames/telea/*.mkv")).stat().st_size)
+    assert sizes[1] < 0.2 * sizes[0]
+
+
+@pytest.mark.parametrize("change", ["removed", "another", "torn"])
+def test_without_its_input_an_output_counts_as_not_kept(tmp_path: Path, change: str) -> None:
+    case, filled = filled_and_its_case()
+    store = Store.create(tmp_path, info())
+    store.write_case(case)
+    store.write_frames("telea", "a/1", filled, 24.0)
+    kept = next(store.folder.glob("cases/*.mkv"))
+    if change == "removed":
+        kept.unlink()
+    elif change == "another":
+        write_lossless(kept, case.frames[::-1].copy())
+    else:
+        kept.write_bytes(kept.read_bytes()[:-4000])
+    assert store.frames("telea", "a/1") is None
 
 
 def test_a_removed_object_keeps_its_own_truth(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@
     <output>/<protocol>-<digest>/
         run.json                          what was run, on what (RunInfo)
         records/<method>/<case>.json      one Record
-        frames/<method>/<case>.mkv        the composited output, FFV1
+        frames/<method>/<case>.mkv        the composited output minus the input (modulo 256), FFV1
         cases/<case>.mkv                  input frames, FFV1;  <case>.truth.mkv where the truth differs
         cases/<case>.holes.npz            masks, packed bits
 
@@ -22,6 +22,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -126,15 +127,27 @@ class Store:
         return Store(self.folder, info)
 
     def write_frames(self, method: str, case: str, frames: Frames, frames_per_second: float) -> None:
-        """Keep a method's composited frames, losslessly."""
+        """Keep a method's composited frames, losslessly: as their difference to the case's input where that is kept."""
         from vibench.video import write_lossless
 
+        base = self._input(case)
+        if base is not None and base.shape != frames.shape:
+            base = None
         with disk_errors(self.folder):
-            write_lossless(_made(self._frames_path(method, case)), frames, frames_per_second)
+            write_lossless(_made(self._frames_path(method, case)), frames, frames_per_second, base)
 
     def frames(self, method: str, case: str) -> Frames | None:
         """A method's composited frames (T, H, W, 3), or None if they were not kept or are torn."""
-        return _lossless(self._frames_path(method, case))
+        return _lossless(self._frames_path(method, case), lambda: self._input(case))
+
+    def _input(self, case: str) -> Frames | None:
+        """The input frames of a case, read-only; None where they were not kept."""
+        path = self._case_path(case, ".mkv")
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            return None
+        return _remembered(path, found.st_mtime_ns, found.st_size)
 
     def write_case(self, case: Case) -> None:
         """Keep what a report shows beside the outputs: input, holes and truth."""
@@ -153,7 +166,7 @@ class Store:
 
     def case_frames(self, case: str) -> tuple[Frames, Masks, Frames | None] | None:
         """(input frames, holes, truth or None) as kept by ``write_case``; None where they were not kept."""
-        frames = _lossless(self._case_path(case, ".mkv"))
+        frames = self._input(case)
         path = self._case_path(case, ".holes.npz")
         if frames is None or not path.exists():
             return None
@@ -241,15 +254,24 @@ def _packed(holes: Masks, has_truth: bool) -> bytes:
     return buffer.getvalue()
 
 
-def _lossless(path: Path) -> Frames | None:
+def _lossless(path: Path, base: Callable[[], Frames | None] = lambda: None) -> Frames | None:
     from vibench.video import read_lossless
 
     if not path.exists():
         return None
     try:
-        return read_lossless(path)
+        return read_lossless(path, base)
     except InputError:
         return None
+
+
+@lru_cache(maxsize=1)
+def _remembered(path: Path, _modified: int, _size: int) -> Frames | None:
+    """A case's input: every output of the case is read against it. Time and size are there so that a new file is read anew."""
+    frames = _lossless(path)
+    if frames is not None:
+        frames.setflags(write=False)
+    return frames
 
 
 def _made(path: Path) -> Path:
