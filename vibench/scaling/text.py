@@ -87,9 +87,9 @@ def draw(found: Scaling, path: Path) -> None:
     figure = Figure(figsize=(8, 5.5), layout="constrained")
     FigureCanvasSVG(figure)
     axes = figure.subplots(2, 2)
-    columns = (("pixels of a frame", found.by_size), ("frames of a clip", found.by_length))
+    columns = (("thousand pixels of a frame", found.by_size), ("frames of a clip", found.by_length))
     for column, (name, points) in enumerate(columns):
-        x = [point.shape.pixels if column == 0 else point.shape.frames for point in points]
+        x = [point.shape.pixels / 1e3 if column == 0 else point.shape.frames for point in points]
         for row, (title, values) in enumerate(
             (
                 ("seconds a clip", [p.timing.seconds for p in points]),
@@ -98,7 +98,7 @@ def draw(found: Scaling, path: Path) -> None:
         ):
             axis = axes[row][column]
             axis.plot(x, values, marker="o")
-            axis.set(xlabel=name, ylabel=title, xlim=(0, None), ylim=(0, None))
+            axis.set(xlabel=name, ylabel=title, xlim=(0, 1.08 * max(x)), ylim=(0, 1.08 * max(values)))
             axis.grid(alpha=0.3)
     figure.suptitle(found.plan.spec.label)
     figure.savefig(path, format="svg", metadata={"Date": None})
