@@ -122,7 +122,7 @@ def write_lossless(path: Path, frames: Frames, frames_per_second: float = 24.0, 
     with replacing(path) as temporary, av.open(str(temporary), "w", format="matroska") as container:
         container.metadata[_DIGEST] = digest(frames)
         if base is not None:
-            container.metadata[_BASE] = digest(base)
+            container.metadata[_DIFFERENCE] = "1"
             frames = frames - base  # uint8 wraps around
         stream = container.add_stream("ffv1", rate=as_fraction(frames_per_second), options=_FFV1)
         stream.height, stream.width, stream.pix_fmt = frames.shape[1], frames.shape[2], "bgr0"
@@ -139,9 +139,9 @@ def read_lossless(path: Path, base: Callable[[], Frames | None] = lambda: None) 
     ``base`` gives the frames that the file was written against; it is called only for a file that needs them.
     """
     with _opened(path) as (container, _):
-        promised, needed = container.metadata.get(_DIGEST), container.metadata.get(_BASE)
+        promised, is_difference = container.metadata.get(_DIGEST), _DIFFERENCE in container.metadata
     frames, _ = read_video(path)
-    if needed is not None:
+    if is_difference:
         known = base()
         if known is None or known.shape != frames.shape:
             raise InputError(f"{path} holds differences to frames that are missing or of another size; remove it")
@@ -152,7 +152,7 @@ def read_lossless(path: Path, base: Callable[[], Frames | None] = lambda: None) 
 
 
 _DIGEST = "VIBENCH_FRAMES_SHA256"
-_BASE = "VIBENCH_BASE_SHA256"
+_DIFFERENCE = "VIBENCH_DIFFERENCE"
 # Version 3 with key frames only: any player seeks in it, and encoding can use all cores.
 _FFV1 = {"level": "3", "g": "1"}
 

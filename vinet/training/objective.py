@@ -60,14 +60,15 @@ class Objective(nn.Module):
         collected: dict[str, list[Tensor]] = {}
         first_target = self.first + self.stage.lead
         for now in range(self.first, first_target + self.stage.targets):
+            mask = scene.mask(now)
+            holed = colours(network, scene, now) * (1 - mask)
             with torch.set_grad_enabled(torch.is_grad_enabled() and now >= first_target):
-                step = _step(network, scene, given, now, previous, memory)
+                step = _step(network, scene, given, now, holed, previous, memory)
             if now >= first_target:
                 for name, term in self._terms(network, scene, step, now, previous is not None).items():
                     collected.setdefault(name, []).append(term)
             if network.config.recurrence:
-                mask = scene.mask(now)
-                previous = network.feed_back(colours(network, scene, now) * (1 - mask), mask, step.output.detach())
+                previous = network.feed_back(holed, mask, step.output.detach())
             memory = step.memory
         return {name: torch.stack(terms).mean() for name, terms in collected.items()}
 
@@ -103,18 +104,23 @@ def _nearby(network: VINet, now: int) -> list[int]:
 
 
 def _step(
-    network: VINet, scene: Scene, given: GivenFlow | None, now: int, previous: Previous | None, memory: State | None
+    network: VINet,
+    scene: Scene,
+    given: GivenFlow | None,
+    now: int,
+    holed: Tensor,
+    previous: Previous | None,
+    memory: State | None,
 ) -> Step:
-    """One step of the network on a scene, as inference takes it."""
-    mask, nearby = scene.mask(now), _nearby(network, now)
+    """One step of the network on a scene, as inference takes it; `holed` is the scene's frame at `now` with its hole at 0."""
+    nearby = _nearby(network, now)
     around_masks = torch.stack([scene.mask(time) for time in nearby], dim=1)
     around = torch.stack([colours(network, scene, time) for time in nearby], dim=1) * (1 - around_masks)
     flows = None
     if given:  # as in inference, nothing has moved before the first frame
         before = now - 1 if previous else now
         flows = given.between(now, [*nearby, before] if network.config.recurrence else nearby)
-    holed = colours(network, scene, now) * (1 - mask)
-    return network.step(holed, mask, around, around_masks, previous, memory, flows)
+    return network.step(holed, scene.mask(now), around, around_masks, previous, memory, flows)
 
 
 def colours(network: VINet, scene: Scene, time: int) -> Tensor:
