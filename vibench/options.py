@@ -1,10 +1,17 @@
-"""What several commands read from their options: lengths of time and sizes."""
+"""What several commands have in common: options of the same meaning, lengths of time and sizes."""
 
 from __future__ import annotations
 
 import re
+from typing import Annotated
+
+import typer
 
 from vibench.errors import InputError
+
+OneMethod = Annotated[str, typer.Argument(help="One method, as in --methods of run: 'vinet\\[memory=false]'.")]
+Size = Annotated[str, typer.Option(help="Width x height of the clip in pixels.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)(s|m|h)?$")
 _SIZE = re.compile(r"^(\d+)x(\d+)$")

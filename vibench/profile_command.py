@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vibench.options import Device, OneMethod, Size, size_of
+
 if TYPE_CHECKING:
     from vibench.profile import Profile
 
 
 def profile(
-    method: Annotated[str, typer.Argument(help="One method, as in --methods of run: 'vinet\\[memory=false]'.")],
-    size: Annotated[str, typer.Option(help="Width x height of the clip in pixels.")] = "256x256",
+    method: OneMethod,
+    size: Size = "256x256",
     frames: Annotated[int, typer.Option(min=4, help="Frames of the clip.")] = 8,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "cpu",
+    device: Device = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="Threads of torch and OpenCV.")] = 1,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the picture and stacks.")] = Path(
         "profile"
@@ -27,7 +29,6 @@ def profile(
 
     from vibench.device import resolve
     from vibench.flame import draw
-    from vibench.options import size_of
     from vibench.plugins import Spec, make
     from vibench.probe import Probe
     from vibench.profile import profile as measure

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vibench.errors import MissingResource
+from vibench.options import Device
 
 if TYPE_CHECKING:
     from vibench.order import Order
@@ -24,7 +25,7 @@ def reproduce(
     protocol: Annotated[str, typer.Option("--protocol", "-p", help="Another protocol than the table's own.")] = "",
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N cases.")] = None,
     seeds: Annotated[str, typer.Option(help="Only these of the protocol's seeded repeats, by comma, from 0.")] = "",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Device = "auto",
 ) -> None:
     """Run what is missing for a paper's table, then write it: ours, the published figures, and how both were measured.
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from vibench.errors import InputError
+from vibench.options import Device, seconds_of, size_of
 
 
 class Form(StrEnum):
@@ -39,7 +40,7 @@ def regress(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write instead of printing.")] = None,
     size: Annotated[str, typer.Option(help="Width x height of the probe clips in pixels.")] = "128x128",
     frames: Annotated[int, typer.Option(min=4, help="Frames of a probe clip.")] = 8,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "cpu",
+    device: Device = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="Threads of each version.")] = 1,
     seed: Annotated[int | None, typer.Option(help="Makes the order of measurements repeatable.")] = None,
     baseline: Annotated[
@@ -57,7 +58,6 @@ def regress(
     3 nothing is known to be worse, but a verdict is unclear or incomparable.
     """
     from vibench.device import resolve
-    from vibench.options import seconds_of, size_of
     from vibench.plugins import Spec, split_outside_brackets
     from vibench.probe import Probe
     from vibench.regress.duel import Terms

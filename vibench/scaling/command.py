@@ -8,12 +8,14 @@ from typing import Annotated
 
 import typer
 
+from vibench.options import Device, OneMethod, Size, size_of
+
 
 def speed(
-    method: Annotated[str, typer.Argument(help="One method, as in --methods of run: 'vinet\\[memory=false]'.")],
-    size: Annotated[str, typer.Option(help="Width x height of the clip in pixels.")] = "432x240",
+    method: OneMethod,
+    size: Size = "432x240",
     frames: Annotated[int, typer.Option(min=4, help="Frames of the clip.")] = 16,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Device = "auto",
     threads: Annotated[int, typer.Option(min=1, help="Threads of a process.")] = 1,
     clips: Annotated[
         int | None, typer.Option(min=1, help="Clips at once for throughput; as many as fit the cores.")
@@ -30,7 +32,6 @@ def speed(
     """
     from vibench.atomic import replacing
     from vibench.device import resolve
-    from vibench.options import size_of
     from vibench.plugins import Spec
     from vibench.progress import step_progress
     from vibench.scaling.curve import Shape
