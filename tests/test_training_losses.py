@@ -93,6 +93,16 @@ def test_the_warping_loss_is_eqs_12_and_13() -> None:
     assert losses.warping(output, now, before, reference, visible).item() == pytest.approx(expected, rel=1e-3)
 
 
+def test_the_steady_loss_compares_two_outputs_in_the_hole() -> None:
+    earlier, reference, output, m = picture(3), picture(5, 2) * 3, picture(8), hole()
+    trusted = picture(9, 1).abs()
+    difference = np.abs(output.numpy() - fetched(earlier, reference)) * trusted.numpy()
+    inside = np.broadcast_to(m.numpy() > 0, difference.shape)
+    found = losses.steady(output, earlier, m, trusted, reference).item()
+    assert found == pytest.approx(difference[inside].mean(), rel=1e-3)
+    assert losses.steady(output, earlier, 0 * m, trusted, reference).item() == 0
+
+
 def test_the_end_point_loss_is_robust() -> None:
     a, b = picture(1, 2) * 5, picture(2, 2) * 5
     lengths = np.sqrt(((a - b).double().numpy() ** 2).sum(1))

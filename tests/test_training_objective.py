@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from training_run import photo_folder
 
-from vinet.network import VINet
+from vinet.inference import Inpainter
+from vinet.network import Previous, VINet
 from vinet.training import losses
-from vinet.training.data import Data
+from vinet.training.data import Data, lead_at
 from vinet.training.objective import Objective, trained
 from vinet.training.recipe import Recipe, read
 from vinet.training.trainer import network_of
@@ -31,9 +34,9 @@ def stages(name: str, photos: Path) -> Iterator[tuple[Objective, losses.Tensor]]
     data = Data(recipe, torch.device("cpu"))
     for stage in recipe.stages:
         objective = Objective(network_of(recipe.network, 0), stage)
-        scene, times = data.scene(stage, objective.frames, (0, stage.name), 1.0)
+        scene, times = data.scene(stage, objective.frames(stage.lead), (0, stage.name), 1.0)
         with torch.autocast("cpu", torch.bfloat16):
-            terms = objective(scene, times)
+            terms = objective(scene, times, stage.lead)
         assert set(terms) >= set(stage.weights)
         loss = losses.total(terms, stage.weights)
         loss.backward()
@@ -64,12 +67,12 @@ def unrolled(photos: Path, lead: int, targets: int) -> tuple[dict[str, float], l
     """Mean terms of `targets` frames after `lead`, always of one scene and one network; and which steps kept a gradient."""
     recipe = read("compact-dis-cpu", [*SMALL, f"data.photos={photos}"])
     network = network_of(recipe.network, 0)
-    longest = Objective(network, dataclasses.replace(recipe.stages[1], lead=0, targets=4))
-    scene, times = Data(recipe, torch.device("cpu")).scene(longest.stage, longest.frames, (0, "lead"), 1.0)
+    longest = Objective(network, dataclasses.replace(recipe.stages[1], targets=4))
+    scene, times = Data(recipe, torch.device("cpu")).scene(longest.stage, longest.frames(0), (0, "lead"), 1.0)
     kept: list[bool] = []
     assert isinstance(network, VINet)
     network.decoder.register_forward_hook(lambda *_: kept.append(torch.is_grad_enabled()))
-    terms = Objective(network, dataclasses.replace(recipe.stages[1], lead=lead, targets=targets))(scene, times)
+    terms = Objective(network, dataclasses.replace(recipe.stages[1], targets=targets))(scene, times, lead)
     return {name: float(term.detach()) for name, term in terms.items()}, kept
 
 
@@ -83,11 +86,54 @@ def test_frames_that_lead_up_only_run(photos: Path) -> None:
         assert 4 * whole[name] == pytest.approx(first[name] + 3 * later[name], rel=1e-4)
 
 
+def test_a_clip_from_its_first_frame_on_is_filled_as_inference_fills_it(photos: Path) -> None:
+    """The outputs of a training's scene are, to rounding, those of `Inpainter` on the same frames: reflection, flow and recurrence."""
+    recipe = read("compact-dis-cpu", [*SMALL, f"data.photos={photos}"])
+    network = network_of(recipe.network, 0)
+    assert isinstance(network, VINet)
+    stage = recipe.stages[2]
+    objective = Objective(network, stage)
+    scene, times = Data(recipe, torch.device("cpu")).scene(stage, objective.frames(2), (0, "clip"), 1.0)
+    count = 2 + stage.targets
+    outputs: list[torch.Tensor] = []
+    fed_back = network.feed_back
+
+    def watched(holed: torch.Tensor, mask: torch.Tensor, output: torch.Tensor) -> Previous:
+        outputs.append(output)
+        return fed_back(holed, mask, output)
+
+    network.feed_back = watched  # type: ignore[method-assign]
+    with torch.no_grad():
+        objective(scene, times, 2)
+    del network.feed_back  # the class has its own again
+    frames, holes = [], []
+    for time in range(objective.frames(2)):
+        levels = ((scene.frame(time)[0] + 1) * 127.5).round().byte().permute(1, 2, 0)
+        frames.append(levels.numpy())
+        holes.append(scene.mask(time)[0, 0].numpy() > 0.5)
+    steps = list(islice(Inpainter(network).steps(frames, holes), count))
+    assert len(outputs) == count
+    for trained_on, inferred in zip(outputs, steps, strict=True):
+        # Frames have been rounded to bytes on the way, and recurrence passes that on.
+        assert float((trained_on - inferred.step.output).abs().mean()) < 0.01
+
+
+def test_leads_are_drawn_from_none_to_the_longest_and_mostly_short() -> None:
+    stage = read("compact-dis-cpu").stages[2]
+    leads = [lead_at(stage, (0, stage.name, step, 0)) for step in range(2000)]
+    assert min(leads) == 0 and max(leads) == stage.longest_lead == 24
+    # The share of draws up to n is the square root of (n + 1) / 25.
+    for most, share in ((0, 0.2), (3, 0.4), (8, 0.6)):
+        assert np.mean(np.array(leads) <= most) == pytest.approx(share, abs=0.04)
+    fixed = dataclasses.replace(stage, lead=4, longest_lead=0)
+    assert {lead_at(fixed, (0, "a", step, 0)) for step in range(50)} == {4}
+
+
 def test_the_decoder_s_own_term_is_the_hole_s_before_pixels_are_copied(photos: Path) -> None:
     recipe = read("compact-dis-cpu", [*SMALL, f"data.photos={photos}"])
     network = network_of(recipe.network, 0)
     objective = Objective(network, recipe.stages[0])
-    scene, times = Data(recipe, torch.device("cpu")).scene(objective.stage, objective.frames, (0, "decoded"), 1.0)
+    scene, times = Data(recipe, torch.device("cpu")).scene(objective.stage, objective.frames(0), (0, "decoded"), 1.0)
     seen = []
     assert isinstance(network, VINet)
     network.decoder.register_forward_hook(lambda _, __, output: seen.append(output))

@@ -38,6 +38,8 @@ def test_bundled_recipes_are_right(path: Path) -> None:
         (recipe({"targets": 4}), "targets is 1"),
         (recipe({"lead": 2}), "lead is 0 in all but unrolled stages"),
         (recipe({"kind": "unrolled", "targets": 2, "lead": -1}), "never below, not -1"),
+        (recipe({"longest_lead": 3}), "longest_lead is 0 in all but unrolled stages"),
+        (recipe({"kind": "unrolled", "targets": 2, "lead": 4, "longest_lead": 3}), "at least lead=4, not 3"),
         (recipe({"motion_px": [1.0]}), "two numbers"),
         (recipe(network={"kind": "frame"}), "frame network is trained in body stages"),
         (recipe(network={"switches": {"given_flow": True}}), "this network has none"),
@@ -73,7 +75,8 @@ def test_what_is_no_recipe_is_refused(tmp_path: Path) -> None:
             read(name)
 
 
-def test_the_digest_follows_what_changes_numbers() -> None:
+def test_the_digest_follows_what_changes_numbers_up_to_its_stage() -> None:
     plain = read("compact-cpu")
-    assert plain.digest() == read("compact-cpu", ["checkpoint_seconds=5", "data.cache=elsewhere"]).digest()
-    assert plain.digest() != read("compact-cpu", ["stages.body.batch=5"]).digest()
+    assert plain.digest(4) == read("compact-cpu", ["checkpoint_seconds=5", "data.cache=elsewhere"]).digest(4)
+    changed = read("compact-cpu", ["stages.body.batch=5"])
+    assert plain.digest(2) != changed.digest(2) and plain.digest(1) == changed.digest(1)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from training_run import forked, photo_folder, tiny_recipe
 from typer.testing import CliRunner
 
@@ -117,6 +119,24 @@ def test_the_curve_is_drawn(undisturbed: Path, tmp_path: Path) -> None:
 def test_another_recipe_does_not_go_on_in_the_same_folder(undisturbed: Path, recipe: Path) -> None:
     with pytest.raises(UserError, match="another recipe"):
         train(read(str(recipe), ["seed=8"]), undisturbed)
+
+
+def test_a_run_goes_on_with_a_stage_that_was_added(undisturbed: Path, recipe: Path, tmp_path: Path) -> None:
+    """The same as if the stage had stood in the recipe from the start."""
+    text = recipe.read_text()
+    added = text + text[text.rindex("[[stages]]") :].replace('name = "whole"', 'name = "more"')
+    longer = recipe.with_name("longer.toml")
+    longer.write_text(f'name = "tiny"\n{added}')
+    shutil.copytree(undisturbed, tmp_path / "added")
+    for folder in ("added", "whole"):
+        forked("train(read(sys.argv[1]), Path(sys.argv[2]))", longer, tmp_path / folder)
+    for name in ("losses.csv", "validation.csv", "weights.safetensors"):
+        first, second = ((tmp_path / folder / name) for folder in ("added", "whole"))
+        if name.endswith(".csv"):
+            assert first.read_bytes() == second.read_bytes()
+        else:
+            pairs = zip(load_file(first).items(), load_file(second).items(), strict=True)
+            assert all(a == b and bool((u == v).all()) for (a, u), (b, v) in pairs)
 
 
 def test_two_processes_train_one_network(recipe: Path) -> None:

@@ -49,6 +49,12 @@ def sources(chance: torch.Generator, count: int) -> list[int]:
     return [others.pop(whole(chance, 0, len(others) - 1)) for _ in range(count)]
 
 
+def lead_at(stage: Stage, position: tuple[object, ...]) -> int:
+    """Frames before the targets at `position`: half of the draws lie in the lowest quarter of the range, so first frames are common."""
+    share = float(torch.rand((), generator=generator(*position, "lead"))) ** 2
+    return stage.lead + int(share * (max(stage.longest_lead, stage.lead) - stage.lead + 1))
+
+
 def motion_at(stage: Stage, step: int) -> float:
     """Fastest motion in pixels a frame at `step`: from the first to the second value over the stage's first half."""
     first, last = stage.motion_px

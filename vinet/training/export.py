@@ -15,7 +15,7 @@ def export(network: nn.Module, path: Path, recipe: Recipe, steps: int, seconds: 
     kind = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     notes = {
         "recipe": recipe.name,
-        "recipe_sha256": recipe.digest(),
+        "recipe_sha256": recipe.digest(len(recipe.stages)),
         "steps": str(steps),
         "stages": ", ".join(f"{stage.name} {stage.steps}" for stage in recipe.stages),
         "training_seconds": str(round(seconds)),

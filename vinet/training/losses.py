@@ -92,6 +92,17 @@ def warping(output: Tensor, now: Tensor, before: Tensor, reference: Tensor, visi
     return (mask * (output - warp(before, reference, clamp=True)).abs()).mean()
 
 
+def steady(output: Tensor, earlier: Tensor, hole: Tensor, trusted: Tensor, reference: Tensor) -> Tensor:
+    """Not in the paper: mean over the hole's values of M |Y^_t - W(Y^_{t-1})|, between two *outputs*.
+
+    Eq. 12 compares an output with the true frame before it, and so asks again for the truth; this asks for what does not flicker
+    where the truth cannot be known. `trusted` is M times what is visible, `hole` (B, 1, H, W) the hole at t.
+    """
+    weight = trusted * hole
+    difference = (output - warp(earlier, reference, clamp=True)).abs()
+    return (weight * difference).sum() / (hole.sum() * output.shape[1]).clamp(min=1)
+
+
 def endpoint(own: Tensor, truth: Tensor) -> Tensor:
     """Not in the paper: mean of (|e| + 0.01)^0.7, |e| the end-point error in pixels."""
     return (length(own - truth) + 0.01).pow(ROBUST).mean()

@@ -15,7 +15,8 @@ from vinet.training.scene import Scene
 
 Terms = dict[str, Tensor]
 REACH = 6
-"""Farthest time from the reference of a flow stage's sources, as the published neighbours'."""
+"""Frames from the reference to the farthest source of a flow stage, as the published neighbours', and to the farthest frame of
+the long-term warping loss: the paper's clips are four frames long, and over many more hardly a pixel stays in view."""
 
 
 class Objective(nn.Module):
@@ -26,73 +27,75 @@ class Objective(nn.Module):
         self.network = network
         self.stage = stage
 
-    @property
-    def frames(self) -> int:
-        """How many times a scene needs for this stage."""
+    def frames(self, lead: int) -> int:
+        """How many times a scene needs for this stage with `lead` frames before its targets."""
         if isinstance(self.network, FrameNetwork):
             return 1
         if self.stage.kind == "flow":
             return 2 * REACH + 1
-        return self.first + self.stage.lead + self.stage.targets + self.network.config.lookahead
+        return self.first + lead + self.stage.targets + self.network.config.lookahead
 
     @property
     def first(self) -> int:
-        """The first time that is filled: its farthest earlier source is at 0."""
-        if isinstance(self.network, FrameNetwork):
+        """The first time that is filled: 0 of a clip from its first frame on, else one whose farthest earlier source is at 0."""
+        if isinstance(self.network, FrameNetwork) or self.stage.longest_lead:
             return 0
         config = self.network.config
         return max(config.recurrence, *(-offset for offset in config.neighbour_offsets), 0)
 
-    def forward(self, scene: Scene, times: list[int]) -> Terms:
-        """Terms by their names in `recipe.WEIGHTS`; `times` are the sources of a flow stage."""
+    def forward(self, scene: Scene, times: list[int], lead: int = 0) -> Terms:
+        """Terms by their names in `recipe.WEIGHTS`; `times` are the sources of a flow stage, `lead` the frames before the targets."""
         if isinstance(self.network, FrameNetwork):
             truth, mask = scene.frame(0), scene.mask(0)
             return reconstruction(self.network(truth * (1 - mask), mask), truth, mask)
         if self.stage.kind == "flow":
             return endpoint_terms(self.network, scene, REACH, times)
-        return self._filled(self.network, scene)
+        return self._filled(self.network, scene, lead)
 
-    def _filled(self, network: VINet, scene: Scene) -> Terms:
+    def _filled(self, network: VINet, scene: Scene, lead: int) -> Terms:
         """Mean terms over the targets, after `lead` frames that only run; the previous output is detached before it is fed back."""
         given = GivenFlow(scene, self.stage.given) if network.config.given_flow else None
         previous: Previous | None = None
         memory: State | None = None
         collected: dict[str, list[Tensor]] = {}
-        first_target = self.first + self.stage.lead
+        first_target = self.first + lead
         for now in range(self.first, first_target + self.stage.targets):
             mask = scene.mask(now)
             holed = colours(network, scene, now) * (1 - mask)
             with torch.set_grad_enabled(torch.is_grad_enabled() and now >= first_target):
                 step = _step(network, scene, given, now, holed, previous, memory)
             if now >= first_target:
-                for name, term in self._terms(network, scene, step, now, previous is not None).items():
+                for name, term in self._terms(network, scene, step, now, previous).items():
                     collected.setdefault(name, []).append(term)
             if network.config.recurrence:
                 previous = network.feed_back(holed, mask, step.output.detach())
             memory = step.memory
         return {name: torch.stack(terms).mean() for name, terms in collected.items()}
 
-    def _terms(self, network: VINet, scene: Scene, step: Step, now: int, fed_back: bool) -> Terms:
-        """Terms of one target; `fed_back` says that it was given a previous output."""
+    def _terms(self, network: VINet, scene: Scene, step: Step, now: int, previous: Previous | None) -> Terms:
+        """Terms of one target; `previous` is the output that it was given."""
         truth, mask = colours(network, scene, now), scene.mask(now)
         terms = reconstruction(step.output, truth, mask)
         terms["decoded"] = losses.hole(step.decoded.float(), truth, mask)
         if self.stage.kind == "joint":
             terms |= head_terms(network, step, scene, now, [*_nearby(network, now), now][: network.config.sources])
-        if fed_back:
-            terms |= self._temporal(network, scene, step, now)
+        if previous is not None:
+            terms |= self._temporal(network, scene, step, now, previous)
         return terms
 
-    def _temporal(self, network: VINet, scene: Scene, step: Step, now: int) -> Terms:
-        """Eqs. 11 to 14 at a target that has a previous output."""
+    def _temporal(self, network: VINet, scene: Scene, step: Step, now: int, previous: Previous) -> Terms:
+        """Eqs. 11 to 14 at a target that has a previous output, and how far it is from that."""
         truth, before = colours(network, scene, now), colours(network, scene, now - 1)
         short = scene.motion(now, now - 1)
         warping = losses.warping(step.output, truth, before, short.flow, short.visible)
-        if now - 1 > self.first:
-            long = scene.motion(now, self.first)
-            beginning = colours(network, scene, self.first)
+        start = max(self.first, now - REACH)
+        if now - 1 > start:
+            long = scene.motion(now, start)
+            beginning = colours(network, scene, start)
             warping = warping + losses.warping(step.output, truth, beginning, long.flow, long.visible)
-        terms = {"warping": warping}
+        trusted = losses.visibility(truth, before, short.flow) * short.visible
+        steady = losses.steady(step.output, previous.output, scene.mask(now), trusted, short.flow)
+        terms = {"warping": warping, "steady": steady}
         own = own_flow(network, step)
         if own is not None:
             terms["flow"] = losses.flow(own, short.flow, short.visible, truth, before)
@@ -100,7 +103,8 @@ class Objective(nn.Module):
 
 
 def _nearby(network: VINet, now: int) -> list[int]:
-    return [now + offset for offset in network.config.neighbour_offsets]
+    """Times of the neighbours, reflected at the scene's first frame as inference does."""
+    return [abs(now + offset) for offset in network.config.neighbour_offsets]
 
 
 def _step(

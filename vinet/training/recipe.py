@@ -13,7 +13,7 @@ from vinet.config import VINetConfig
 from vinet.errors import UserError
 
 BUNDLED = Path(__file__).parents[1] / "recipes"
-WEIGHTS = ("l1", "ssim", "hole", "decoded", "flow", "warping", "endpoint")
+WEIGHTS = ("l1", "ssim", "hole", "decoded", "flow", "warping", "steady", "endpoint")
 """Loss terms that a stage can weigh; `vinet.training.losses` says what each is."""
 
 Kind = Literal["flow", "body", "joint", "unrolled"]
@@ -83,6 +83,9 @@ class Stage:
     lead: int = 0
     """Frames filled before the targets of an unrolled stage, without a gradient: the targets then see outputs that have been
     through the recurrence as often as those in the middle of a clip."""
+    longest_lead: int = 0
+    """Above 0, scenes are clips from their first frame on: sources before it are reflected, as in inference, and how many frames
+    come before the targets is drawn anew for each step, from `lead` to this, small numbers more often than large ones."""
     motion_px: tuple[float, ...] = (2.0, 2.0)
     """Fastest camera and object motion per frame at the first and at the middle step; constant after that."""
     given: str = "exact"
@@ -109,10 +112,13 @@ class Recipe:
         plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
         return plain
 
-    def digest(self) -> str:
-        """What a checkpoint must agree with; how often one is written and where the cache lies change no number."""
+    def digest(self, stages: int) -> str:
+        """What a checkpoint in the last of the first `stages` must agree with: later ones may still be changed or added.
+
+        How often a checkpoint is written and where the cache lies change no number.
+        """
         fields = self.to_dict()
-        del fields["checkpoint_seconds"], fields["data"]["cache"]
+        del fields["checkpoint_seconds"], fields["data"]["cache"], fields["stages"][stages:]
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
@@ -220,6 +226,10 @@ def _check_stage(stage: Stage, network: str, config: VINetConfig) -> None:
         raise UserError(f"{where}.targets is 1 in all but unrolled stages, not {stage.targets}")
     if stage.lead < 0 or (stage.lead and stage.kind != "unrolled"):
         raise UserError(f"{where}.lead is 0 in all but unrolled stages and never below, not {stage.lead}")
+    if stage.longest_lead and (stage.kind != "unrolled" or stage.longest_lead < stage.lead):
+        raise UserError(
+            f"{where}.longest_lead is 0 in all but unrolled stages, or at least lead={stage.lead}, not {stage.longest_lead}"
+        )
     if stage.given not in ("exact", "dis"):
         raise UserError(f"{where}.given is 'exact' or 'dis', not {stage.given!r}")
     least = 2 * config.size_multiple

@@ -16,6 +16,8 @@ from vinet.training.scene import Motion
 WAVES = (2, 3, 4)
 OBJECTS = 0.75
 """Of the scenes have a moving object."""
+MOST_ZOOM = 0.5
+"""Logarithm of how far a view may be zoomed in or out from the middle of its clip: a photo has no more detail to show."""
 JITTER = 0.02
 NOISE = 0.01
 
@@ -159,7 +161,7 @@ def _places(chance: torch.Generator, batch: int, frames: int, size_px: int, moti
     off = uniform(chance, -0.25, 0.25, batch, 2) * size_px if spread == 0 else torch.zeros(batch, 2)
     shift = torch.stack([way * angle.cos(), way * angle.sin()], dim=-1) + off[:, None]
     turn = 0.4 * motion_px / half * uniform(chance, -1, 1, batch, 1) * time
-    zoom = torch.exp(0.4 * motion_px / half * uniform(chance, -1, 1, batch, 1) * time)
+    zoom = torch.exp((0.4 * motion_px / half * uniform(chance, -1, 1, batch, 1) * time).clamp(-MOST_ZOOM, MOST_ZOOM))
     tilt = 0.1 * motion_px / half**2 * uniform(chance, -1, 1, batch, 1, 2) * time[:, None]  # (B, T, 2)
     tilt = tilt.clamp(-0.15 / half, 0.15 / half)
     scale = uniform(chance, 0.7, 1.1, batch, 1) * (1.0 if spread == 0 else min(1.2, SIDE_PX / (1.6 * size_px)))

@@ -4,6 +4,8 @@ import contextlib
 import json
 import math
 import time
+from bisect import bisect_left
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from vinet.network import VINet
 from vinet.training import checkpoint, losses
 from vinet.training.average import Average
 from vinet.training.curve import Curve
-from vinet.training.data import Data, motion_at
+from vinet.training.data import Data, lead_at, motion_at
 from vinet.training.export import export
 from vinet.training.objective import Objective, trained
 from vinet.training.processes import Processes, processes
@@ -91,7 +93,7 @@ class Run:
             module = DistributedDataParallel(objective, find_unused_parameters=True)
         saved_at = started = time.monotonic()
         for step in range(self.done - before, stage.steps):
-            figures = self._step(stage, step, module, objective.frames, optimiser)
+            figures = self._step(stage, step, module, objective, optimiser)
             self.done += 1
             self.average.update(self.network, self.done)
             if not self.these.leads:
@@ -108,16 +110,17 @@ class Run:
                 self._save(optimiser)
 
     def _step(
-        self, stage: Stage, step: int, module: nn.Module, frames: int, optimiser: torch.optim.Optimizer
+        self, stage: Stage, step: int, module: nn.Module, objective: Objective, optimiser: torch.optim.Optimizer
     ) -> dict[str, float]:
         """One step of the optimiser; UserError once the loss or the gradient is no number."""
         rate = learning_rate(stage, step)
         for group in optimiser.param_groups:
             group["lr"] = rate
         position = (self.recipe.seed, stage.name, step, self.these.rank)
-        scene, times = self.data.scene(stage, frames, position, motion_at(stage, step))
+        lead = lead_at(stage, position)
+        scene, times = self.data.scene(stage, objective.frames(lead), position, motion_at(stage, step))
         with self._precision():
-            terms = module(scene, times)
+            terms = module(scene, times, lead)
         loss = losses.total(terms, stage.weights or DEFAULT_WEIGHTS[stage.kind])
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -140,11 +143,12 @@ class Run:
         sums: dict[str, float] = {}
         count = self.recipe.validation_batches
         for batch in range(count):
-            scene, times = self.data.scene(
-                stage, objective.frames, ("validation", stage.name, batch), stage.motion_px[1], validation=True
-            )
+            position = ("validation", stage.name, batch)
+            lead = lead_at(stage, position)
+            frames = objective.frames(lead)
+            scene, times = self.data.scene(stage, frames, position, stage.motion_px[1], validation=True)
             with self._precision():
-                terms = objective(scene, times)
+                terms = objective(scene, times, lead)
             terms["loss"] = losses.total(terms, stage.weights or DEFAULT_WEIGHTS[stage.kind])
             for name, value in terms.items():
                 sums[name] = sums.get(name, 0.0) + float(value) / count
@@ -159,8 +163,10 @@ class Run:
         random = [torch.get_rng_state()]
         if self.these.device.type == "cuda":
             random.append(torch.cuda.get_rng_state(self.these.device))
+        begun = self._begun()
         state = {
-            "digest": self.recipe.digest(),
+            "stages": begun,
+            "digest": self.recipe.digest(begun),
             "done": self.done,
             "seconds": self.seconds,
             "network": self.network.state_dict(),
@@ -170,17 +176,22 @@ class Run:
         }
         checkpoint.save(state, self.folder / "checkpoint.pt")
 
+    def _begun(self) -> int:
+        """How many stages have taken a step."""
+        ends = list(accumulate(stage.steps for stage in self.recipe.stages))
+        return 1 + bisect_left(ends, self.done)
+
     def _resume(self) -> None:
         state = checkpoint.load(self.folder / "checkpoint.pt")
-        if state is None:
-            if self.these.leads:
-                text = json.dumps(self.recipe.to_dict(), indent=2)
-                (self.folder / "recipe.json").write_text(text + "\n", encoding="utf-8")
-            return
-        if state["digest"] != self.recipe.digest():
+        if state is not None and state["digest"] != self.recipe.digest(state["stages"]):
             raise UserError(
                 f"{self.folder} holds a training of another recipe (see its recipe.json): name another folder with --output"
             )
+        if self.these.leads:
+            text = json.dumps(self.recipe.to_dict(), indent=2)
+            (self.folder / "recipe.json").write_text(text + "\n", encoding="utf-8")
+        if state is None:
+            return
         self.network.load_state_dict(state["network"])
         self.average.tensors = {name: values.to(self.these.device) for name, values in state["average"].items()}
         self._optimiser_state = state["optimiser"]
