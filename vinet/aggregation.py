@@ -18,7 +18,9 @@ class Aggregation(nn.Module):
 
     def forward(self, aligned: Tensor, batch: int) -> Tensor:
         """(B * S, C, H, W), the sources of one item beside each other -> (B, C, H, W)."""
-        aggregated: Tensor = self.stAgg(aligned.reshape(batch, -1, *aligned.shape[-2:]))
+        sources = len(aligned) // batch
+        # Not `reshape`, which would leave channels_last and copy everything twice.
+        aggregated: Tensor = self.stAgg(torch.cat([aligned[source::sources] for source in range(sources)], dim=1))
         return aggregated
 
 

@@ -2,9 +2,12 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from vinet.threads import channels_last, fit_for_kernels, in_rows
 
 RANGE_PX = 4
 SIDE = 2 * RANGE_PX + 1
@@ -25,9 +28,20 @@ def cost_volume(reference: Tensor, source: Tensor) -> Tensor:
 
     Takes two (B, C, H, W) and returns (B, 81, H, W), channel (dy + 4) * 9 + (dx + 4).
     """
+    if fit_for_kernels(reference, source):
+        return _compiled(reference, source)
     dtype = torch.promote_types(reference.dtype, source.dtype)  # they may differ under autocast
     volume: Tensor = _CostVolume.apply(reference.to(dtype), source.to(dtype))
     return volume
+
+
+def _compiled(reference: Tensor, source: Tensor) -> Tensor:
+    from vinet.kernels import correlate  # numba takes its time, and not everything needs it
+
+    here, there = (channels_last(maps) for maps in (reference, source))
+    volume = np.empty((*here.shape[:3], CANDIDATES), np.float32)
+    in_rows(volume, lambda first, last: correlate(here, there, volume, first, last))
+    return torch.from_numpy(volume).permute(0, 3, 1, 2)
 
 
 class _CostVolume(torch.autograd.Function):

@@ -3,6 +3,7 @@
 from itertools import pairwise
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -11,15 +12,22 @@ from vinet.config import VINetConfig
 from vinet.correlation import CANDIDATES, cost_volume, displacements
 from vinet.encoder import Features
 from vinet.layers import draw, linear, plain
+from vinet.threads import channels_last, fit_for_kernels, in_rows
 
 CONTEXT_DILATIONS = (1, 2, 4, 8, 16, 1, 1)
 SMALL = 0.01
 """Gain of the layers that add to a flow: an untrained head hardly moves the estimate that it was given."""
 
 
+WIDE = 64
+"""Channels from which reading whole pixels, one after the other, is faster than `grid_sample` and leaves a better layout."""
+
+
 def warp(image: Tensor, flow: Tensor, *, clamp: bool = False) -> Tensor:
     """Sample (B, C, H, W) bilinearly at (x + u, y + v), flow (B, 2, H, W) in pixels; 0, or the border's value, outside."""
     height, width = flow.shape[-2:]
+    if image.shape[1] >= WIDE and fit_for_kernels(image, flow):
+        return _compiled_warp(image, flow, clamp)
     rows = torch.arange(height, device=flow.device, dtype=flow.dtype)
     columns = torch.arange(width, device=flow.device, dtype=flow.dtype)
     x = (columns + flow[:, 0]) * (2 / max(width - 1, 1)) - 1
@@ -28,6 +36,15 @@ def warp(image: Tensor, flow: Tensor, *, clamp: bool = False) -> Tensor:
     outside = "border" if clamp else "zeros"
     # The published weights were trained when align_corners was still true by default (before PyTorch 1.3).
     return functional.grid_sample(image, grid, mode="bilinear", padding_mode=outside, align_corners=True)
+
+
+def _compiled_warp(image: Tensor, flow: Tensor, clamp: bool) -> Tensor:
+    from vinet.kernels import sample  # numba takes its time, and not everything needs it
+
+    planes, vectors = channels_last(image), flow.contiguous().numpy()
+    warped = np.empty(planes.shape, np.float32)
+    in_rows(warped, lambda first, last: sample(planes, vectors, warped, first, last, clamp))
+    return torch.from_numpy(warped).permute(0, 3, 1, 2)
 
 
 def enlarge_flow(flow: Tensor, factor: int) -> Tensor:
@@ -41,8 +58,12 @@ def reduce_flow(flow: Tensor, factor: int) -> Tensor:
 
 
 def beside_each(reference: Tensor, sources: int) -> Tensor:
-    """Repeat (B, ...) to (B * sources, ...), each item beside its own sources."""
-    return reference.repeat_interleave(sources, dim=0) if sources != 1 else reference
+    """Repeat (B, ...) to (B * sources, ...), each item beside its own sources, in the layout that it has."""
+    return (
+        torch.cat([item for item in reference.chunk(len(reference)) for _ in range(sources)])
+        if sources != 1
+        else reference
+    )
 
 
 def per_item(maps: Tensor, batch: int) -> Tensor:

@@ -63,8 +63,18 @@ class StackConv(nn.Module):
 
     def forward(self, stack: Tensor) -> Tensor:
         """(B, depth * inputs, H, W), map after map -> (B, outputs, H, W)."""
-        kernel = self.weight.transpose(1, 2).flatten(1, 2)  # (outputs, depth * inputs, 3, 3)
-        return functional.conv2d(stack, kernel, padding=self.dilation, dilation=self.dilation)
+        return functional.conv2d(stack, self._kernel(), padding=self.dilation, dilation=self.dilation)
+
+    def flat(self) -> nn.Conv2d:
+        """The same as an ordinary convolution with a kernel of its own."""
+        kernel = self._kernel().detach()
+        with torch.device("meta"):
+            flat = nn.Conv2d(kernel.shape[1], len(kernel), 3, padding=self.dilation, dilation=self.dilation, bias=False)
+        flat.weight = nn.Parameter(kernel, requires_grad=False)
+        return flat
+
+    def _kernel(self) -> Tensor:
+        return self.weight.transpose(1, 2).flatten(1, 2)  # (outputs, depth * inputs, 3, 3)
 
 
 class GatedStackConv(nn.Module):
@@ -93,11 +103,13 @@ class GatedUpConv(nn.Module):
 
 
 class Leaky(nn.Module):
-    """Leaky ReLU of slope 0.1 behind a convolution, in place where no gradient needs its input."""
+    """Leaky ReLU behind a convolution, in place where no gradient needs its input."""
+
+    SLOPE = 0.1
 
     def forward(self, features: Tensor) -> Tensor:
         """Any shape -> the same."""
-        return functional.leaky_relu(features, 0.1, inplace=not torch.is_grad_enabled())
+        return functional.leaky_relu(features, self.SLOPE, inplace=not torch.is_grad_enabled())
 
 
 def plain(inputs: int, outputs: int, dilation: int = 1) -> nn.Sequential:

@@ -43,6 +43,7 @@ class VINetMethod:
         precision: Precision = "float32",
         compile: bool = False,
         cuda_graphs: bool = False,
+        winograd: bool = True,
         device: str | None = None,
     ) -> None:
         """Load a network.
@@ -64,9 +65,10 @@ class VINetMethod:
             precision: float32, or on CUDA bfloat16 or float16.
             compile: `torch.compile` behind the encoders.
             cuda_graphs: CUDA graphs of the compiled part.
+            winograd: wide convolutions on a CPU by Winograd's minimal filtering; the record says how many layers it reached.
             device: where to run; the CPU if nobody says.
         """
-        options = Options(recurrence, memory, warm_up, precision, compile, cuda_graphs)
+        options = Options(recurrence, memory, warm_up, precision, compile, cuda_graphs, winograd)
         ablations = {"flow_warping": flow_warping, "feature_composition": feature_composition}
         try:
             preset = preset or ("compact" if weights in (None, "random") else "published")
@@ -102,6 +104,7 @@ class VINetMethod:
             "flop_per_frame_size_px": COUNTED_SIZE_PX,
             "config": config.to_dict(),
             "options": dataclasses.asdict(self.inpainter.options),
+            "winograd_layers": self.inpainter.winograd_layers,
         }
         if self._file is None:
             return {**facts, "weights_sha256": None, "warning": "VINet ran with random, untrained weights"}

@@ -242,10 +242,15 @@ def beside(groups: list[Features], batch: int) -> Features:
     The full scale is the last group's alone: only the previous output is looked at there.
     """
     below = zip(*(group[1:] for group in groups), strict=True)
-    scales = [torch.cat([per_item(scale, batch) for scale in scales], dim=1).flatten(0, 1) for scales in below]
-    return Features(groups[-1].full, *scales)
+    return Features(groups[-1].full, *(_interleaved(list(scales), batch) for scales in below))
+
+
+def _interleaved(groups: list[Tensor], batch: int) -> Tensor:
+    """Maps of one scale, (batch * n, C, h, w) in each group, the maps of an item together; the layout in memory is kept."""
+    items = [group.chunk(batch) for group in groups]
+    return torch.cat([chunks[item] for item in range(batch) for chunks in items])
 
 
 def _select(maps: Tensor, which: slice, sources: int) -> Tensor:
     """The sources `which` out of (B * sources, ...)."""
-    return per_item(maps, len(maps) // sources)[:, which].flatten(0, 1)
+    return torch.cat([item[which] for item in maps.chunk(len(maps) // sources)])

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from vinet.aggregation import Aggregation, MaskEstimator
 from vinet.encoder import Features
-from vinet.flow import FlowHead, warp
+from vinet.flow import FlowHead
 from vinet.layers import GatedStackConv, GatedUpConv, StackConv, gated
 from vinet.memory import State
 from vinet.network import Previous, VINet
@@ -50,7 +50,7 @@ def _flow(head: FlowHead, reference: Tensor, source: Tensor, coarser: Tensor | N
         evidence = torch.cat([reference, _cost_volume(reference, source)], dim=1)
         return _estimate(head, evidence)
     start = _enlarged(coarser)
-    warped = warp(source, start, clamp=head.clamp)
+    warped = _warp(source, start, clamp=head.clamp)
     return start + _estimate(head, torch.cat([reference, _cost_volume(reference, warped), start], dim=1))
 
 
@@ -71,10 +71,19 @@ def _cost_volume(reference: Tensor, source: Tensor) -> Tensor:
     return torch.stack(costs, dim=1)
 
 
+def _warp(image: Tensor, flow: Tensor, *, clamp: bool = False) -> Tensor:
+    """PyTorch's own sampling; that of the package runs compiled loops."""
+    height, width = flow.shape[-2:]
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    grid = torch.stack([(x + flow[:, 0]) * 2 / (width - 1) - 1, (y + flow[:, 1]) * 2 / (height - 1) - 1], dim=-1)
+    outside = "border" if clamp else "zeros"
+    return functional.grid_sample(image, grid, padding_mode=outside, align_corners=True)
+
+
 def _compose(
     reference: Tensor, sources: list[Tensor], flows: list[Tensor], aggregation: Aggregation, estimator: MaskEstimator
 ) -> Tensor:
-    aligned = [warp(source, flow) for source, flow in zip(sources, flows, strict=True)]
+    aligned = [_warp(source, flow) for source, flow in zip(sources, flows, strict=True)]
     stack = torch.stack(aligned, dim=2)  # (1, C, 5, H, W)
     weight = aggregation.stAgg.conv.weight
     aggregated = gated(functional.conv3d(stack, weight, padding=(0, 1, 1))).squeeze(2)
@@ -112,5 +121,5 @@ def _blend(
     network: VINet, reference: Features, source: Features, half: Tensor, decoded: Tensor, previous: Previous
 ) -> Tensor:
     flow = _flow(network.flownet_256, reference.full, source.full, half)
-    mask = network.masknet_256(reference.full, warp(source.full, _enlarged(half), clamp=True))
-    return (1 - mask) * decoded + mask * warp(previous.output, flow, clamp=True)
+    mask = network.masknet_256(reference.full, _warp(source.full, _enlarged(half), clamp=True))
+    return (1 - mask) * decoded + mask * _warp(previous.output, flow, clamp=True)

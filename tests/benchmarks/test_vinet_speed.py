@@ -67,6 +67,10 @@ def test_the_published_schedule_gives_the_same_output() -> None:
     arguments = holed[[6]], masks[[6]], holed[around][None], masks[around][None], Previous(holed[[5]], masks[[5]])
     expected = published_step(network, *arguments, None)
     assert float((network.step(*arguments).output - expected).abs().max()) < 1e-4
+    accelerated = Inpainter(network)
+    assert accelerated.winograd_layers > 0
+    with torch.inference_mode():
+        assert float((network.step(*arguments).output - expected).abs().max()) < 1e-4
 
 
 def test_published_network_against_the_published_schedule(benchmark: Any) -> None:

@@ -1,0 +1,216 @@
+"""Loops of inference on a CPU that numba compiles: the transforms of `vinet.winograd`, and the cost volume.
+
+Channels are the innermost axis of everything, and every loop over them is one that a compiler can vectorise. None of this holds
+the GIL; `vinet.threads` runs it on several cores.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Values = NDArray[np.float32]
+NEAR, FAR = 5 / 8, 3 / 2
+"""Points of interpolation, with 0, their negatives and infinity; rounding costs half as much as with the paper's 1 and 2."""
+A1, A2, A3 = (np.float32(NEAR**power) for power in (1, 2, 3))
+B1, B2, B3 = (np.float32(FAR**power) for power in (1, 2, 3))
+SUM, PRODUCT = np.float32(NEAR**2 + FAR**2), np.float32(NEAR**2 * FAR**2)
+
+
+def inlined(function: Any) -> Any:
+    """Part of whatever calls it: only there can a compiler see that the arrays do not overlap, and vectorise."""
+    return njit(inline="always")(function)
+
+
+def compiled(function: Any) -> Any:
+    """Machine code, without the GIL; kept on disk where there is a place for it.
+
+    It may fuse a multiplication and an addition and add in another order, as a convolution does, and no more.
+    """
+    options: dict[str, Any] = {"nogil": True, "fastmath": {"contract", "reassoc", "nsz"}}
+    try:
+        return njit(cache=True, **options)(function)
+    except RuntimeError:  # neither beside this file nor in the user's own folder may anything be written
+        return njit(**options)(function)
+
+
+@compiled
+def place(tile: int, rows: int, columns: int, dilation: int) -> tuple[int, int, int]:
+    """Item, row and column of the first output pixel of a tile."""
+    item, rest = divmod(tile, rows * columns * dilation * dilation)
+    down, rest = divmod(rest, dilation * rows * columns)
+    row, rest = divmod(rest, dilation * columns)
+    right, column = divmod(rest, columns)
+    return item, down + 4 * dilation * row, right + 4 * dilation * column
+
+
+@compiled
+def forward(planes: Values, values: Values, first: int, last: int, rows: int, columns: int, dilation: int) -> None:
+    """B^T d B of the tiles `first` to `last` of planes (B, H, W, C), 0 outside them, into values (36, tiles, C)."""
+    channels = planes.shape[3]
+    zeros = np.zeros(channels, np.float32)
+    half = np.empty((6, 6, channels), np.float32)
+    for tile in range(first, last):
+        item, top, left = place(tile, rows, columns, dilation)
+        top, left = top - dilation, left - dilation
+        for j in range(6):
+            x = left + dilation * j
+            six_to_six(
+                pixel(planes, zeros, item, top, x),
+                pixel(planes, zeros, item, top + dilation, x),
+                pixel(planes, zeros, item, top + 2 * dilation, x),
+                pixel(planes, zeros, item, top + 3 * dilation, x),
+                pixel(planes, zeros, item, top + 4 * dilation, x),
+                pixel(planes, zeros, item, top + 5 * dilation, x),
+                half[0, j], half[1, j], half[2, j], half[3, j], half[4, j], half[5, j],
+            )  # fmt: skip
+        to = tile - first
+        for i in range(6):
+            line, k = half[i], 6 * i
+            six_to_six(
+                line[0], line[1], line[2], line[3], line[4], line[5],
+                values[k, to], values[k + 1, to], values[k + 2, to], values[k + 3, to], values[k + 4, to], values[k + 5, to],
+            )  # fmt: skip
+
+
+@compiled
+def backward(
+    values: Values, bias: Values, slope: np.float32, planes: Values,
+    first: int, last: int, rows: int, columns: int, dilation: int,
+) -> None:  # fmt: skip
+    """A^T m A of values (36, tiles, C), plus bias, through a leaky ReLU, into the tiles' pixels of planes (B, H, W, C)."""
+    height, width, channels = planes.shape[1:]
+    half = np.empty((4, 6, channels), np.float32)
+    line = np.empty((4, channels), np.float32)
+    for tile in range(first, last):
+        item, top, left = place(tile, rows, columns, dilation)
+        of = tile - first
+        for j in range(6):
+            six_to_four(
+                values[j, of], values[6 + j, of], values[12 + j, of], values[18 + j, of], values[24 + j, of], values[30 + j, of],
+                half[0, j], half[1, j], half[2, j], half[3, j],
+            )  # fmt: skip
+        for i in range(4):
+            y = top + dilation * i
+            if y >= height:
+                break
+            m = half[i]
+            six_to_four(m[0], m[1], m[2], m[3], m[4], m[5], line[0], line[1], line[2], line[3])
+            for j in range(4):
+                x = left + dilation * j
+                if x >= width:
+                    break
+                activated(line[j], bias, slope, planes[item, y, x])
+
+
+@compiled
+def pixel(planes: Values, zeros: Values, item: int, y: int, x: int) -> Values:
+    """Channels of a pixel, zeros outside."""
+    inside = 0 <= y < planes.shape[1] and 0 <= x < planes.shape[2]
+    return planes[item, y, x] if inside else zeros
+
+
+@inlined
+def six_to_six(
+    d0: Values, d1: Values, d2: Values, d3: Values, d4: Values, d5: Values,
+    v0: Values, v1: Values, v2: Values, v3: Values, v4: Values, v5: Values,
+) -> None:  # fmt: skip
+    """Six values through B^T: row k holds the polynomial whose roots are all points but the k-th."""
+    for c in range(len(d0)):
+        a0, a1, a2, a3, a4, a5 = d0[c], d1[c], d2[c], d3[c], d4[c], d5[c]
+        near_even, near_odd = a4 - B2 * a2, A1 * (a3 - B2 * a1)
+        far_even, far_odd = a4 - A2 * a2, B1 * (a3 - A2 * a1)
+        v0[c] = PRODUCT * a0 - SUM * a2 + a4
+        v1[c] = near_even + near_odd
+        v2[c] = near_even - near_odd
+        v3[c] = far_even + far_odd
+        v4[c] = far_even - far_odd
+        v5[c] = PRODUCT * a1 - SUM * a3 + a5
+
+
+@inlined
+def six_to_four(
+    m0: Values,
+    m1: Values,
+    m2: Values,
+    m3: Values,
+    m4: Values,
+    m5: Values,
+    y0: Values,
+    y1: Values,
+    y2: Values,
+    y3: Values,
+) -> None:
+    """Six values through A^T: row k holds the k-th powers of the points."""
+    for c in range(len(m0)):
+        near_even, near_odd = m1[c] + m2[c], m1[c] - m2[c]
+        far_even, far_odd = m3[c] + m4[c], m3[c] - m4[c]
+        y0[c] = m0[c] + near_even + far_even
+        y1[c] = A1 * near_odd + B1 * far_odd
+        y2[c] = A2 * near_even + B2 * far_even
+        y3[c] = A3 * near_odd + B3 * far_odd + m5[c]
+
+
+@inlined
+def activated(values: Values, bias: Values, slope: np.float32, pixel: Values) -> None:
+    """Leaky ReLU of values plus bias."""
+    for c in range(len(values)):
+        value = values[c] + bias[c]
+        pixel[c] = max(value, slope * value)
+
+
+@compiled
+def correlate(reference: Values, source: Values, volume: Values, first: int, last: int) -> None:
+    """Rows `first` to `last`, counted through the batch, of the cost volume (B, H, W, 81) of two maps (B, H, W, C)."""
+    height, width, channels = reference.shape[1:]
+    share = np.float32(1 / channels)
+    for row in range(first, last):
+        item, y = divmod(row, height)
+        for x in range(width):
+            here, costs = reference[item, y, x], volume[item, y, x]
+            for k in range(81):
+                below, beside = y + k // 9 - 4, x + k % 9 - 4
+                total = np.float32(0)
+                if 0 <= below < height and 0 <= beside < width:
+                    there = source[item, below, beside]
+                    for c in range(channels):
+                        total += here[c] * there[c]
+                costs[k] = total * share
+
+
+@compiled
+def sample(image: Values, flow: Values, warped: Values, first: int, last: int, clamp: bool) -> None:
+    """Rows `first` to `last`, counted through the batch, of `vinet.flow.warp`: maps (B, H, W, C), flow (B, 2, H, W)."""
+    height, width, channels = image.shape[1:]
+    zeros = np.zeros(channels, np.float32)
+    for row in range(first, last):
+        item, y = divmod(row, height)
+        for x in range(width):
+            right, down = x + flow[item, 0, y, x], y + flow[item, 1, y, x]
+            if clamp:
+                right = min(max(right, np.float32(0)), np.float32(width - 1))
+                down = min(max(down, np.float32(0)), np.float32(height - 1))
+            else:  # anything farther out samples nothing but zeros, and might not fit into an integer
+                right = min(max(right, np.float32(-2)), np.float32(width + 1))
+                down = min(max(down, np.float32(-2)), np.float32(height + 1))
+            left, top = math.floor(right), math.floor(down)
+            u, v = np.float32(right - left), np.float32(down - top)
+            i, j = int(left), int(top)
+            four_means(
+                pixel(image, zeros, item, j, i),
+                pixel(image, zeros, item, j, i + 1),
+                pixel(image, zeros, item, j + 1, i),
+                pixel(image, zeros, item, j + 1, i + 1),
+                u, v, warped[item, y, x],
+            )  # fmt: skip
+
+
+@inlined
+def four_means(p00: Values, p01: Values, p10: Values, p11: Values, u: np.float32, v: np.float32, mean: Values) -> None:
+    """Bilinear mean of four pixels at (u, v) between them."""
+    one = np.float32(1)
+    w00, w01, w10, w11 = (one - u) * (one - v), u * (one - v), (one - u) * v, u * v
+    for c in range(len(mean)):
+        mean[c] = w00 * p00[c] + w01 * p01[c] + w10 * p10[c] + w11 * p11[c]

@@ -1,0 +1,157 @@
+"""Wide 3x3 convolutions on a CPU with a quarter of the multiplications: Winograd's F(4x4, 3x3).
+
+Lavin and Gray, *Fast Algorithms for Convolutional Neural Networks*, CVPR 2016. A tile of 6x6 pixels is transformed (B), its 36
+values are multiplied by those of the transformed kernel (G), all channels in one matrix product, and transformed back (A) to
+4x4 pixels: 36 multiplications where a convolution needs 144. PyTorch has none of this on a CPU.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vinet.kernels import FAR, NEAR, backward, forward
+from vinet.layers import Leaky, StackConv
+from vinet.threads import channels_last, fit_for_kernels, in_parts
+
+OUTPUT_PX = 4
+TILE_PX = 6
+VALUES = TILE_PX * TILE_PX
+BLOCK = 64
+"""Tiles to one matrix product: their 36 values of 128 channels, before and after, stay in a core's own cache."""
+LEAST_PRODUCTS = 1024
+"""Inputs times outputs: below it, the transforms cost what the products save."""
+MOST_WASTE = 1.5
+"""Pixels computed for each that is wanted: where dilation leaves a few pixels to a grid, tiles are mostly air."""
+EXACT = ("encoder1", "encoder2", "flownet")
+"""Parts of a network that stay as they are: all others build on what these round, and they are a tenth of the cost."""
+POINTS = (0, NEAR, -NEAR, FAR, -FAR)
+
+
+class Tiling(NamedTuple):
+    """Tiles of (B, H, W): a dilated convolution is one on each of dilation² grids of every dilation-th pixel."""
+
+    rows: int
+    columns: int
+    dilation: int
+    total: int
+    """Of all items and grids together."""
+
+    @classmethod
+    def of(cls, batch: int, height: int, width: int, dilation: int) -> Self:
+        """Enough tiles of 4x4 pixels to cover every grid."""
+        rows, columns = (-(-size // (dilation * OUTPUT_PX)) for size in (height, width))
+        return cls(rows, columns, dilation, batch * dilation**2 * rows * columns)
+
+
+class WinogradConv2d(nn.Conv2d):
+    """A 3x3 convolution of stride 1 with its kernel transformed, and the leaky ReLU behind it, in float32 on a CPU.
+
+    Where gradients are recorded, and where tiles would be mostly air, it is the ordinary convolution.
+    """
+
+    transformed: Tensor
+    """(36, inputs, outputs)."""
+
+    def __init__(self, convolution: nn.Conv2d, negative_slope: float = 1.0) -> None:
+        """Take over the parameters of `convolution`; a slope of 1 is no activation. ValueError for one that is not `suitable`."""
+        if not suitable(convolution):
+            raise ValueError(f"not a wide 3x3 convolution of stride 1: {convolution}")
+        with torch.device("meta"):
+            super().__init__(
+                convolution.in_channels,
+                convolution.out_channels,
+                3,
+                padding=convolution.padding,  # type: ignore[arg-type]
+                dilation=convolution.dilation,  # type: ignore[arg-type]
+                bias=convolution.bias is not None,
+            )
+        self.weight, self.bias = convolution.weight, convolution.bias
+        self.negative_slope = negative_slope
+        self.register_buffer("transformed", transformed_kernel(self.weight.detach()), persistent=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, inputs, H, W) -> (B, outputs, H, W), channels last."""
+        batch, _, height, width = features.shape
+        dilation = int(self.dilation[0])
+        tiling = Tiling.of(batch, height, width, dilation)
+        airy = tiling.total * OUTPUT_PX**2 > MOST_WASTE * batch * height * width
+        if airy or not fit_for_kernels(features):
+            output = super().forward(features)
+            return output if self.negative_slope == 1 else functional.leaky_relu(output, self.negative_slope)
+        bias = np.zeros(self.out_channels, np.float32) if self.bias is None else self.bias.numpy()
+        planes = channels_last(features)
+        filled = np.empty((batch, height, width, self.out_channels), np.float32)
+        convolution = _Convolution(planes, self.transformed, bias, self.negative_slope, filled, tiling)
+        in_parts(tiling.total, BLOCK, convolution.tiles)
+        return torch.from_numpy(filled).permute(0, 3, 1, 2)
+
+
+class _Convolution(NamedTuple):
+    planes: NDArray[np.float32]  # (B, H, W, inputs)
+    kernel: Tensor  # (36, inputs, outputs)
+    bias: NDArray[np.float32]  # (outputs,)
+    negative_slope: float
+    filled: NDArray[np.float32]  # (B, H, W, outputs), the result
+    tiling: Tiling
+
+    def tiles(self, starts: Iterator[int]) -> None:
+        """Compute blocks of tiles from each of `starts`; tiles share no pixel of the result, so threads need no lock."""
+        rows, columns, dilation, total = self.tiling
+        inputs, outputs = self.kernel.shape[1:]
+        before, after = torch.empty(VALUES, BLOCK, inputs), torch.empty(VALUES, BLOCK, outputs)
+        slope = np.float32(self.negative_slope)
+        for first in starts:
+            last = min(total, first + BLOCK)
+            forward(self.planes, before.numpy(), first, last, rows, columns, dilation)
+            torch.bmm(before[:, : last - first], self.kernel, out=after[:, : last - first])
+            backward(after.numpy(), self.bias, slope, self.filled, first, last, rows, columns, dilation)
+
+
+def suitable(convolution: nn.Conv2d) -> bool:
+    """Whether `WinogradConv2d` can take its place and is faster on maps that are large enough."""
+    same_size = convolution.padding == convolution.dilation and convolution.stride == (1, 1)
+    wide = convolution.in_channels * convolution.out_channels >= LEAST_PRODUCTS
+    return convolution.kernel_size == (3, 3) and same_size and convolution.groups == 1 and wide
+
+
+def transformed_kernel(kernel: Tensor) -> Tensor:
+    """(outputs, inputs, 3, 3) -> (36, inputs, outputs): G g G^T, computed in double precision."""
+    values = np.einsum("ia,ocab,jb->ijco", kernel_matrix(), kernel.double().numpy(), kernel_matrix())
+    return torch.from_numpy(values.reshape(VALUES, *values.shape[2:]).astype(np.float32))
+
+
+def kernel_matrix() -> NDArray[np.float64]:
+    """G (6, 3): powers of each point over the product of its distances to the others, and the highest power for infinity."""
+    rows = [
+        [point**power / math.prod(point - other for other in POINTS if other != point) for power in range(3)]
+        for point in POINTS
+    ]
+    return np.array([*rows, [0, 0, 1]])
+
+
+def accelerate(network: nn.Module) -> int:
+    """Put a `WinogradConv2d` wherever one is `suitable`, activation included, but in parts `EXACT`; returns how many there are."""
+    count = 0
+    parts = [part for name, part in network.named_children() if name not in EXACT]
+    for parent in [module for part in parts for module in part.modules()]:
+        for name, layer in list(parent.named_children()):
+            convolution = layer.flat() if isinstance(layer, StackConv) else layer
+            if type(convolution) is nn.Conv2d and suitable(convolution):
+                setattr(parent, name, WinogradConv2d(convolution, _activation(parent, name)))
+                count += 1
+    return count
+
+
+def _activation(parent: nn.Module, name: str) -> float:
+    """Slope of the leaky ReLU right behind the layer `name` of a sequence, which is taken out; 1 where there is none."""
+    behind = str(int(name) + 1) if isinstance(parent, nn.Sequential) else ""
+    if not isinstance(getattr(parent, behind, None), Leaky):
+        return 1.0
+    setattr(parent, behind, nn.Identity())
+    return Leaky.SLOPE
