@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
 
 from vinet import weights, winograd
 from vinet.config import VINetConfig
@@ -107,6 +108,16 @@ def test_threads_share_the_tiles(threads: int) -> None:
     features = maps(2, 16, 65, 130)
     with torch.inference_mode():
         torch.testing.assert_close(WinogradConv2d(convolution)(features), convolution(features), rtol=1e-5, atol=2e-5)
+
+
+def test_operations_are_counted_as_those_of_a_convolution(threads: int) -> None:
+    convolution, features = wide(16, 8, dilation=2), maps(2, 16, 64, 64)
+    counts = []
+    for layer in (convolution, WinogradConv2d(convolution)):
+        with FlopCounterMode(display=False) as counter, torch.inference_mode():
+            layer(features)
+        counts.append(counter.get_total_flops())
+    assert counts == [2 * 2 * 64 * 64 * 16 * 8 * 9] * 2
 
 
 def test_an_error_in_another_thread_is_not_lost() -> None:

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.flop_counter import register_flop_formula
 
 from vinet.kernels import FAR, NEAR, backward, forward
 from vinet.layers import Leaky, StackConv
@@ -84,12 +85,30 @@ class WinogradConv2d(nn.Conv2d):
         if airy or not fit_for_kernels(features):
             output = super().forward(features)
             return output if self.negative_slope == 1 else functional.leaky_relu(output, self.negative_slope)
-        bias = np.zeros(self.out_channels, np.float32) if self.bias is None else self.bias.numpy()
-        planes = channels_last(features)
-        filled = np.empty((batch, height, width, self.out_channels), np.float32)
-        convolution = _Convolution(planes, self.transformed, bias, self.negative_slope, filled, tiling)
-        in_parts(tiling.total, BLOCK, convolution.tiles)
-        return torch.from_numpy(filled).permute(0, 3, 1, 2)
+        filled: Tensor = convolved(features, self.transformed, self.bias, self.negative_slope, dilation)
+        return filled
+
+
+@torch.library.custom_op("vinet::winograd", mutates_args=())
+def convolved(
+    features: Tensor, transformed: Tensor, bias: Tensor | None, negative_slope: float, dilation: int
+) -> Tensor:
+    """(B, inputs, H, W) and a transformed kernel -> (B, outputs, H, W); an operator of torch, so that its counters see it."""
+    batch, _, height, width = features.shape
+    outputs = transformed.shape[-1]
+    shifts = np.zeros(outputs, np.float32) if bias is None else bias.numpy()
+    filled = np.empty((batch, height, width, outputs), np.float32)
+    tiling = Tiling.of(batch, height, width, dilation)
+    convolution = _Convolution(channels_last(features), transformed, shifts, negative_slope, filled, tiling)
+    in_parts(tiling.total, BLOCK, convolution.tiles)
+    return torch.from_numpy(filled).permute(0, 3, 1, 2)
+
+
+@register_flop_formula(torch.ops.vinet.winograd)
+def _flop(features: list[int], transformed: list[int], *_: object, **__: object) -> int:
+    """Those of the convolution that is asked for, a quarter of which are really done."""
+    batch, inputs, height, width = features
+    return 2 * 9 * batch * height * width * inputs * transformed[-1]
 
 
 class _Convolution(NamedTuple):
