@@ -53,14 +53,17 @@ def test_every_stage_trains_what_it_says(name: str, photos: Path) -> None:
         assert all(name.startswith("convlstm") for name in without)
 
 
-def test_a_body_stage_leaves_the_heads_alone(photos: Path) -> None:
+def test_a_body_stage_leaves_the_heads_and_what_feeds_them_alone(photos: Path) -> None:
     recipe = read("compact-cpu", [f"data.photos={photos}"])
     network = network_of(recipe.network, 0)
     assert isinstance(network, VINet)
     flow, body, joint, _ = recipe.stages
-    heads = {name for name, _ in network.named_parameters() if name.startswith("flownet")}
-    assert heads and heads <= set(trained(network, flow)) and not heads & set(trained(network, body))
-    assert set(trained(network, joint)) == {name for name, _ in network.named_parameters()}
+    everything = {name for name, _ in network.named_parameters()}
+    for_flow = {name for name in everything if name.startswith(("flownet", "encoder"))}
+    assert set(trained(network, flow)) == for_flow and set(trained(network, body)) == everything - for_flow
+    assert set(trained(network, joint)) == everything
+    given = network_of(read("compact-dis-cpu").network, 0)
+    assert set(trained(given, body)) == {name for name, _ in given.named_parameters()}
 
 
 def unrolled(photos: Path, lead: int, targets: int) -> tuple[dict[str, float], list[bool]]:

@@ -162,6 +162,16 @@ def test_a_network_starts_from_what_a_file_holds_of_it(tmp_path: Path, recipe: P
     assert all(torch.equal(a, b) for a, b in zip(trained.parameters(), started.parameters(), strict=True))
 
 
+def test_of_two_files_the_later_one_wins(tmp_path: Path, recipe: Path) -> None:
+    networks = [network_of(read(str(recipe)).network, seed=seed) for seed in (5, 6)]
+    names = [tmp_path / "first.safetensors", tmp_path / "second.safetensors"]
+    for network, name in zip(networks, names, strict=True):
+        weights.save(network, name)
+    files = f"network.start={[str(name) for name in names]}".replace("'", '"')
+    started = network_of(read(str(recipe), [files]).network, seed=7)
+    assert all(torch.equal(a, b) for a, b in zip(networks[1].parameters(), started.parameters(), strict=True))
+
+
 def test_the_rate_warms_up_and_ends_where_it_should() -> None:
     stage = parse({"name": "x", "stages": [{"name": "a", "kind": "flow", "steps": 100, "warm_up": 9}]}).stages[0]
     rates = [learning_rate(stage, step) for step in range(101)]

@@ -190,12 +190,17 @@ def _endpoint(flows: list[Tensor], truth: Tensor) -> Tensor:
 
 
 def trained(network: VINet | FrameNetwork, stage: Stage) -> list[str]:
-    """Names of the parameters that a stage trains: a flow stage the heads and encoders, a body stage all but the heads."""
+    """Names of the parameters that a stage trains: a flow stage heads and encoders, a body stage everything else.
+
+    Without heads a body stage trains the encoder too; with them, it would move the features that the heads have learnt to match.
+    """
     names = [name for name, _ in network.named_parameters()]
+    has_heads = any(name.startswith("flownet") for name in names)
+    for_flow = {name for name in names if name.startswith(("flownet", "encoder"))}
     if stage.kind == "flow":
-        return [name for name in names if name.startswith(("flownet", "encoder"))]
-    if stage.kind == "body":
-        return [name for name in names if not name.startswith("flownet")]
+        return [name for name in names if name in for_flow]
+    if stage.kind == "body" and has_heads:
+        return [name for name in names if name not in for_flow]
     return names
 
 

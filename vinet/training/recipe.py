@@ -31,8 +31,9 @@ class NetworkRecipe:
     """Of the published channels; the published preset has 1."""
     switches: Mapping[str, Any] = field(default_factory=dict)
     """Fields of `VINetConfig` that differ from the preset."""
-    start: str = ""
-    """Weights file whose tensors of the same name and shape are taken over; the others are drawn from the seed."""
+    start: tuple[str, ...] = ()
+    """Weights files whose tensors of the same name and shape are taken over, a later file's rather than an earlier one's; all others are
+    drawn from the seed. A single name will do."""
 
     def config(self) -> VINetConfig:
         """The configuration; of a frame network the compact one whose widths it shares."""
@@ -166,6 +167,8 @@ def _record(kind: type[Record], values: Mapping[str, Any], where: str) -> Record
             raise UserError(f"{where} has no field {name!r}; it has {', '.join(fields)}")
         wanted = _type(fields[name])
         value = tuple(value) if isinstance(value, list) else value
+        if wanted is tuple and isinstance(value, str):
+            value = (value,)
         if wanted is float and type(value) is int:
             value = float(value)
         if not isinstance(value, wanted) or (type(value) is bool and wanted is not bool):

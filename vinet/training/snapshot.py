@@ -21,7 +21,7 @@ def snapshot(folder: Path, output: Path) -> int:
     if state is None or not (folder / "recipe.json").is_file():
         raise UserError(f"{folder} is not the folder of a training: it has no checkpoint yet")
     recipe = parse(json.loads((folder / "recipe.json").read_text(encoding="utf-8")))
-    network = network_of(dataclasses.replace(recipe.network, start=""), recipe.seed)  # that file may be gone
+    network = network_of(dataclasses.replace(recipe.network, start=()), recipe.seed)  # those files may be gone
     network.load_state_dict(state["average"])
     export(network, output, recipe, state["done"], state["seconds"], torch.device("cpu"))
     return int(state["done"])

@@ -208,17 +208,17 @@ class Run:
 
 
 def network_of(recipe: NetworkRecipe, seed: int) -> VINet | FrameNetwork:
-    """The untrained network of a recipe, the same for the same seed, with what its `start` file holds of it."""
+    """The untrained network of a recipe, the same for the same seed, with what its `start` files hold of it."""
     config = recipe.config()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = FrameNetwork(recipe.width) if recipe.kind == "frame" else VINet(config)
-    if recipe.start:
+    for file in recipe.start:
         have = network.state_dict()
-        given = weights.read(Path(recipe.start)).tensors
+        given = weights.read(Path(file)).tensors
         fitting = {n: v.float() for n, v in given.items() if n in have and v.shape == have[n].shape}
         if not fitting:
-            raise UserError(f"{recipe.start} holds no tensor that this network could start from")
+            raise UserError(f"{file} holds no tensor that this network could start from")
         network.load_state_dict(have | fitting)
     return network
 
