@@ -6,7 +6,9 @@ values are multiplied by those of the transformed kernel (G), all channels in on
 """
 
 import math
+import threading
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -85,11 +87,16 @@ class WinogradConv2d(nn.Conv2d):
         if airy or not fit_for_kernels(features):
             output = super().forward(features)
             return output if self.negative_slope == 1 else functional.leaky_relu(output, self.negative_slope)
-        filled: Tensor = convolved(features, self.transformed, self.bias, self.negative_slope, dilation)
+        filled: Tensor = torch.ops.vinet.winograd(features, self.transformed, self.bias, self.negative_slope, dilation)
         return filled
 
 
-@torch.library.custom_op("vinet::winograd", mutates_args=())
+torch.library.define(
+    "vinet::winograd", "(Tensor features, Tensor transformed, Tensor? bias, float slope, int dilation) -> Tensor"
+)
+
+
+@torch.library.impl("vinet::winograd", "CPU")
 def convolved(
     features: Tensor, transformed: Tensor, bias: Tensor | None, negative_slope: float, dilation: int
 ) -> Tensor:
@@ -122,14 +129,19 @@ class _Convolution(NamedTuple):
     def tiles(self, starts: Iterator[int]) -> None:
         """Compute blocks of tiles from each of `starts`; tiles share no pixel of the result, so threads need no lock."""
         rows, columns, dilation, total = self.tiling
-        inputs, outputs = self.kernel.shape[1:]
-        before, after = torch.empty(VALUES, BLOCK, inputs), torch.empty(VALUES, BLOCK, outputs)
+        before, after = _scratch(threading.get_ident(), *self.kernel.shape[1:])
         slope = np.float32(self.negative_slope)
         for first in starts:
             last = min(total, first + BLOCK)
             forward(self.planes, before.numpy(), first, last, rows, columns, dilation)
             torch.bmm(before[:, : last - first], self.kernel, out=after[:, : last - first])
             backward(after.numpy(), self.bias, slope, self.filled, first, last, rows, columns, dilation)
+
+
+@lru_cache(maxsize=64)
+def _scratch(thread: int, inputs: int, outputs: int) -> tuple[Tensor, Tensor]:
+    """A thread's own values of a block before and after the product: memory that is given back is zeroed when it comes again."""
+    return torch.empty(VALUES, BLOCK, inputs), torch.empty(VALUES, BLOCK, outputs)
 
 
 def suitable(convolution: nn.Conv2d) -> bool:
