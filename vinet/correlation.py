@@ -29,19 +29,27 @@ def cost_volume(reference: Tensor, source: Tensor) -> Tensor:
     Takes two (B, C, H, W) and returns (B, 81, H, W), channel (dy + 4) * 9 + (dx + 4).
     """
     if fit_for_kernels(reference, source):
-        return _compiled(reference, source)
+        return compiled_evidence(reference, source, beside_reference=False)
     dtype = torch.promote_types(reference.dtype, source.dtype)  # they may differ under autocast
     volume: Tensor = _CostVolume.apply(reference.to(dtype), source.to(dtype))
     return volume
 
 
-def _compiled(reference: Tensor, source: Tensor) -> Tensor:
+def compiled_evidence(
+    reference: Tensor, source: Tensor, start: Tensor | None = None, *, beside_reference: bool = True
+) -> Tensor:
+    """Reference (B, C, H, W) beside its costs to each of its sources (B * S, C, H, W), and `start` (B * S, 2, H, W): written once."""
     from vinet.kernels import correlate  # numba takes its time, and not everything needs it
 
-    here, there = (channels_last(maps) for maps in (reference, source))
-    volume = np.empty((*here.shape[:3], CANDIDATES), np.float32)
-    in_rows(volume, lambda first, last: correlate(here, there, volume, first, last))
-    return torch.from_numpy(volume).permute(0, 3, 1, 2)
+    here, there = channels_last(reference), channels_last(source)
+    offset = here.shape[3] if beside_reference else 0
+    more = 0 if start is None else start.shape[1]
+    found = np.empty((*there.shape[:3], offset + CANDIDATES + more), np.float32)
+    in_rows(found, lambda first, last: correlate(here, there, found, first, last, offset))
+    evidence = torch.from_numpy(found).permute(0, 3, 1, 2)
+    if start is not None:
+        evidence[:, offset + CANDIDATES :] = start
+    return evidence
 
 
 class _CostVolume(torch.autograd.Function):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vinet.config import VINetConfig
-from vinet.correlation import CANDIDATES, cost_volume, displacements
+from vinet.correlation import CANDIDATES, compiled_evidence, cost_volume, displacements
 from vinet.encoder import Features
 from vinet.layers import draw, linear, plain
 from vinet.threads import channels_last, fit_for_kernels, in_rows
@@ -125,18 +125,27 @@ class FlowHead(nn.Module):
         """
         if self.normalised:
             reference, source = functional.instance_norm(reference), functional.instance_norm(source)
-        reference = beside_each(reference, len(source) // len(reference))
-        if coarser is None:
-            costs = cost_volume(reference, source)
-            if not hasattr(self, "sharpness"):
-                flow: Tensor = self.flow_estimator(torch.cat([reference, costs], dim=1))
-                return flow
-            start = soft_argmax(costs, self.sharpness)
-        else:
+        start = None
+        if coarser is not None:
             start = enlarge_flow(coarser, 2)
-            costs = cost_volume(reference, warp(source, start, clamp=self.clamp))
-        residual: Tensor = self.flow_estimator(torch.cat([reference, costs, start], dim=1))
-        return start + residual
+            source = warp(source, start, clamp=self.clamp)
+        elif hasattr(self, "sharpness"):
+            costs = cost_volume(beside_each(reference, len(source) // len(reference)), source)
+            start = soft_argmax(costs, self.sharpness)
+            return start + self._residual(reference, source, start, costs)
+        residual = self._residual(reference, source, start)
+        return residual if start is None else start + residual
+
+    def _residual(self, reference: Tensor, source: Tensor, start: Tensor | None, costs: Tensor | None = None) -> Tensor:
+        """What the estimator makes of reference, costs and the flow that it starts from."""
+        if costs is None and fit_for_kernels(reference, source):
+            evidence = compiled_evidence(reference, source, start)
+        else:
+            reference = beside_each(reference, len(source) // len(reference))
+            costs = cost_volume(reference, source) if costs is None else costs
+            evidence = torch.cat([reference, costs] if start is None else [reference, costs, start], dim=1)
+        flow: Tensor = self.flow_estimator(evidence)
+        return flow
 
 
 def soft_argmax(costs: Tensor, sharpness: Tensor) -> Tensor:

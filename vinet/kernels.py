@@ -162,14 +162,20 @@ def activated(values: Values, bias: Values, slope: np.float32, pixel: Values) ->
 
 
 @compiled
-def correlate(reference: Values, source: Values, volume: Values, first: int, last: int) -> None:
-    """Rows `first` to `last`, counted through the batch, of the cost volume (B, H, W, 81) of two maps (B, H, W, C)."""
+def correlate(reference: Values, source: Values, evidence: Values, first: int, last: int, offset: int) -> None:
+    """Cost volume of maps (B, H, W, C) and (B * S, H, W, C) into channels `offset` to `offset` + 81 of evidence (B * S, H, W, E).
+
+    Rows `first` to `last`, counted through the batch. Channels before `offset`, 0 or C of them, become the reference's own.
+    """
     height, width, channels = reference.shape[1:]
     share = np.float32(1 / channels)
+    sources = source.shape[0] // reference.shape[0]
     for row in range(first, last):
         item, y = divmod(row, height)
         for x in range(width):
-            here, costs = reference[item, y, x], volume[item, y, x]
+            here, found = reference[item // sources, y, x], evidence[item, y, x]
+            for c in range(offset):
+                found[c] = here[c]
             for k in range(81):
                 below, beside = y + k // 9 - 4, x + k % 9 - 4
                 total = np.float32(0)
@@ -177,7 +183,7 @@ def correlate(reference: Values, source: Values, volume: Values, first: int, las
                     there = source[item, below, beside]
                     for c in range(channels):
                         total += here[c] * there[c]
-                costs[k] = total * share
+                found[offset + k] = total * share
 
 
 @compiled
