@@ -88,10 +88,9 @@ def test_a_power_law_is_found_and_its_error_is_scipy_s() -> None:
 
 
 def test_time_grows_as_it_was_made_to(sleeper: Scaling) -> None:
-    """Or the fit says by its own error that others had the machine."""
-    for found in (sleeper.time_by_pixels(), sleeper.time_by_frames()):
-        assert found is not None and found.standard_error is not None
-        assert abs(found.exponent - 0.9) < 0.4 + 3 * found.standard_error
+    pixels, frames = sleeper.time_by_pixels(), sleeper.time_by_frames()
+    assert pixels is not None and frames is not None
+    assert 0.5 < pixels.exponent < 1.3 and 0.6 < frames.exponent < 1.3
 
 
 def test_memory_a_frame_is_what_it_holds(sleeper: Scaling) -> None:
