@@ -110,6 +110,17 @@ def test_threads_share_the_tiles(threads: int) -> None:
         torch.testing.assert_close(WinogradConv2d(convolution)(features), convolution(features), rtol=1e-5, atol=2e-5)
 
 
+def test_layers_of_any_width_follow_each_other_in_either_mode(threads: int) -> None:
+    """They share a thread's memory, which both modes may write."""
+    torch.manual_seed(0)
+    for mode in (torch.inference_mode, torch.no_grad, torch.inference_mode):
+        for inputs, outputs in ((4, 4), (16, 8), (8, 2)):
+            convolution, features = wide(inputs, outputs), maps(1, inputs, 40, 70)
+            with mode():
+                found = WinogradConv2d(convolution)(features)
+            torch.testing.assert_close(found, convolution(features), rtol=1e-5, atol=2e-5)
+
+
 def test_operations_are_counted_as_those_of_a_convolution(threads: int) -> None:
     convolution, features = wide(16, 8, dilation=2), maps(2, 16, 64, 64)
     counts = []

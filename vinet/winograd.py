@@ -8,7 +8,6 @@ values are multiplied by those of the transformed kernel (G), all channels in on
 import math
 import threading
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -129,7 +128,7 @@ class _Convolution(NamedTuple):
     def tiles(self, starts: Iterator[int]) -> None:
         """Compute blocks of tiles from each of `starts`; tiles share no pixel of the result, so threads need no lock."""
         rows, columns, dilation, total = self.tiling
-        before, after = _scratch(threading.get_ident(), *self.kernel.shape[1:])
+        before, after = _SCRATCH.of(*self.kernel.shape[1:])
         slope = np.float32(self.negative_slope)
         for first in starts:
             last = min(total, first + BLOCK)
@@ -138,10 +137,23 @@ class _Convolution(NamedTuple):
             backward(after.numpy(), self.bias, slope, self.filled, first, last, rows, columns, dilation)
 
 
-@lru_cache(maxsize=64)
-def _scratch(thread: int, inputs: int, outputs: int) -> tuple[Tensor, Tensor]:
-    """A thread's own values of a block before and after the product: memory that is given back is zeroed when it comes again."""
-    return torch.empty(VALUES, BLOCK, inputs), torch.empty(VALUES, BLOCK, outputs)
+class _Scratch(threading.local):
+    """Each thread's own memory, as large as its widest layer needs; what is given back is zeroed when it comes again."""
+
+    memory = np.empty(0, np.float32)
+
+    def of(self, inputs: int, outputs: int) -> tuple[Tensor, Tensor]:
+        """Room for a block's values before (36, tiles, inputs) and after (36, tiles, outputs) the product."""
+        rows = VALUES * BLOCK
+        if self.memory.size < rows * (inputs + outputs):
+            self.memory = np.empty(rows * (inputs + outputs), np.float32)
+        # Tensors are made anew each time: one of inference mode could not be written outside of it.
+        values = torch.from_numpy(self.memory)
+        before, after = values[: rows * inputs], values[rows * inputs : rows * (inputs + outputs)]
+        return before.view(VALUES, BLOCK, inputs), after.view(VALUES, BLOCK, outputs)
+
+
+_SCRATCH = _Scratch()
 
 
 def suitable(convolution: nn.Conv2d) -> bool:
