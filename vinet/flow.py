@@ -25,9 +25,9 @@ WIDE = 64
 
 def warp(image: Tensor, flow: Tensor, *, clamp: bool = False) -> Tensor:
     """Sample (B, C, H, W) bilinearly at (x + u, y + v), flow (B, 2, H, W) in pixels; 0, or the border's value, outside."""
-    height, width = flow.shape[-2:]
     if image.shape[1] >= WIDE and fit_for_kernels(image, flow):
         return _compiled_warp(image, flow, clamp)
+    height, width = flow.shape[-2:]
     rows = torch.arange(height, device=flow.device, dtype=flow.dtype)
     columns = torch.arange(width, device=flow.device, dtype=flow.dtype)
     x = (columns + flow[:, 0]) * (2 / max(width - 1, 1)) - 1
@@ -59,11 +59,9 @@ def reduce_flow(flow: Tensor, factor: int) -> Tensor:
 
 def beside_each(reference: Tensor, sources: int) -> Tensor:
     """Repeat (B, ...) to (B * sources, ...), each item beside its own sources, in the layout that it has."""
-    return (
-        torch.cat([item for item in reference.chunk(len(reference)) for _ in range(sources)])
-        if sources != 1
-        else reference
-    )
+    if sources == 1:
+        return reference
+    return torch.cat([item for item in reference.chunk(len(reference)) for _ in range(sources)])
 
 
 def per_item(maps: Tensor, batch: int) -> Tensor:
@@ -129,23 +127,21 @@ class FlowHead(nn.Module):
         if coarser is not None:
             start = enlarge_flow(coarser, 2)
             source = warp(source, start, clamp=self.clamp)
-        elif hasattr(self, "sharpness"):
-            costs = cost_volume(beside_each(reference, len(source) // len(reference)), source)
-            start = soft_argmax(costs, self.sharpness)
-            return start + self._residual(reference, source, start, costs)
-        residual = self._residual(reference, source, start)
-        return residual if start is None else start + residual
-
-    def _residual(self, reference: Tensor, source: Tensor, start: Tensor | None, costs: Tensor | None = None) -> Tensor:
-        """What the estimator makes of reference, costs and the flow that it starts from."""
-        if costs is None and fit_for_kernels(reference, source):
-            evidence = compiled_evidence(reference, source, start)
-        else:
-            reference = beside_each(reference, len(source) // len(reference))
-            costs = cost_volume(reference, source) if costs is None else costs
-            evidence = torch.cat([reference, costs] if start is None else [reference, costs, start], dim=1)
+        evidence = matched(reference, source, start)
+        if hasattr(self, "sharpness"):
+            start = soft_argmax(evidence[:, -CANDIDATES:], self.sharpness)
+            evidence = torch.cat([evidence, start], dim=1)
         flow: Tensor = self.flow_estimator(evidence)
-        return flow
+        return flow if start is None else start + flow
+
+
+def matched(reference: Tensor, source: Tensor, start: Tensor | None) -> Tensor:
+    """References (B, C, H, W) beside their costs to each source (B * S, C, H, W) and the flow `start` that it was warped by."""
+    if fit_for_kernels(reference, source):
+        return compiled_evidence(reference, source, start)
+    reference = beside_each(reference, len(source) // len(reference))
+    parts = [reference, cost_volume(reference, source)]
+    return torch.cat(parts if start is None else [*parts, start], dim=1)
 
 
 def soft_argmax(costs: Tensor, sharpness: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Loops of inference on a CPU that numba compiles: the transforms of `vinet.winograd`, and the cost volume.
+"""Loops of inference on a CPU that numba compiles: the transforms of `vinet.winograd`, cost volumes and warps.
 
 Channels are the innermost axis of everything, and every loop over them is one that a compiler can vectorise. None of this holds
 the GIL; `vinet.threads` runs it on several cores.

@@ -9,7 +9,7 @@ import torch
 
 from vinet.errors import UserError
 
-VERSION = 1
+VERSION = 2
 
 
 def save(state: dict[str, Any], path: Path) -> None:

@@ -195,11 +195,10 @@ def trained(network: VINet | FrameNetwork, stage: Stage) -> list[str]:
     Without heads a body stage trains the encoder too; with them, it would move the features that the heads have learnt to match.
     """
     names = [name for name, _ in network.named_parameters()]
-    has_heads = any(name.startswith("flownet") for name in names)
-    for_flow = {name for name in names if name.startswith(("flownet", "encoder"))}
+    for_flow = [name for name in names if name.startswith(("flownet", "encoder"))]
     if stage.kind == "flow":
-        return [name for name in names if name in for_flow]
-    if stage.kind == "body" and has_heads:
+        return for_flow
+    if stage.kind == "body" and any(name.startswith("flownet") for name in names):
         return [name for name in names if name not in for_flow]
     return names
 

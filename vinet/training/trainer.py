@@ -23,7 +23,7 @@ from vinet.training.average import Average
 from vinet.training.curve import Curve
 from vinet.training.data import Data, lead_at, motion_at
 from vinet.training.export import export
-from vinet.training.objective import Objective, trained
+from vinet.training.objective import Objective, Terms, trained
 from vinet.training.processes import Processes, processes
 from vinet.training.progress import progress
 from vinet.training.recipe import WEIGHTS, NetworkRecipe, Recipe, Stage
@@ -117,10 +117,7 @@ class Run:
         for group in optimiser.param_groups:
             group["lr"] = rate
         position = (self.recipe.seed, stage.name, step, self.these.rank)
-        lead = lead_at(stage, position)
-        scene, times = self.data.scene(stage, objective.frames(lead), position, motion_at(stage, step))
-        with self._precision():
-            terms = module(scene, times, lead)
+        terms = self._terms(module, objective, position, motion_at(stage, step))
         loss = losses.total(terms, stage.weights or DEFAULT_WEIGHTS[stage.kind])
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -144,15 +141,28 @@ class Run:
         count = self.recipe.validation_batches
         for batch in range(count):
             position = ("validation", stage.name, batch)
-            lead = lead_at(stage, position)
-            frames = objective.frames(lead)
-            scene, times = self.data.scene(stage, frames, position, stage.motion_px[1], validation=True)
-            with self._precision():
-                terms = objective(scene, times, lead)
+            terms = self._terms(objective, objective, position, stage.motion_px[1], validation=True)
             terms["loss"] = losses.total(terms, stage.weights or DEFAULT_WEIGHTS[stage.kind])
             for name, value in terms.items():
                 sums[name] = sums.get(name, 0.0) + float(value) / count
         return sums
+
+    def _terms(
+        self,
+        module: nn.Module,
+        objective: Objective,
+        position: tuple[object, ...],
+        motion_px: float,
+        *,
+        validation: bool = False,
+    ) -> Terms:
+        """What `module`, the objective or what wraps it, makes of the scene at `position`."""
+        lead = lead_at(objective.stage, position)
+        frames = objective.frames(lead)
+        scene, times = self.data.scene(objective.stage, frames, position, motion_px, validation=validation)
+        with self._precision():
+            terms: Terms = module(scene, times, lead)
+        return terms
 
     def _precision(self) -> contextlib.AbstractContextManager[object]:
         if self.these.device.type == "cuda":
