@@ -44,7 +44,8 @@ def compare(injection: str, budget_seconds: float, seed: int) -> dict[str, Any]:
     return {
         "injection": injection, "budget_seconds": budget_seconds, "seed": seed, "seconds": comparison.seconds,
         "verdicts": {finding.measure: finding.word for finding in comparison.findings}, "ratios": ratios,
-        "blocks": comparison.blocks, "disturbed": comparison.disturbed, "load_average": load_average(),
+        "blocks": comparison.blocks, "processes": comparison.pairs, "disturbed": comparison.disturbed,
+        "load_average": load_average(),
     }  # fmt: skip
 
 
@@ -84,7 +85,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--budget", default="1m")
     parser.add_argument("--times", type=int, default=40)
-    parser.add_argument("--only", default="", help="injections whose name holds this text")
+    parser.add_argument("--only", default="", help="injections whose name holds one of these texts, with commas")
     parser.add_argument("--output", type=Path, default=Path("alarms.jsonl"))
     parser.add_argument("--table", type=Path)
     arguments = parser.parse_args()
@@ -95,7 +96,7 @@ def main() -> None:
     # All kinds in turn, so that an interrupted study is a smaller one, not a biased one.
     for seed in range(arguments.times):
         for injection in INJECTIONS:
-            if arguments.only in injection:
+            if any(text in injection for text in arguments.only.split(",")):
                 line = compare(injection, seconds_of(arguments.budget), seed)
                 with arguments.output.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(line) + "\n")
