@@ -130,7 +130,7 @@ def floors() -> Iterator[str]:
 def _floor_row(title: str, frames: Frames, motions: dict[str, Motion]) -> str:
     cells = []
     for flow in ("dis", "gmflow", "exact"):
-        found = [v for v in warped_differences(frames, motions[flow]) if v is not None] if flow in motions else []
+        found = [v for v in warped_differences(frames, motions[flow])[0] if v is not None] if flow in motions else []
         cells.append(f"{np.mean(found):.6f} of {motions[flow].visible.mean():.0%}" if found else "-")
     return f"| {title} | {' | '.join(cells)} |"
 

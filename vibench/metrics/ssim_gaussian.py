@@ -21,7 +21,7 @@ WEIGHTS = cv2.getGaussianKernel(2 * RADIUS_PX + 1, 1.5, cv2.CV_64F)
 
 
 def smooth(image: Image) -> Image:
-    """Gaussian mean of standard deviation 1.5 px over 11x11 px, float64 (H, W, 3), of the same size."""
+    """Gaussian mean of standard deviation 1.5 px over 11x11 px, float64 (H, W), of the same size."""
     return np.asarray(cv2.sepFilter2D(image, cv2.CV_64F, WEIGHTS, WEIGHTS))
 
 

@@ -7,7 +7,7 @@ stands still, is blurred or breaks the flow looks steady: read such a number bes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,20 +38,29 @@ def grey_levels(difference: NDArray[np.float32]) -> NDArray[np.float32]:
 def warped_differences(
     frames: Frames,
     motion: Motion,
-    regions: Masks | None = None,
+    regions: Sequence[Masks | None] = (None,),
     cost: Callable[[NDArray[np.float32]], NDArray[np.float32]] = squared,
-) -> list[float | None]:
-    """Per pair, mean ``cost`` of frame t + 1 warped back minus frame t, over the visible pixels of frame t and RGB.
+) -> list[list[float | None]]:
+    """Per region and pair, mean ``cost`` of frame t + 1 warped back minus frame t, over the visible pixels of frame t and RGB.
 
-    ``regions`` (T - 1, H, W) or longer narrows them further; None where no pixel is left.
+    A region (T - 1, H, W) narrows them further, None does not; the mean is None where no pixel is left.
     """
-    means: list[float | None] = []
-    for index, (flow, visible) in enumerate(zip(*motion, strict=True)):
-        counted = visible if regions is None else visible & regions[index]
-        here, after = (frame.astype(np.float32) / 255 for frame in frames[index : index + 2])
-        costs = cost((warp(after, flow) - here)[counted])
-        means.append(float(costs.mean(dtype=np.float64)) if costs.size else None)
+    means: list[list[float | None]] = [[] for _ in regions]
+    for index, difference in enumerate(_warped_minus_here(frames, motion)):
+        for region, found in zip(regions, means, strict=True):
+            counted = motion.visible[index] if region is None else motion.visible[index] & region[index]
+            costs = cost(difference[counted])
+            found.append(float(costs.mean(dtype=np.float64)) if costs.size else None)
     return means
+
+
+def _warped_minus_here(frames: Frames, motion: Motion) -> Iterator[NDArray[np.float32]]:
+    """Per pair, frame t + 1 warped back minus frame t, in -1..1, (H, W, 3)."""
+    here = frames[0].astype(np.float32) / 255
+    for frame, flow in zip(frames[1:], motion.forward, strict=True):
+        after = frame.astype(np.float32) / 255
+        yield warp(after, flow) - here
+        here = after
 
 
 def begins_in_hole(holes: Masks, _: Motion) -> Masks:
@@ -84,11 +93,9 @@ class WarpedDifference:
     def measure(self, frames: Frames, case: Case) -> Mapping[str, Series]:
         """Regions ``frame`` and ``hole``, one value per pair of frames; InputError for a single frame."""
         motion = self._motion(frames, case)
-        hole = self._hole(case.holes, motion)
-        return {
-            "frame": Series.of(warped_differences(frames, motion, cost=self._cost)),
-            "hole": Series.of(warped_differences(frames, motion, hole, self._cost)),
-        }
+        regions = (None, self._hole(case.holes, motion))
+        whole, inside = warped_differences(frames, motion, regions, self._cost)
+        return {"frame": Series.of(whole), "hole": Series.of(inside)}
 
 
 def exact() -> WarpedDifference:
