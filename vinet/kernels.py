@@ -176,14 +176,43 @@ def correlate(reference: Values, source: Values, evidence: Values, first: int, l
             here, found = reference[item // sources, y, x], evidence[item, y, x]
             for c in range(offset):
                 found[c] = here[c]
-            for k in range(81):
-                below, beside = y + k // 9 - 4, x + k % 9 - 4
-                total = np.float32(0)
-                if 0 <= below < height and 0 <= beside < width:
-                    there = source[item, below, beside]
-                    for c in range(channels):
-                        total += here[c] * there[c]
-                found[offset + k] = total * share
+            for line in range(9):
+                below, costs = y + line - 4, found[offset + 9 * line : offset + 9 * line + 9]
+                if below < 0 or below >= height:
+                    costs[:] = 0
+                    continue
+                there, end = source[item, below], width - 1
+                nine_products(
+                    here, there[max(x - 4, 0)], there[max(x - 3, 0)], there[max(x - 2, 0)], there[max(x - 1, 0)], there[x],
+                    there[min(x + 1, end)], there[min(x + 2, end)], there[min(x + 3, end)], there[min(x + 4, end)],
+                    share, costs,
+                )  # fmt: skip
+                costs[: max(4 - x, 0)] = 0
+                costs[min(width + 4 - x, 9) :] = 0
+
+
+@inlined
+def nine_products(
+    here: Values,
+    p0: Values, p1: Values, p2: Values, p3: Values, p4: Values, p5: Values, p6: Values, p7: Values, p8: Values,
+    share: np.float32, products: Values,
+) -> None:  # fmt: skip
+    """Mean products of a pixel's channels with those of nine others, all at once: one at a time takes three times as long."""
+    t0 = t1 = t2 = t3 = t4 = t5 = t6 = t7 = t8 = np.float32(0)
+    for c in range(len(here)):
+        value = here[c]
+        t0 += value * p0[c]
+        t1 += value * p1[c]
+        t2 += value * p2[c]
+        t3 += value * p3[c]
+        t4 += value * p4[c]
+        t5 += value * p5[c]
+        t6 += value * p6[c]
+        t7 += value * p7[c]
+        t8 += value * p8[c]
+    products[0], products[1], products[2] = t0 * share, t1 * share, t2 * share
+    products[3], products[4], products[5] = t3 * share, t4 * share, t5 * share
+    products[6], products[7], products[8] = t6 * share, t7 * share, t8 * share
 
 
 @compiled

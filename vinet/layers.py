@@ -18,14 +18,10 @@ def draw(kernel: Tensor, gain: float) -> None:
 
 
 def gated(features: Tensor, negative_slope: float = 0.0) -> Tensor:
-    """First half of the channels (phi) through a leaky ReLU, times the sigmoid of the second (gate).
-
-    Without gradients `features` is overwritten: a convolution has just made it, and memory traffic is what this costs.
-    """
-    phi, gate = features.chunk(2, dim=1)
-    if torch.is_grad_enabled():
-        return torch.sigmoid(gate) * functional.leaky_relu(phi, negative_slope)
-    return gate.sigmoid_() * functional.leaky_relu_(phi, negative_slope)
+    """First half of the channels (phi) through a leaky ReLU, times the sigmoid of the second (gate)."""
+    # A leaky ReLU lets a positive factor through, so the product can come first: one pass over memory instead of two.
+    product = functional.glu(features, dim=1)
+    return functional.leaky_relu(product, negative_slope, inplace=not torch.is_grad_enabled())
 
 
 def blended(first: Tensor, second: Tensor, share: Tensor) -> Tensor:

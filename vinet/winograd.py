@@ -129,12 +129,13 @@ class _Convolution(NamedTuple):
         """Compute blocks of tiles from each of `starts`; tiles share no pixel of the result, so threads need no lock."""
         rows, columns, dilation, total = self.tiling
         before, after = _SCRATCH.of(*self.kernel.shape[1:])
+        values, products = before.numpy(), after.numpy()
         slope = np.float32(self.negative_slope)
         for first in starts:
             last = min(total, first + BLOCK)
-            forward(self.planes, before.numpy(), first, last, rows, columns, dilation)
+            forward(self.planes, values, first, last, rows, columns, dilation)
             torch.bmm(before[:, : last - first], self.kernel, out=after[:, : last - first])
-            backward(after.numpy(), self.bias, slope, self.filled, first, last, rows, columns, dilation)
+            backward(products, self.bias, slope, self.filled, first, last, rows, columns, dilation)
 
 
 class _Scratch(threading.local):
