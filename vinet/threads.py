@@ -63,4 +63,17 @@ def _inferring(work: Callable[[Iterator[int]], None], starts: Iterator[int]) -> 
 
 @lru_cache(maxsize=1)
 def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, "vinet", initializer=torch.set_num_threads, initargs=(1,))
+    pool = ThreadPoolExecutor(threads, "vinet", initializer=torch.set_num_threads, initargs=(1,))
+    pool.submit(_crowd, threads + 1).result()
+    return pool
+
+
+def _crowd(threads: int) -> None:
+    """Let OpenMP know that it is not alone, by a team of its threads that belongs to this thread and has no work.
+
+    For 10 ms after each of torch's operations its OpenMP threads would else wait busily on the cores that compiled loops want. Where a
+    process has more of them than cores, GNU's OpenMP lets them sleep.
+    """
+    torch.set_num_threads(threads)
+    torch.zeros(2**20).sin_()
+    torch.set_num_threads(1)
