@@ -1,7 +1,8 @@
 """How often `vibench regress` cries wolf and how often it sleeps: many comparisons of methods whose truth is known.
 
 Usage: ``python tests/false_alarms.py --budget 1m --times 40 --output alarms.jsonl``, then ``... --table alarms.jsonl`` prints the
-Markdown table of docs/ci.md. All comparisons run beside a load that comes and goes on one core. Ctrl-C keeps what was measured.
+Markdown table of docs/ci.md. All comparisons run beside a load that comes and goes on one core. Ctrl-C keeps what was measured, and the same
+command goes on from there.
 """
 
 from __future__ import annotations
@@ -52,8 +53,7 @@ def compare(injection: str, budget_seconds: float, seed: int) -> dict[str, Any]:
 def table(path: Path) -> str:
     """Counts of each verdict by injection and budget, of the measure that the injection is about."""
     groups: dict[tuple[float, str], list[dict]] = defaultdict(list)
-    for line in path.read_text(encoding="utf-8").splitlines():
-        record = json.loads(line)
+    for record in records(path):
         groups[record["budget_seconds"], record["injection"]].append(record)
     rows = [
         "| budget | injected | measure | comparisons | verdicts | false alarms in any measure | median s | longest s |",
@@ -70,6 +70,11 @@ def table(path: Path) -> str:
             f"| {seconds[len(seconds) // 2]:.0f} | {seconds[-1]:.0f} |"
         )
     return "\n".join(rows)
+
+
+def records(path: Path) -> list[dict[str, Any]]:
+    """The lines of a file of comparisons, none where there is no file."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
 def is_false(injection: str, verdicts: dict[str, str]) -> bool:
@@ -93,11 +98,14 @@ def main() -> None:
         print(table(arguments.table))
         return
     os.environ["PYTHONPATH"] = str(Path(__file__).parent)
+    budget = seconds_of(arguments.budget)
+    done = {(line["injection"], line["budget_seconds"], line["seed"]) for line in records(arguments.output)}
     # All kinds in turn, so that an interrupted study is a smaller one, not a biased one.
     for seed in range(arguments.times):
         for injection in INJECTIONS:
-            if any(text in injection for text in arguments.only.split(",")):
-                line = compare(injection, seconds_of(arguments.budget), seed)
+            wanted = any(text in injection for text in arguments.only.split(","))
+            if wanted and (injection, budget, seed) not in done:
+                line = compare(injection, budget, seed)
                 with arguments.output.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(line) + "\n")
                 print(injection, line["verdicts"], f"{line['seconds']:.0f} s", flush=True)
