@@ -59,14 +59,14 @@ def table(path: Path) -> str:
         "| budget | injected | measure | comparisons | verdicts | false alarms in any measure | median s | longest s |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for (budget, injection), records in groups.items():
+    for (budget, injection), group in groups.items():
         measure = LOOKED_AT.get(injection, TIME)
-        words = [record["verdicts"].get(measure, "none") for record in records]
+        words = [record["verdicts"].get(measure, "none") for record in group]
         counted = ", ".join(f"{words.count(word)} {word}" for word in sorted(set(words)))
-        alarms = sum(is_false(injection, record["verdicts"]) for record in records)
-        seconds = sorted(record["seconds"] for record in records)
+        alarms = sum(is_false(injection, record["verdicts"]) for record in group)
+        seconds = sorted(record["seconds"] for record in group)
         rows.append(
-            f"| {budget / 60:g} min | {injection} | {measure} | {len(records)} | {counted} | {alarms} "
+            f"| {budget / 60:g} min | {injection} | {measure} | {len(group)} | {counted} | {alarms} "
             f"| {seconds[len(seconds) // 2]:.0f} | {seconds[-1]:.0f} |"
         )
     return "\n".join(rows)
