@@ -32,6 +32,7 @@ def profile(
     from vibench.plugins import Spec, make
     from vibench.probe import Probe
     from vibench.profile import profile as measure
+    from vibench.store import slug
     from vibench.threads import pin_threads
 
     spec, where = Spec.parse(method), resolve(device)
@@ -40,7 +41,7 @@ def profile(
     found = measure(made, Probe.make(*size_of(size), frames).cases[0].holed(), where, spec.label)
     typer.echo(as_text(found, spec.label, size))
     output.mkdir(parents=True, exist_ok=True)
-    stem = "".join(letter if letter.isalnum() else "-" for letter in spec.label)
+    stem = slug(spec.label)
     draw(found.flame, output / f"{stem}.svg")
     (output / f"{stem}.stacks.txt").write_text("\n".join(found.flame.collapsed()) + "\n", encoding="utf-8")
     typer.echo(f"picture: {output / f'{stem}.svg'}")

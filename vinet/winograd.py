@@ -95,7 +95,6 @@ torch.library.define(
 )
 
 
-@torch.library.impl("vinet::winograd", "CPU")
 def convolved(
     features: Tensor, transformed: Tensor, bias: Tensor | None, negative_slope: float, dilation: int
 ) -> Tensor:
@@ -108,6 +107,9 @@ def convolved(
     convolution = _Convolution(channels_last(features), transformed, shifts, negative_slope, filled, tiling)
     in_parts(tiling.total, BLOCK, convolution.tiles)
     return torch.from_numpy(filled).permute(0, 3, 1, 2)
+
+
+torch.library.impl("vinet::winograd", "CPU", convolved)
 
 
 @register_flop_formula(torch.ops.vinet.winograd)
