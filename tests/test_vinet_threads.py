@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 import torch
 
-from vinet.threads import in_rows
+from vinet.threads import in_parts, in_rows
 
 IDLE = """
 import os, time, torch
@@ -40,25 +41,23 @@ def test_openmp_leaves_the_cores_alone_once_compiled_loops_have_run() -> None:
     assert after < before / 3
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("threads", [1, 2, 3], indirect=True)
 @pytest.mark.parametrize("rows", [1, 7, 8, 9, 33])
 def test_every_row_is_computed_once(rows: int, threads: int) -> None:
     maps = np.zeros((rows, 1, 1, 1), np.float32)
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        in_rows(maps, lambda first, last: maps[first:last].__iadd__(1))
-        assert torch.get_num_threads() == threads
-    finally:
-        torch.set_num_threads(before)
+    in_rows(maps, lambda first, last: maps[first:last].__iadd__(1))
+    assert torch.get_num_threads() == threads
     assert (maps == 1).all()
 
 
-def test_an_error_in_a_part_is_raised() -> None:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        with pytest.raises(ZeroDivisionError):
-            in_rows(np.zeros((64, 1, 1, 1), np.float32), lambda first, last: first // 0)
-    finally:
-        torch.set_num_threads(before)
+@pytest.mark.parametrize("threads", [2], indirect=True)
+def test_an_error_in_another_thread_is_not_lost(threads: int) -> None:
+    def failing(starts: Iterator[int]) -> None:
+        for start in starts:
+            raise ValueError(str(start))
+
+    with pytest.raises(ValueError, match="[01]"):
+        in_parts(2, 1, failing)
+    with pytest.raises(ZeroDivisionError):
+        in_rows(np.zeros((64, 1, 1, 1), np.float32), lambda first, last: first // 0)
+    assert torch.get_num_threads() == threads

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
@@ -31,15 +30,6 @@ from vinet.winograd import WinogradConv2d, accelerate, kernel_matrix, suitable
 def any_width(monkeypatch: pytest.MonkeyPatch) -> None:
     """Narrow layers too, so that examples are small."""
     monkeypatch.setattr(winograd, "LEAST_PRODUCTS", 1)
-
-
-@pytest.fixture(params=[1, 2])
-def threads(request: pytest.FixtureRequest) -> Iterator[int]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(request.param)
-    yield request.param
-    assert torch.get_num_threads() == request.param
-    torch.set_num_threads(before)
 
 
 def maps(*shape: int, seed: int = 0) -> Tensor:
@@ -129,24 +119,6 @@ def test_operations_are_counted_as_those_of_a_convolution(threads: int) -> None:
             layer(features)
         counts.append(counter.get_total_flops())
     assert counts == [2 * 2 * 64 * 64 * 16 * 8 * 9] * 2
-
-
-def test_an_error_in_another_thread_is_not_lost() -> None:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-
-    def failing(starts: Iterator[int]) -> None:
-        for start in starts:
-            raise ValueError(str(start))
-
-    try:
-        with pytest.raises(ValueError, match="[01]"):
-            from vinet.threads import in_parts
-
-            in_parts(2, 1, failing)
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(before)
 
 
 def test_where_gradients_are_recorded_it_is_the_ordinary_convolution() -> None:

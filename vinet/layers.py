@@ -20,8 +20,12 @@ def draw(kernel: Tensor, gain: float) -> None:
 def gated(features: Tensor, negative_slope: float = 0.0) -> Tensor:
     """First half of the channels (phi) through a leaky ReLU, times the sigmoid of the second (gate)."""
     # A leaky ReLU lets a positive factor through, so the product can come first: one pass over memory instead of two.
-    product = functional.glu(features, dim=1)
-    return functional.leaky_relu(product, negative_slope, inplace=not torch.is_grad_enabled())
+    return leaky(functional.glu(features, dim=1), negative_slope)
+
+
+def leaky(features: Tensor, negative_slope: float) -> Tensor:
+    """Leaky ReLU of what a layer has just made: in place where no gradient needs its input."""
+    return functional.leaky_relu(features, negative_slope, inplace=not torch.is_grad_enabled())
 
 
 def blended(first: Tensor, second: Tensor, share: Tensor) -> Tensor:
@@ -99,13 +103,13 @@ class GatedUpConv(nn.Module):
 
 
 class Leaky(nn.Module):
-    """Leaky ReLU behind a convolution, in place where no gradient needs its input."""
+    """Leaky ReLU behind a convolution."""
 
     SLOPE = 0.1
 
     def forward(self, features: Tensor) -> Tensor:
         """Any shape -> the same."""
-        return functional.leaky_relu(features, self.SLOPE, inplace=not torch.is_grad_enabled())
+        return leaky(features, self.SLOPE)
 
 
 def plain(inputs: int, outputs: int, dilation: int = 1) -> nn.Sequential:

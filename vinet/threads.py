@@ -64,6 +64,7 @@ def _inferring(work: Callable[[Iterator[int]], None], starts: Iterator[int]) -> 
 @lru_cache(maxsize=1)
 def _pool(threads: int) -> ThreadPoolExecutor:
     pool = ThreadPoolExecutor(threads, "vinet", initializer=torch.set_num_threads, initargs=(1,))
+    # Waited for: the caller is about to set another number of threads, and a thread that never had one of its own would take it.
     pool.submit(_crowd, threads + 1).result()
     return pool
 

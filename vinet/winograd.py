@@ -14,11 +14,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.utils.flop_counter import register_flop_formula
 
 from vinet.kernels import FAR, NEAR, backward, forward
-from vinet.layers import Leaky, StackConv
+from vinet.layers import Leaky, StackConv, leaky
 from vinet.threads import channels_last, fit_for_kernels, in_parts
 
 OUTPUT_PX = 4
@@ -85,7 +84,7 @@ class WinogradConv2d(nn.Conv2d):
         airy = tiling.total * OUTPUT_PX**2 > MOST_WASTE * batch * height * width
         if airy or not fit_for_kernels(features):
             output = super().forward(features)
-            return output if self.negative_slope == 1 else functional.leaky_relu(output, self.negative_slope)
+            return output if self.negative_slope == 1 else leaky(output, self.negative_slope)
         filled: Tensor = torch.ops.vinet.winograd(features, self.transformed, self.bias, self.negative_slope, dilation)
         return filled
 

@@ -43,7 +43,7 @@ def warped_differences(
 ) -> list[list[float | None]]:
     """Per region and pair, mean ``cost`` of frame t + 1 warped back minus frame t, over the visible pixels of frame t and RGB.
 
-    A region (T - 1, H, W) narrows them further, None does not; the mean is None where no pixel is left.
+    A region (T - 1, H, W) or longer narrows them further, None does not; the mean is None where no pixel is left.
     """
     means: list[list[float | None]] = [[] for _ in regions]
     for index, difference in enumerate(_warped_minus_here(frames, motion)):
