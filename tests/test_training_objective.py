@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import torch
 from training_run import photo_folder
 
 from vinet.inference import Inpainter
-from vinet.network import Previous, VINet
+from vinet.network import Previous, Step, VINet
 from vinet.training import losses
 from vinet.training.data import Data, lead_at
 from vinet.training.objective import Objective, trained
@@ -43,7 +44,7 @@ def stages(name: str, photos: Path) -> Iterator[tuple[Objective, losses.Tensor]]
         yield objective, loss
 
 
-@pytest.mark.parametrize("name", ["compact-cpu", "compact-dis-cpu", "frame-baseline-cpu"])
+@pytest.mark.parametrize("name", ["compact-cpu", "compact-dis-cpu", "finetune-cpu", "flow-cpu", "frame-baseline-cpu"])
 def test_every_stage_trains_what_it_says(name: str, photos: Path) -> None:
     for objective, loss in stages(name, photos):
         assert bool(loss.isfinite())
@@ -64,6 +65,41 @@ def test_a_body_stage_leaves_the_heads_and_what_feeds_them_alone(photos: Path) -
     assert set(trained(network, joint)) == everything
     given = network_of(read("compact-dis-cpu").network, 0)
     assert set(trained(given, body)) == {name for name, _ in given.named_parameters()}
+
+
+def test_a_flow_stage_trains_the_heads_own_encoder_and_frozen_parameters_are_left_alone(photos: Path) -> None:
+    recipe = read("flow-cpu", [f"data.photos={photos}"])
+    network = network_of(recipe.network, 0)
+    heads = {name for name, _ in network.named_parameters() if name.startswith(("flownet", "flow_encoder"))}
+    flow = recipe.stages[0]
+    assert set(trained(network, flow)) == heads
+    body = dataclasses.replace(flow, kind="body")
+    everything = {name for name, _ in network.named_parameters()}
+    assert set(trained(network, body)) == everything - heads
+    unrolled_stage = dataclasses.replace(flow, kind="unrolled", targets=2, frozen=("flow",))
+    assert set(trained(network, unrolled_stage)) == everything - heads
+
+
+def test_without_recurrence_the_same_terms_hold_an_output_against_the_one_before_which_the_network_never_sees(
+    photos: Path,
+) -> None:
+    recipe = read("finetune-cpu", [*SMALL, f"data.photos={photos}", "network.switches.recurrence=false"])
+    stage = dataclasses.replace(recipe.stages[0], longest_lead=0)
+    network = network_of(recipe.network, 0)
+    assert isinstance(network, VINet)
+    seen: list[Previous | None] = []
+    fill = network.fill
+
+    def watched(*arguments: Any, **named: Any) -> Step:
+        seen.append(arguments[4])
+        return fill(*arguments, **named)
+
+    network.fill = watched  # type: ignore[method-assign]
+    objective = Objective(network, stage)
+    scene, times = Data(recipe, torch.device("cpu")).scene(stage, objective.frames(1), (0, "blind"), 1.0)
+    terms = objective(scene, times, 1)
+    assert seen == [None] * (1 + stage.targets)
+    assert {"warping", "steady"} <= set(terms) and float(terms["steady"].detach()) > 0
 
 
 def unrolled(photos: Path, lead: int, targets: int) -> tuple[dict[str, float], list[bool]]:

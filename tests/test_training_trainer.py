@@ -14,8 +14,10 @@ from typer.testing import CliRunner
 
 from vinet import weights
 from vinet.cli import app
+from vinet.config import VINetConfig
 from vinet.errors import UserError
 from vinet.frame_network import FrameNetwork
+from vinet.network import VINet
 from vinet.training.recipe import parse, read
 from vinet.training.trainer import learning_rate, network_of, train
 
@@ -170,6 +172,40 @@ def test_of_two_files_the_later_one_wins(tmp_path: Path, recipe: Path) -> None:
     files = f"network.start={[str(name) for name in names]}".replace("'", '"')
     started = network_of(read(str(recipe), [files]).network, seed=7)
     assert all(torch.equal(a, b) for a, b in zip(networks[1].parameters(), started.parameters(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("switch", "kept"), [("neighbours=1", [2, 4]), ("neighbours=2", [1, 2, 4]), ("recurrence=false", [0, 1, 2, 3])]
+)
+def test_an_ablation_starts_from_the_slices_of_the_sources_it_keeps(
+    tmp_path: Path, switch: str, kept: list[int]
+) -> None:
+    """Sources are the neighbours at -6, -3, 3 and 6 and the previous output; a single neighbour is the one at 3."""
+    full = VINet(VINetConfig.compact(0.0625, given_flow=True))
+    weights.save(full, tmp_path / "full.safetensors")
+    settings = [f"network.start={tmp_path / 'full.safetensors'}", "network.width=0.0625", f"network.switches.{switch}"]
+    started = network_of(read("finetune-cpu", settings).network, seed=1)
+    theirs, ours = full.state_dict(), started.state_dict()
+    assert ours.keys() == theirs.keys()
+    for name, values in ours.items():
+        sliced = "st_agg" in name and values.ndim == 5
+        assert torch.equal(values, theirs[name][:, :, kept] if sliced else theirs[name]), name
+
+
+def test_a_flow_encoder_starts_as_the_body_s_and_is_kept_once_a_file_holds_one(tmp_path: Path) -> None:
+    body, flow, mixed = (tmp_path / f"{name}.safetensors" for name in ("body", "flow", "mixed"))
+    weights.save(VINet(VINetConfig.compact(0.0625, given_flow=True)), body)
+    settings = ["network.width=0.0625", "network.switches.flow_encoder=true"]
+    fresh = network_of(read("flow-cpu", [*settings, f"network.start={body}"]).network, seed=1).state_dict()
+    inner = {name.removeprefix("flow_encoder."): v for name, v in fresh.items() if name.startswith("flow_encoder.")}
+    assert inner and all(torch.equal(v, fresh[f"encoder1.{name}"]) for name, v in inner.items())
+
+    weights.save(VINet(VINetConfig.compact(0.0625, flow_encoder=True)), flow)
+    started = network_of(read("flow-cpu", [*settings, f'network.start=["{flow}", "{body}"]']).network, seed=1)
+    weights.save(started, mixed)
+    found, of_flow, of_body = (weights.read(path).tensors for path in (mixed, flow, body))
+    for name, values in found.items():
+        assert torch.equal(values, (of_body if name in of_body else of_flow)[name]), name
 
 
 def test_the_rate_warms_up_and_ends_where_it_should() -> None:

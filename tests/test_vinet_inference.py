@@ -70,7 +70,7 @@ def by_hand(network: VINet, images: list[Frame], masks: list[Mask], recurrent: b
 @pytest.mark.parametrize(
     ("frames", "recurrent"), [(1, True), (2, True), (2, False), (8, False), (15, False)]
 )  # recurrence through random weights multiplies rounding: a few frames of it are enough
-@pytest.mark.parametrize("switches", [{"channel_order": "bgr"}, {"shared_encoder": False}])
+@pytest.mark.parametrize("switches", [{"channel_order": "bgr"}, {"shared_encoder": False}, {"flow_encoder": True}])
 def test_the_stream_is_the_step_repeated(frames: int, recurrent: bool, switches: dict[str, Any]) -> None:
     model = network(**switches)
     images, masks = video(frames, 16, 24)

@@ -40,6 +40,8 @@ class VINetConfig:
 
     shared_encoder: bool = False
     """One encoder for reference and sources: features that are to be matched are the same function of the pixels."""
+    flow_encoder: bool = False
+    """The flow heads have an encoder of their own: they can be trained around a body that stays as it is."""
     normalised_correlation: bool = False
     """Features instance-normalised before the cost volume: products of raw ReLU features taught the heads nothing."""
     soft_argmax: bool = False
@@ -65,6 +67,8 @@ class VINetConfig:
             raise ValueError("pixel_composition needs at least one neighbour")
         if self.given_flow and not self.flow_warping:
             raise ValueError("given_flow without flow_warping: the flow would never be used")
+        if self.flow_encoder and not self.has_flow_heads:
+            raise ValueError("flow_encoder needs flow heads: it goes with flow_warping and without given_flow")
         if self.channel_order not in ("bgr", "rgb"):
             raise ValueError(f"channel_order is 'bgr' or 'rgb', got {self.channel_order!r}")
 

@@ -28,9 +28,9 @@ def cost_volume(reference: Tensor, source: Tensor) -> Tensor:
 
     Takes two (B, C, H, W) and returns (B, 81, H, W), channel (dy + 4) * 9 + (dx + 4).
     """
-    if fit_for_kernels(reference, source):
-        return compiled_evidence(reference, source, beside_reference=False)
     dtype = torch.promote_types(reference.dtype, source.dtype)  # they may differ under autocast
+    if reference.device.type == "cpu" and dtype == torch.bfloat16:
+        dtype = torch.float32  # which compiled loops take
     volume: Tensor = _CostVolume.apply(reference.to(dtype), source.to(dtype))
     return volume
 
@@ -53,11 +53,13 @@ def compiled_evidence(
 
 
 class _CostVolume(torch.autograd.Function):
-    """Products of matrices forward; backward by hand, as autograd would build 81 padded gradients of the source."""
+    """Compiled loops, or else products of matrices; backward by hand, as autograd would build 81 padded gradients of the source."""
 
     @staticmethod
     def forward(context: Any, reference: Tensor, source: Tensor) -> Tensor:
         context.save_for_backward(reference, source)
+        if fit_for_kernels(reference, source):
+            return compiled_evidence(reference, source, beside_reference=False)
         return _banded_products(reference, source)
 
     @staticmethod

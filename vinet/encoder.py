@@ -1,5 +1,6 @@
 """The encoder: one holed image to features at four scales."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -16,6 +17,24 @@ class Features(NamedTuple):
     half: Tensor  # (B, channels[1], H / 2, W / 2)
     quarter: Tensor  # (B, channels[2], H / 4, W / 4)
     eighth: Tensor  # (B, channels[3], H / 8, W / 8)
+    own_for_flow: "Features | None" = None
+    """The same image by the flow heads' own encoder, where there is one."""
+
+    @property
+    def for_flow(self) -> "Features":
+        """What flow heads match."""
+        return self if self.own_for_flow is None else self.own_for_flow
+
+    @property
+    def scales(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """From 1/1 to 1/8."""
+        return self.full, self.half, self.quarter, self.eighth
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> "Features":
+        """All maps changed in the same way."""
+        own = None if self.own_for_flow is None else self.own_for_flow.each(change)
+        full, half, quarter, eighth = map(change, self.scales)
+        return Features(full, half, quarter, eighth, own)
 
 
 class Encoder(nn.Module):

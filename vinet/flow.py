@@ -100,7 +100,8 @@ class FlowEstimator(nn.Module):
         features = self.convs(evidence)
         coarse: Tensor = self.conv1(features)
         refinement: Tensor = self.convs_fine(torch.cat([features, coarse], dim=1))
-        return coarse + refinement
+        # bfloat16, which autocast leaves behind, has 8 bits: 1/16 px at 16 px.
+        return coarse.to(torch.promote_types(coarse.dtype, torch.float32)) + refinement
 
 
 class FlowHead(nn.Module):

@@ -204,7 +204,7 @@ class Inpainter:
 
 
 def _channels_last(features: Features) -> Features:
-    return Features(*(scale.contiguous(memory_format=torch.channels_last) for scale in features))
+    return features.each(lambda scale: scale.contiguous(memory_format=torch.channels_last))
 
 
 def _planes(nearby: list[Known]) -> Neighbours:

@@ -60,6 +60,8 @@ class VINet(nn.Module):
         self.encoder1 = Encoder(config)
         if not config.shared_encoder:
             self.encoder2 = Encoder(config)
+        if config.flow_encoder:
+            self.flow_encoder = Encoder(config)
         if config.has_flow_heads:
             self.flownet = FlowHead(eighth, config, coarsest=True)
             self.flownet_64 = FlowHead(quarter, config)
@@ -117,13 +119,15 @@ class VINet(nn.Module):
         multiple = self.config.size_multiple
         if current.shape[-2] % multiple or current.shape[-1] % multiple:
             raise ValueError(f"height and width must be multiples of {multiple}, got {tuple(current.shape[-2:])}")
-        features: Features = self.encoder1(current, mask)
-        return features
+        return self._encoded(self.encoder1, current, mask)
 
     def encode_source(self, image: Tensor, mask: Tensor) -> Features:
         """Features of a holed neighbour (B, 3, H, W); they do not depend on which frame is being filled."""
-        features: Features = (self.encoder1 if self.config.shared_encoder else self.encoder2)(image, mask)
-        return features
+        return self._encoded(self.encoder1 if self.config.shared_encoder else self.encoder2, image, mask)
+
+    def _encoded(self, encoder: Encoder, image: Tensor, mask: Tensor) -> Features:
+        features: Features = encoder(image, mask)
+        return features._replace(own_for_flow=self.flow_encoder(image, mask)) if self.config.flow_encoder else features
 
     def encode_previous(self, current: Tensor, mask: Tensor, previous: Previous | None) -> Features:
         """Features of the previous output; at the first frame the current one stands in for it."""
@@ -139,6 +143,7 @@ class VINet(nn.Module):
 
     def estimate_flows(self, reference: Features, sources: Features) -> Flows:
         """Flow of B references to B * S sources, any S, coarse to fine."""
+        reference, sources = reference.for_flow, sources.for_flow
         eighth = self.flownet(reference.eighth, sources.eighth)
         quarter = self.flownet_64(reference.quarter, sources.quarter, eighth)
         half = self.flownet_128(reference.half, sources.half, quarter)
@@ -146,7 +151,7 @@ class VINet(nn.Module):
 
     def estimate_full_flow(self, reference: Features, sources: Features, half: Tensor) -> Tensor:
         """Flow at the encoder's full size (B * S, 2, H, W) from that at 1/2; the network itself needs it for one source."""
-        flow: Tensor = self.flownet_256(reference.full, sources.full, half)
+        flow: Tensor = self.flownet_256(reference.for_flow.full, sources.for_flow.full, half)
         return flow
 
     def fill(
@@ -241,8 +246,10 @@ def beside(groups: list[Features], batch: int) -> Features:
 
     The full scale is the last group's alone: only the previous output is looked at there.
     """
-    below = zip(*(group[1:] for group in groups), strict=True)
-    return Features(groups[-1].full, *(_interleaved(list(scales), batch) for scales in below))
+    below = zip(*(group.scales[1:] for group in groups), strict=True)
+    own = [group.own_for_flow for group in groups if group.own_for_flow is not None]
+    half, quarter, eighth = (_interleaved(list(scales), batch) for scales in below)
+    return Features(groups[-1].full, half, quarter, eighth, beside(own, batch) if own else None)
 
 
 def _interleaved(groups: list[Tensor], batch: int) -> Tensor:

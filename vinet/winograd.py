@@ -29,7 +29,7 @@ LEAST_PRODUCTS = 1024
 """Inputs times outputs: below it, the transforms cost what the products save."""
 MOST_WASTE = 1.5
 """Pixels computed for each that is wanted: where dilation leaves a few pixels to a grid, tiles are mostly air."""
-EXACT = ("encoder1", "encoder2", "flownet")
+EXACT = ("encoder1", "encoder2", "flow_encoder", "flownet")
 """Parts of a network that stay as they are: all others build on what these round, and they are a tenth of the cost."""
 POINTS = (0, NEAR, -NEAR, FAR, -FAR)
 

@@ -53,7 +53,10 @@ class Objective(nn.Module):
         return self._filled(self.network, scene, lead)
 
     def _filled(self, network: VINet, scene: Scene, lead: int) -> Terms:
-        """Mean terms over the targets, after `lead` frames that only run; the previous output is detached before it is fed back."""
+        """Mean terms over the targets, after `lead` frames that only run; the previous output is detached before it is fed back.
+
+        A network without recurrence is held against its previous output by the same terms, and never sees it.
+        """
         given = GivenFlow(scene, self.stage.given) if network.config.given_flow else None
         previous: Previous | None = None
         memory: State | None = None
@@ -63,17 +66,17 @@ class Objective(nn.Module):
             mask = scene.mask(now)
             holed = colours(network, scene, now) * (1 - mask)
             with torch.set_grad_enabled(torch.is_grad_enabled() and now >= first_target):
-                step = _step(network, scene, given, now, holed, previous, memory)
+                seen = previous if network.config.recurrence else None
+                step = _step(network, scene, given, now, holed, seen, memory)
             if now >= first_target:
                 for name, term in self._terms(network, scene, step, now, previous).items():
                     collected.setdefault(name, []).append(term)
-            if network.config.recurrence:
-                previous = network.feed_back(holed, mask, step.output.detach())
+            previous = network.feed_back(holed, mask, step.output.detach())
             memory = step.memory
         return {name: torch.stack(terms).mean() for name, terms in collected.items()}
 
     def _terms(self, network: VINet, scene: Scene, step: Step, now: int, previous: Previous | None) -> Terms:
-        """Terms of one target; `previous` is the output that it was given."""
+        """Terms of one target; `previous` is the output before it."""
         truth, mask = colours(network, scene, now), scene.mask(now)
         terms = reconstruction(step.output, truth, mask)
         terms["decoded"] = losses.hole(step.decoded.float(), truth, mask)
@@ -96,7 +99,7 @@ class Objective(nn.Module):
         trusted = losses.visibility(truth, before, short.flow) * short.visible
         steady = losses.steady(step.output, previous.output, scene.mask(now), trusted, short.flow)
         terms = {"warping": warping, "steady": steady}
-        own = own_flow(network, step)
+        own = own_flow(network, step) if network.config.recurrence else None
         if own is not None:
             terms["flow"] = losses.flow(own, short.flow, short.visible, truth, before)
         return terms
@@ -190,12 +193,13 @@ def _endpoint(flows: list[Tensor], truth: Tensor) -> Tensor:
 
 
 def trained(network: VINet | FrameNetwork, stage: Stage) -> list[str]:
-    """Names of the parameters that a stage trains: a flow stage heads and encoders, a body stage everything else.
+    """Names of the parameters that a stage trains, less its frozen ones: a flow stage heads and their encoder, a body stage all others.
 
     Without heads a body stage trains the encoder too; with them, it would move the features that the heads have learnt to match.
     """
-    names = [name for name, _ in network.named_parameters()]
-    for_flow = [name for name in names if name.startswith(("flownet", "encoder"))]
+    names = [name for name, _ in network.named_parameters() if not name.startswith(stage.frozen)]
+    own = isinstance(network, VINet) and network.config.flow_encoder
+    for_flow = [name for name in names if name.startswith(("flownet", "flow_encoder" if own else "encoder"))]
     if stage.kind == "flow":
         return for_flow
     if stage.kind == "body" and any(name.startswith("flownet") for name in names):

@@ -33,7 +33,8 @@ class NetworkRecipe:
     """Fields of `VINetConfig` that differ from the preset."""
     start: tuple[str, ...] = ()
     """Weights files whose tensors of the same name and shape are taken over, a later file's rather than an earlier one's; all others are
-    drawn from the seed. A single name will do."""
+    drawn from the seed. Of an aggregation over more sources the slices of those that stay are taken, and a flow encoder that no file
+    holds starts as the body's. A single name will do."""
 
     def config(self) -> VINetConfig:
         """The configuration; of a frame network the compact one whose widths it shares."""
@@ -84,6 +85,8 @@ class Stage:
     lead: int = 0
     """Frames filled before the targets of an unrolled stage, without a gradient: the targets then see outputs that have been
     through the recurrence as often as those in the middle of a clip."""
+    frozen: tuple[str, ...] = ()
+    """Beginnings of the names of parameters that this stage leaves alone: `flow` for heads and their own encoder."""
     longest_lead: int = 0
     """Above 0, scenes are clips from their first frame on: sources before it are reflected, as in inference, and how many frames
     come before the targets is drawn anew for each step, from `lead` to this, small numbers more often than large ones."""
@@ -102,6 +105,8 @@ class Recipe:
     network: NetworkRecipe = NetworkRecipe()
     data: DataRecipe = DataRecipe()
     seed: int = 0
+    precision: str = "auto"
+    """`float32`, `bfloat16` (autocast), or `auto`: bfloat16 on CUDA alone. CPUs with bfloat16 instructions gain a third."""
     ema: float = 0.999
     clip_norm: float = 1.0
     validate_every: int = 200
@@ -203,6 +208,8 @@ def _check(recipe: Recipe) -> None:
         )
     if not 0 <= recipe.ema < 1:
         raise UserError(f"ema must be at least 0 and below 1, not {recipe.ema}")
+    if recipe.precision not in ("auto", "float32", "bfloat16"):
+        raise UserError(f"precision is auto, float32 or bfloat16, not {recipe.precision!r}")
     for name in ("clip_norm", "validate_every", "validation_batches", "checkpoint_seconds"):
         if not getattr(recipe, name) > 0:
             raise UserError(f"{name} must be above 0, not {getattr(recipe, name)}")
@@ -223,8 +230,8 @@ def _check_stage(stage: Stage, network: str, config: VINetConfig) -> None:
         raise UserError(f"{where}: a frame network is trained in body stages, not in {stage.kind!r}")
     if stage.kind in ("flow", "joint") and not config.has_flow_heads:
         raise UserError(f"{where}: a {stage.kind} stage trains flow heads, and this network has none")
-    if stage.kind == "unrolled" and (stage.targets < 2 or not config.recurrence):
-        raise UserError(f"{where}: an unrolled stage needs recurrence and at least 2 targets, not {stage.targets}")
+    if stage.kind == "unrolled" and stage.targets < 2:
+        raise UserError(f"{where}: an unrolled stage needs at least 2 targets, not {stage.targets}")
     if stage.kind != "unrolled" and stage.targets != 1:
         raise UserError(f"{where}.targets is 1 in all but unrolled stages, not {stage.targets}")
     if stage.lead < 0 or (stage.lead and stage.kind != "unrolled"):

@@ -11,10 +11,11 @@ from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from vinet import weights
+from vinet.config import VINetConfig
 from vinet.errors import UserError
 from vinet.frame_network import FrameNetwork
 from vinet.network import VINet
@@ -165,8 +166,9 @@ class Run:
         return terms
 
     def _precision(self) -> contextlib.AbstractContextManager[object]:
-        if self.these.device.type == "cuda":
-            return torch.autocast("cuda", torch.bfloat16)
+        kind = self.these.device.type
+        if self.recipe.precision == "bfloat16" or (self.recipe.precision == "auto" and kind == "cuda"):
+            return torch.autocast(kind, torch.bfloat16)
         return contextlib.nullcontext()
 
     def _save(self, optimiser: torch.optim.Optimizer) -> None:
@@ -223,14 +225,27 @@ def network_of(recipe: NetworkRecipe, seed: int) -> VINet | FrameNetwork:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = FrameNetwork(recipe.width) if recipe.kind == "frame" else VINet(config)
+    own_encoder = False
     for file in recipe.start:
         have = network.state_dict()
-        given = weights.read(Path(file)).tensors
-        fitting = {n: v.float() for n, v in given.items() if n in have and v.shape == have[n].shape}
+        given = weights.read(Path(file))
+        tensors = {name: of_sources(values, name, given.config, config) for name, values in given.tensors.items()}
+        fitting = {n: v.float() for n, v in tensors.items() if n in have and v.shape == have[n].shape}
         if not fitting:
             raise UserError(f"{file} holds no tensor that this network could start from")
         network.load_state_dict(have | fitting)
+        own_encoder |= any(name.startswith("flow_encoder") for name in fitting)
+    if isinstance(network, VINet) and config.flow_encoder and recipe.start and not own_encoder:
+        network.flow_encoder.load_state_dict(network.encoder1.state_dict())
     return network
+
+
+def of_sources(values: Tensor, name: str, before: VINetConfig | None, after: VINetConfig) -> Tensor:
+    """Of an aggregation's (C, C, S, 3, 3) the slices of the sources that the new network keeps; any other tensor as it is."""
+    if before is None or not (name.startswith("st_agg") and values.ndim == 5):
+        return values
+    had, kept = ([*c.neighbour_offsets, *["previous"] * c.recurrence] for c in (before, after))
+    return values[:, :, [had.index(source) for source in kept]] if set(kept) <= set(had) else values
 
 
 def learning_rate(stage: Stage, step: int) -> float:
