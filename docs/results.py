@@ -20,6 +20,7 @@ README = DOCS.parent / "README.md"
 BEGIN, END = "<!-- results -->", "<!-- end of results -->"
 SHOWN = ("psnr/hole", "lpips-alex/hole", "warping-error-dis/hole")
 OURS = "vinet"
+ABLATION = "[ablation="
 
 
 def first_named(results: Results) -> Results:
@@ -36,6 +37,22 @@ def first_named(results: Results) -> Results:
         records=tuple(record for record in results.records if record.method not in doubled),
         notes=(),
     )
+
+
+def holding(results: Results, labels: set[str]) -> Results:
+    """The methods with these labels alone."""
+    return replace(
+        results,
+        methods=tuple(facts for facts in results.methods if facts.label in labels),
+        records=tuple(record for record in results.records if record.method in labels),
+    )
+
+
+def parted(results: Results) -> tuple[Results, Results | None]:
+    """Without our ablations, and our network among them, where there are any."""
+    labels = {facts.label for facts in results.methods}
+    ablations = {label for label in labels if ABLATION in label}
+    return holding(results, labels - ablations), holding(results, {OURS, *ablations}) if ablations else None
 
 
 def line(cells: list[str]) -> str:
@@ -95,10 +112,11 @@ def command(store: Store) -> str:
 def main(folders: list[str]) -> None:
     """Tables of the runs in `folders`, each with its command and machine."""
     stores = [Store.open(Path(folder)) for folder in folders]
-    tables = [tabulate(first_named(results)) for results in gather(stores)]
+    parts = [parted(first_named(results)) for results in gather(stores)]
+    tables = [tabulate(whole) for whole, _ in parts]
     full = ["# Results\n\nMade by `python docs/results.py RUN...` from these runs:\n"]
     full += [f"- `{command(store)}` (run {store.info.digest[:12]}, {store.info.started[:10]})" for store in stores]
-    for table in tables:
+    for table in [*tables, *(tabulate(ablations) for _, ablations in parts if ablations)]:
         full.append(f"\n{markdown([table])}\nPaired differences over the same clips, 95 % intervals:\n")
         full.append(differences(table))
     (DOCS / "results.md").write_text("\n".join(full) + "\n", encoding="utf-8")

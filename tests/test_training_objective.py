@@ -18,7 +18,7 @@ from vinet.network import Previous, Step, VINet
 from vinet.training import losses
 from vinet.training.data import Data, lead_at
 from vinet.training.objective import Objective, trained
-from vinet.training.recipe import Recipe, read
+from vinet.training.recipe import BUNDLED, Recipe, read
 from vinet.training.trainer import network_of
 
 SMALL = ["stages.*.batch=1", "stages.*.crop_px=32", "data.clip_share=0.0"]
@@ -44,7 +44,7 @@ def stages(name: str, photos: Path) -> Iterator[tuple[Objective, losses.Tensor]]
         yield objective, loss
 
 
-@pytest.mark.parametrize("name", ["compact-cpu", "compact-dis-cpu", "finetune-cpu", "flow-cpu", "frame-baseline-cpu"])
+@pytest.mark.parametrize("name", sorted({path.stem for path in BUNDLED.glob("*-cpu.toml")}))
 def test_every_stage_trains_what_it_says(name: str, photos: Path) -> None:
     for objective, loss in stages(name, photos):
         assert bool(loss.isfinite())

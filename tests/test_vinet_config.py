@@ -9,7 +9,14 @@ from vinet.network import Previous, Step, VINet
 from vinet.pixels import Neighbours, PixelComposition, PixelSources
 
 SIZE_PX = 32
-DEPARTURES = ("shared_encoder", "normalised_correlation", "soft_argmax", "pixel_composition", "given_flow")
+DEPARTURES = (
+    "shared_encoder",
+    "normalised_correlation",
+    "soft_argmax",
+    "pixel_composition",
+    "given_flow",
+    "flow_encoder",
+)
 
 
 def names(config: VINetConfig) -> set[str]:
@@ -64,6 +71,31 @@ def test_switching_a_part_off_removes_its_parameters_and_the_network_still_runs(
     assert parts(names(whole)) - parts(names(without)) == gone
     assert names(without) < names(whole)
     assert second_step(VINetConfig.compact(0.125, **{switch: False})).output.shape == (2, 3, SIZE_PX, SIZE_PX)
+
+
+@pytest.mark.parametrize("switches", [{}, {"pixel_composition": False}])
+def test_flow_is_that_of_the_heads_own_encoder_and_everything_else_that_of_the_body_s(
+    switches: dict[str, bool],
+) -> None:
+    """With the body's weights a flow encoder changes nothing; with others it changes flow, and with the body's changed flow stays."""
+    torch.manual_seed(1)
+    one = VINet(VINetConfig.compact(0.125, **switches))
+    two = VINet(VINetConfig.compact(0.125, flow_encoder=True, **switches))
+    state = one.state_dict()
+    assert parts(names(two.config)) - parts(names(one.config)) == {"flow_encoder"}
+    own = {f"flow_encoder.{n.removeprefix('encoder1.')}": v for n, v in state.items() if n.startswith("encoder1.")}
+    two.load_state_dict(state | own)
+    expected, found = second_step(one.config, one), second_step(two.config, two)
+    assert torch.equal(expected.output, found.output)
+    with torch.no_grad():
+        two.encoder1.ec0.conv.weight.mul_(1.5)
+    moved = second_step(two.config, two)
+    assert not torch.equal(found.output, moved.output)
+    # The last source is the previous output, which the body has changed.
+    assert torch.equal(found.flows[0][:, :-1], moved.flows[0][:, :-1])
+    with torch.no_grad():
+        two.flow_encoder.ec5.conv.weight.mul_(1.5)
+    assert not torch.equal(moved.flows[0], second_step(two.config, two).flows[0])
 
 
 def test_without_recurrence_the_previous_output_is_never_looked_at() -> None:

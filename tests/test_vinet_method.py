@@ -105,7 +105,15 @@ def test_weights_are_identified(small_file: Path) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"weights": "nowhere.pth"}, {"preset": "huge"}, {"flow": "raft"}, {"neighbours": -1}, {"precision": "float16"}],
+    [
+        {"weights": "nowhere.pth"},
+        {"preset": "huge"},
+        {"flow": "raft"},
+        {"ablation": "no-colour"},
+        {"ablation": "no-memory", "weights": "random"},
+        {"neighbours": -1},
+        {"precision": "float16"},
+    ],
 )
 def test_what_cannot_work_is_one_sentence(options: dict[str, Any]) -> None:
     with pytest.raises(UserError):

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from vinet.network import VINet
 
 Preset = Literal["compact", "published"]
 FlowSource = Literal["dis", "learned"]
+Ablation = Literal["no-memory", "no-recurrence", "one-neighbour", "no-flow"]
 COUNTED_SIZE_PX = 256
 """Side of the square for which operations per frame are counted: the size of the paper's tables."""
 
@@ -33,6 +34,7 @@ class VINetMethod:
         weights: str | None = None,
         preset: Preset | None = None,
         flow: FlowSource | None = None,
+        ablation: Ablation | None = None,
         double: bool = False,
         memory: bool = True,
         recurrence: bool = True,
@@ -55,6 +57,8 @@ class VINetMethod:
                 say what it holds, and compact otherwise.
             flow: `learned` by the network's own heads, or `dis`: OpenCV's DIS, completed in holes. By default what the file
                 says, `dis` for the compact network and `learned` for the published one.
+            ablation: the bundled weights that were trained without a part, for as many steps and from the same start as the
+                compact ones with everything (docs/training.md); the switches below take a part from weights trained with it.
             double: the 512 px form of the published network, where the weights do not say what they are for.
             memory: carry the ConvLSTM's state from frame to frame; off, it is reset at every frame.
             recurrence: feed back the previous output; off, every frame is treated as a first one.
@@ -74,7 +78,7 @@ class VINetMethod:
             preset = preset or ("compact" if weights in (None, "random") else "published")
             source = flow or ("dis" if preset == "compact" else "learned")
             config = _preset(preset, source, double, neighbours)
-            network, self._file = _network(config, weights, preset, source)
+            network, self._file = _network(config, _chosen(weights, ablation), preset, source)
             if flow is not None and network.config.given_flow != (flow == "dis"):
                 raise UserError(f"flow={flow} does not fit {weights}, whose network was trained for the other source")
             if neighbours not in (None, network.config.neighbours):
@@ -118,6 +122,7 @@ def ablated(network: VINet, *, flow_warping: bool, feature_composition: bool) ->
         config,
         flow_warping=config.flow_warping and flow_warping,
         given_flow=config.given_flow and flow_warping,
+        flow_encoder=config.flow_encoder and flow_warping,
         feature_composition=config.feature_composition and feature_composition,
     )
     if smaller == config:
@@ -126,6 +131,17 @@ def ablated(network: VINet, *, flow_warping: bool, feature_composition: bool) ->
         kept = VINet(smaller).state_dict().keys()
     tensors = network.state_dict()
     return files.build(smaller, {name: tensors[name] for name in kept}, "the ablated network")
+
+
+def _chosen(weights: str | None, ablation: str | None) -> str | None:
+    """The weights that were asked for, be it by the part that they were trained without."""
+    if ablation is None:
+        return weights
+    if ablation not in get_args(Ablation):
+        raise UserError(f"ablation is one of {', '.join(get_args(Ablation))}, not {ablation!r}")
+    if weights is not None:
+        raise UserError(f"ablation={ablation} names bundled weights: leave out weights={weights}")
+    return str(files.BUNDLED / "ablations" / f"compact-{ablation}.safetensors")
 
 
 def _preset(preset: str, flow: str, double: bool, neighbours: int | None) -> VINetConfig:
