@@ -10,6 +10,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from vibench.record import Record
 from vibench.results import Results, gather, name_in_run
 from vibench.store import Store
 from vibench.table import Column, Row, Table, difference, tabulate
@@ -21,6 +22,8 @@ BEGIN, END = "<!-- results -->", "<!-- end of results -->"
 SHOWN = ("psnr/hole", "lpips-alex/hole", "warping-error-dis/hole")
 OURS = "vinet"
 ABLATION = "[ablation="
+LATE = 30
+"""Frames after which a memory and a recurrence have had time to help, or to drift."""
 
 
 def first_named(results: Results) -> Results:
@@ -53,6 +56,19 @@ def parted(results: Results) -> tuple[Results, Results | None]:
     labels = {facts.label for facts in results.methods}
     ablations = {label for label in labels if ABLATION in label}
     return holding(results, labels - ablations), holding(results, {OURS, *ablations}) if ablations else None
+
+
+def from_frame(results: Results, first: int) -> Results:
+    """The same clips without their first frames."""
+
+    def shortened(record: Record) -> Record:
+        metrics = {
+            name: {region: series[first:] for region, series in regions.items()}
+            for name, regions in record.metrics.items()
+        }
+        return record.model_copy(update={"metrics": metrics})
+
+    return replace(results, records=tuple(shortened(record) for record in results.records))
 
 
 def line(cells: list[str]) -> str:
@@ -116,9 +132,17 @@ def main(folders: list[str]) -> None:
     tables = [tabulate(whole) for whole, _ in parts]
     full = ["# Results\n\nMade by `python docs/results.py RUN...` from these runs:\n"]
     full += [f"- `{command(store)}` (run {store.info.digest[:12]}, {store.info.started[:10]})" for store in stores]
-    for table in [*tables, *(tabulate(ablations) for _, ablations in parts if ablations)]:
+    for table in tables:
         full.append(f"\n{markdown([table])}\nPaired differences over the same clips, 95 % intervals:\n")
         full.append(differences(table))
+    for ablations in (ablations for _, ablations in parts if ablations):
+        table, late = tabulate(ablations), tabulate(from_frame(ablations, LATE))
+        full.append(
+            f"\n## Ablations on {table.results.label}\n\nEach network was trained without its part from the same start and for"
+        )
+        full.append("as many steps as `vinet`, which has everything.\n\n" + short(table))
+        full.append("\nPaired differences over the same clips, 95 % intervals:\n\n" + differences(table))
+        full.append(f"\nThe same from frame {LATE} of each clip on, counted from 0:\n\n" + differences(late))
     (DOCS / "results.md").write_text("\n".join(full) + "\n", encoding="utf-8")
 
     blocks = [f"**{table.results.label}**, {len(table.results.cases)} cases\n\n{short(table)}" for table in tables]

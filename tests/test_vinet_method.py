@@ -89,7 +89,7 @@ def test_the_bundled_weights_come_with_their_training_and_fill_a_moving_texture_
     holed = Holed("moving", np.where(masks[..., None], 0, frames).astype(np.uint8), masks)
     method = VINetMethod()
     assert method.describe()["config"]["given_flow"]
-    assert method.describe()["weights_notes"]["recipe"] == "compact-dis-cpu"
+    assert method.describe()["weights_notes"]["recipe"] == "finetune-cpu"
 
     def error(filled: Frames) -> float:
         return float(np.square(filled.astype(float) - frames)[masks].mean())
