@@ -21,7 +21,7 @@ from vinet.training.objective import Objective, trained
 from vinet.training.recipe import BUNDLED, Recipe, read
 from vinet.training.trainer import network_of
 
-SMALL = ["stages.*.batch=1", "stages.*.crop_px=32", "data.clip_share=0.0"]
+SMALL = ["stages.*.batch=1", "stages.*.crop_px=32", "data.clip_share=0.0", "network.start=[]"]
 
 
 @pytest.fixture(scope="module")

@@ -164,6 +164,11 @@ def test_a_network_starts_from_what_a_file_holds_of_it(tmp_path: Path, recipe: P
     assert all(torch.equal(a, b) for a, b in zip(trained.parameters(), started.parameters(), strict=True))
 
 
+def test_a_recipe_that_goes_on_from_weights_asks_for_them() -> None:
+    with pytest.raises(UserError, match="there is no weights file START.safetensors"):
+        network_of(read("finetune-cpu").network, seed=0)
+
+
 def test_of_two_files_the_later_one_wins(tmp_path: Path, recipe: Path) -> None:
     networks = [network_of(read(str(recipe)).network, seed=seed) for seed in (5, 6)]
     names = [tmp_path / "first.safetensors", tmp_path / "second.safetensors"]
