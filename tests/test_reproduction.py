@@ -63,9 +63,9 @@ def test_every_published_figure_says_where_it_was_read(path: Path) -> None:
     assert {row["data"] for row in rows} <= {"davis", "youtube-vos"}
 
 
-@pytest.mark.parametrize("name", ["ablation", "vinet/table2"])
-def test_fewer_neighbours_are_left_out_for_the_reason_that_is_given(name: str) -> None:
-    assert "these weights fit four neighbours and no other number" in load_plan(name).setting
+def test_bundled_weights_have_the_neighbours_they_were_trained_with_and_fewer_are_weights_of_their_own() -> None:
+    facts = make("methods", Spec.parse("vinet[ablation=one-neighbour]")).describe()
+    assert facts["config"]["neighbours"] == 1
     with pytest.raises(UserError, match="neighbours=1 does not fit weights that were trained with 4"):
         make("methods", Spec.parse("vinet[neighbours=1]"))
 
