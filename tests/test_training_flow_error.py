@@ -24,6 +24,16 @@ def test_an_untrained_network_is_measured_beside_dis(tmp_path: Path) -> None:
     assert found.table().count("\n") == 4
 
 
+def test_the_bundled_heads_are_better_than_dis_outside_and_inside_holes(shared_data: Path) -> None:
+    """On scenes of the photos that no training sees; the paired intervals exclude zero."""
+    found = measure(
+        weights.BUNDLED / "compact-learned-flow.safetensors", str(shared_data / "train/photos"), 48, 96, 2.0
+    )
+    for region in ("outside", "inside"):
+        own, dis = (np.array(found.scenes[name][region]) for name in ("network", "dis"))
+        assert interval((own - dis)[~np.isnan(own)])[1] < 0
+
+
 def test_a_network_without_heads_is_refused(tmp_path: Path) -> None:
     weights.save(weights.random_network(VINetConfig.compact(0.0625, given_flow=True)), tmp_path / "w.safetensors")
     with pytest.raises(UserError, match="without flow heads"):

@@ -13,7 +13,7 @@ from vibench.errors import UserError
 from vinet import weights
 from vinet.config import VINetConfig
 from vinet.cost import flop_per_frame
-from vinet.method import VINetMethod
+from vinet.method import Ablation, VINetMethod
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +95,29 @@ def test_the_bundled_weights_come_with_their_training_and_fill_a_moving_texture_
         return float(np.square(filled.astype(float) - frames)[masks].mean())
 
     assert error(method(holed)) < 0.8 * error(Telea()(holed))
+
+
+def test_the_bundled_weights_with_learned_flow_have_heads_of_their_own() -> None:
+    config = VINetMethod(flow="learned").describe()["config"]
+    assert config["flow_encoder"] and not config["given_flow"]
+
+
+@pytest.mark.parametrize(
+    ("ablation", "without"),
+    [
+        ("no-memory", {"memory": False}),
+        ("no-recurrence", {"recurrence": False}),
+        ("one-neighbour", {"neighbours": 1}),
+        ("no-flow", {"flow_warping": False, "given_flow": False}),
+    ],
+)
+def test_an_ablation_differs_from_the_full_network_by_its_part_alone(
+    ablation: Ablation, without: dict[str, Any]
+) -> None:
+    full, ablated = VINetMethod().describe(), VINetMethod(ablation=ablation).describe()
+    assert ablated["config"] == full["config"] | without
+    for note in ("recipe", "stages", "steps"):
+        assert ablated["weights_notes"][note] == full["weights_notes"][note]
 
 
 def test_weights_are_identified(small_file: Path) -> None:
