@@ -21,7 +21,7 @@ def test_an_untrained_network_is_measured_beside_dis(tmp_path: Path) -> None:
     assert {len(values) for regions in found.scenes.values() for values in regions.values()} == {3}
     outside = {name: np.nanmean(regions["outside"]) for name, regions in found.scenes.items()}
     assert outside["dis"] < outside["still"]
-    assert found.table().count("\n") == 4
+    assert found.table().count("\n") == 5
 
 
 def test_the_bundled_heads_are_better_than_dis_outside_and_inside_holes(shared_data: Path) -> None:
