@@ -10,7 +10,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from vibench.record import Record
+from vibench.record import TRUTH, Record
 from vibench.results import Results, gather, name_in_run
 from vibench.store import Store
 from vibench.table import Column, Row, Table, difference, tabulate
@@ -22,6 +22,7 @@ BEGIN, END = "<!-- results -->", "<!-- end of results -->"
 SHOWN = ("psnr/hole", "lpips-alex/hole", "warping-error-dis/hole")
 OURS = "vinet"
 ABLATION = "[ablation="
+STEADINESS = "warping-error-dis/hole"
 LATE = 30
 """Frames after which a memory and a recurrence have had time to help, or to drift."""
 
@@ -43,11 +44,11 @@ def first_named(results: Results) -> Results:
 
 
 def holding(results: Results, labels: set[str]) -> Results:
-    """The methods with these labels alone."""
+    """The methods with these labels alone, and the truth."""
     return replace(
         results,
         methods=tuple(facts for facts in results.methods if facts.label in labels),
-        records=tuple(record for record in results.records if record.method in labels),
+        records=tuple(record for record in results.records if record.method in {TRUTH, *labels}),
     )
 
 
@@ -119,6 +120,19 @@ def differences(table: Table) -> str:
     return "\n".join(lines)
 
 
+def excess(table: Table) -> str:
+    """How far our network's warping error lies above the truth's own, as a share of every other method's."""
+    found = {row.method: row.cells[STEADINESS].estimate for row in table.rows}
+    means = {method: known.mean for method, known in found.items() if known is not None}
+    floor = next(means[row.method] for row in table.rows if row.is_floor)
+    shares = [
+        f"{(means[OURS] - floor) / (mean - floor):.2f} of `{method}`'s"
+        for method, mean in means.items()
+        if method != OURS and mean > floor
+    ]
+    return f"\nExcess of `{OURS}`'s mean warping error in the hole over the truth's: " + ", ".join(shares) + "."
+
+
 def command(store: Store) -> str:
     """What a reader types: the run's command with a name in the place of the folders of the machine that it ran on."""
     words = re.sub(r" (-o|--output)[ =]\S+", "", store.info.command)
@@ -135,6 +149,7 @@ def main(folders: list[str]) -> None:
     for table in tables:
         full.append(f"\n{markdown([table])}\nPaired differences over the same clips, 95 % intervals:\n")
         full.append(differences(table))
+        full.append(excess(table))
     for ablations in (ablations for _, ablations in parts if ablations):
         table, late = tabulate(ablations), tabulate(from_frame(ablations, LATE))
         full.append(
