@@ -19,10 +19,10 @@ from vibench.typeset import NOTHING, cases_text, decimals, interval, markdown, n
 DOCS = Path(__file__).parent
 README = DOCS.parent / "README.md"
 BEGIN, END = "<!-- results -->", "<!-- end of results -->"
-SHOWN = ("psnr/hole", "lpips-alex/hole", "warping-error-dis/hole")
+STEADINESS = "warping-error-dis/hole"
+SHOWN = ("psnr/hole", "lpips-alex/hole", STEADINESS)
 OURS = "vinet"
 ABLATION = "[ablation="
-STEADINESS = "warping-error-dis/hole"
 LATE = 30
 """Frames after which a memory and a recurrence have had time to help, or to drift."""
 
@@ -35,12 +35,7 @@ def first_named(results: Results) -> Results:
         for run in results.runs
         if name_in_run(facts.label, run.digest) != facts.label
     }
-    return replace(
-        results,
-        methods=tuple(facts for facts in results.methods if facts.label not in doubled),
-        records=tuple(record for record in results.records if record.method not in doubled),
-        notes=(),
-    )
+    return replace(holding(results, {facts.label for facts in results.methods} - doubled), notes=())
 
 
 def holding(results: Results, labels: set[str]) -> Results:
@@ -133,6 +128,26 @@ def excess(table: Table) -> str:
     return f"\nExcess of `{OURS}`'s mean warping error in the hole over the truth's: " + ", ".join(shares) + "."
 
 
+def ablation_section(results: Results) -> str:
+    """Our network beside those trained without a part of it: numbers, and differences early and late in a clip."""
+    table, late = tabulate(results), tabulate(from_frame(results, LATE))
+    return f"""
+## Ablations on {table.results.label}
+
+Each network was trained without its part from the same start and for
+as many steps as `vinet`, which has everything.
+
+{short(table)}
+
+Paired differences over the same clips, 95 % intervals:
+
+{differences(table)}
+
+The same from frame {LATE} of each clip on, counted from 0:
+
+{differences(late)}"""
+
+
 def command(store: Store) -> str:
     """What a reader types: the run's command with a name in the place of the folders of the machine that it ran on."""
     words = re.sub(r" (-o|--output)[ =]\S+", "", store.info.command)
@@ -150,14 +165,7 @@ def main(folders: list[str]) -> None:
         full.append(f"\n{markdown([table])}\nPaired differences over the same clips, 95 % intervals:\n")
         full.append(differences(table))
         full.append(excess(table))
-    for ablations in (ablations for _, ablations in parts if ablations):
-        table, late = tabulate(ablations), tabulate(from_frame(ablations, LATE))
-        full.append(
-            f"\n## Ablations on {table.results.label}\n\nEach network was trained without its part from the same start and for"
-        )
-        full.append("as many steps as `vinet`, which has everything.\n\n" + short(table))
-        full.append("\nPaired differences over the same clips, 95 % intervals:\n\n" + differences(table))
-        full.append(f"\nThe same from frame {LATE} of each clip on, counted from 0:\n\n" + differences(late))
+    full += [ablation_section(ablations) for _, ablations in parts if ablations]
     (DOCS / "results.md").write_text("\n".join(full) + "\n", encoding="utf-8")
 
     blocks = [f"**{table.results.label}**, {len(table.results.cases)} cases\n\n{short(table)}" for table in tables]

@@ -76,6 +76,8 @@ def test_random_weights_only_on_request_and_with_a_warning(monkeypatch: pytest.M
 def test_a_flow_that_the_weights_were_not_trained_for_is_refused(small_file: Path) -> None:
     with pytest.raises(UserError, match="flow=dis does not fit"):
         VINetMethod(weights=str(small_file), flow="dis")
+    with pytest.raises(UserError, match="flow=learned does not fit .*compact-no-memory"):
+        VINetMethod(ablation="no-memory", flow="learned")
 
 
 def test_the_bundled_weights_come_with_their_training_and_fill_a_moving_texture_better_than_telea() -> None:

@@ -76,9 +76,10 @@ class VINetMethod:
         ablations = {"flow_warping": flow_warping, "feature_composition": feature_composition}
         try:
             preset = preset or ("compact" if weights in (None, "random") else "published")
+            weights = _chosen(weights, ablation)
             source = flow or ("dis" if preset == "compact" else "learned")
             config = _preset(preset, source, double, neighbours)
-            network, self._file = _network(config, _chosen(weights, ablation), preset, source)
+            network, self._file = _network(config, weights, preset, source)
             if flow is not None and network.config.given_flow != (flow == "dis"):
                 raise UserError(f"flow={flow} does not fit {weights}, whose network was trained for the other source")
             if neighbours not in (None, network.config.neighbours):
@@ -141,7 +142,7 @@ def _chosen(weights: str | None, ablation: str | None) -> str | None:
         raise UserError(f"ablation is one of {', '.join(get_args(Ablation))}, not {ablation!r}")
     if weights is not None:
         raise UserError(f"ablation={ablation} names bundled weights: leave out weights={weights}")
-    return str(files.BUNDLED / "ablations" / f"compact-{ablation}.safetensors")
+    return str(files.bundled_ablation(ablation))
 
 
 def _preset(preset: str, flow: str, double: bool, neighbours: int | None) -> VINetConfig:

@@ -99,6 +99,11 @@ def bundled(preset: str, flow: str) -> Path | None:
     return path if path.is_file() else None
 
 
+def bundled_ablation(name: str) -> Path:
+    """The compact weights that came with this package and were trained without a part, such as `no-memory`."""
+    return BUNDLED / "ablations" / f"compact-{name}.safetensors"
+
+
 def random_network(config: VINetConfig) -> VINet:
     """Untrained weights, the same every time, without touching the caller's random state."""
     with torch.random.fork_rng(devices=[]):

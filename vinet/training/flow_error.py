@@ -1,5 +1,6 @@
 """End-point error of a network's flow heads beside that of DIS, on held-out synthetic scenes with holes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +20,8 @@ from vinet.training.synthetic import synthetic
 
 BATCH = 4
 SOURCES = 4
-MEANS = ("outside", "inside", "outside, visible")
-MEDIAN = "outside, visible: median"
+REGIONS = ("outside", "inside", "outside, visible", "outside, visible: median")
 """Copied pixels are sharp only where flow is right to a fraction of a pixel, which a mean over a few lost ones does not show."""
-REGIONS = (*MEANS, MEDIAN)
 RESAMPLES = 2000
 
 
@@ -84,12 +83,17 @@ def measure(weights: Path, folder: str, scenes: int, size_px: int, motion_px: fl
 
 
 def _collect(regions: dict[str, list[float]], error: Tensor, mask: Tensor, visible: Tensor) -> None:
-    """Append each item's mean error (B, S, 2, H, W) over every region."""
+    """Append the mean or median error (B, S, 2, H, W) of each item over every region."""
     lengths = losses.length(error.flatten(0, 1)).reshape(*error.shape[:2], 1, *error.shape[-2:])  # (B, S, 1, H, W)
     hole = mask[:, None].expand_as(lengths) > 0.5
     seen = ~hole & (visible > 0.5)
-    for region, pixels in zip(MEANS, (~hole, hole, seen), strict=True):
+    middles: list[tuple[Tensor, Callable[[Tensor], Tensor]]] = [
+        (~hole, torch.mean),
+        (hole, torch.mean),
+        (seen, torch.mean),
+        (seen, torch.median),
+    ]
+    for region, (pixels, middle) in zip(REGIONS, middles, strict=True):
         regions[region] += [
-            float(e[p].mean()) if p.any() else float("nan") for e, p in zip(lengths, pixels, strict=True)
+            float(middle(e[p])) if p.any() else float("nan") for e, p in zip(lengths, pixels, strict=True)
         ]
-    regions[MEDIAN] += [float(e[p].median()) if p.any() else float("nan") for e, p in zip(lengths, seen, strict=True)]

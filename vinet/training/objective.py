@@ -99,7 +99,7 @@ class Objective(nn.Module):
         trusted = losses.visibility(truth, before, short.flow) * short.visible
         steady = losses.steady(step.output, previous.output, scene.mask(now), trusted, short.flow)
         terms = {"warping": warping, "steady": steady}
-        own = own_flow(network, step) if network.config.recurrence else None
+        own = own_flow(network, step)
         if own is not None:
             terms["flow"] = losses.flow(own, short.flow, short.visible, truth, before)
         return terms
@@ -148,7 +148,7 @@ def reconstruction(output: Tensor, truth: Tensor, mask: Tensor) -> Terms:
 
 def own_flow(network: VINet, step: Step) -> Tensor | None:
     """The network's flow (B, 2, H, W) to the previous output; None where it estimates none."""
-    if not network.config.has_flow_heads:
+    if not (network.config.has_flow_heads and network.config.recurrence):
         return None
     if step.output_flow is not None:
         return step.output_flow.float()
