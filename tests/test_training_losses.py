@@ -115,3 +115,25 @@ def test_the_end_point_loss_is_robust() -> None:
 def test_the_total_is_eq_7() -> None:
     terms = {"l1": torch.tensor(2.0), "hole": torch.tensor(3.0), "ssim": torch.tensor(7.0)}
     assert losses.total(terms, {"l1": 1.0, "hole": 5.0, "flow": 10.0}).item() == 17
+
+
+def test_perceptual_and_style_are_lius() -> None:
+    """Eqs. 3 to 5 of Liu et al. 2018, over two layers of maps."""
+    maps = [(picture(1, 4, 6), picture(2, 4, 6)), (picture(3, 8, 3), picture(4, 8, 3))]
+    perceptual, style = 0.0, 0.0
+    for a, b in maps:
+        channels, cells = a.shape[1], a.shape[2] * a.shape[3]
+        perceptual += np.abs(a.numpy() - b.numpy()).sum() / a.numel()
+        for one, other in zip(a.double().numpy(), b.double().numpy(), strict=True):
+            rows, others = one.reshape(channels, cells), other.reshape(channels, cells)
+            difference = (rows @ rows.T - others @ others.T) / (channels * cells)
+            style += np.abs(difference).sum() / channels**2 / len(a)
+    left, right = [a for a, _ in maps], [b for _, b in maps]
+    assert losses.perceptual(left, right).item() == pytest.approx(perceptual, rel=1e-5)
+    assert losses.style(left, right).item() == pytest.approx(style, rel=1e-4)
+
+
+def test_style_does_not_ask_where_features_are() -> None:
+    maps = picture(5, 4, 8)
+    assert losses.style([maps], [maps.flip(-1).roll(3, -2)]).item() == pytest.approx(0, abs=1e-7)
+    assert losses.perceptual([maps], [maps.flip(-1)]).item() > 0.1

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torchvision.models import vgg16
 from training_run import photo_folder
 
 from vinet.inference import Inpainter
@@ -19,6 +20,7 @@ from vinet.training import losses
 from vinet.training.data import Data, lead_at
 from vinet.training.objective import Objective, trained
 from vinet.training.recipe import BUNDLED, Recipe, read
+from vinet.training.texture import POOLS, Texture
 from vinet.training.trainer import network_of
 
 SMALL = ["stages.*.batch=1", "stages.*.crop_px=32", "data.clip_share=0.0", "network.start=[]"]
@@ -29,12 +31,18 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return photo_folder(tmp_path_factory.mktemp("objective") / "photos")
 
 
+def vgg16_layers() -> torch.nn.Sequential:
+    """What the terms of texture look through, its weights random."""
+    return vgg16(weights=None).features[: POOLS[-1] + 1]
+
+
 def stages(name: str, photos: Path) -> Iterator[tuple[Objective, losses.Tensor]]:
     """Each stage's objective after one backward pass, and its loss."""
     recipe: Recipe = read(name, [*SMALL, f"data.photos={photos}"])
     data = Data(recipe, torch.device("cpu"))
     for stage in recipe.stages:
-        objective = Objective(network_of(recipe.network, 0), stage)
+        eyes = Texture(vgg16_layers()) if stage.asks_for_texture else None
+        objective = Objective(network_of(recipe.network, 0), stage, eyes)
         scene, times = data.scene(stage, objective.frames(stage.lead), (0, stage.name), 1.0)
         with torch.autocast("cpu", torch.bfloat16):
             terms = objective(scene, times, stage.lead)

@@ -1,9 +1,9 @@
-"""The paper's losses (Kim et al. 2019, eqs. 7 to 14) and that of the flow heads, each a pure function of tensors.
+"""The paper's losses (Kim et al. 2019, eqs. 7 to 14) and those that it lacks, each a pure function of tensors.
 
 Images are (B, 3, H, W) in [-1, 1], masks (B, 1, H, W) with 1 = hole, flows (B, 2, H, W) in pixels; every loss is a scalar.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -101,6 +101,26 @@ def steady(output: Tensor, earlier: Tensor, hole: Tensor, trusted: Tensor, refer
     weight = trusted * hole
     difference = (output - warp(earlier, reference, clamp=True)).abs()
     return (weight * difference).sum() / (hole.sum() * output.shape[1]).clamp(min=1)
+
+
+def perceptual(output: Sequence[Tensor], truth: Sequence[Tensor]) -> Tensor:
+    """Not in the paper: eq. 3 of Liu et al. 2018 (arXiv 1804.07723), mean absolute difference of feature maps, summed over layers.
+
+    Maps are (B, C, H, W), a pair of equal shape for each layer.
+    """
+    return torch.stack([(a.float() - b.float()).abs().mean() for a, b in zip(output, truth, strict=True)]).sum()
+
+
+def style(output: Sequence[Tensor], truth: Sequence[Tensor]) -> Tensor:
+    """Not in the paper: eqs. 4 and 5 of Liu et al. 2018, the same of the maps' Gram matrices: which features occur together, not where."""
+    return torch.stack([(_gram(a) - _gram(b)).abs().mean() for a, b in zip(output, truth, strict=True)]).sum()
+
+
+def _gram(maps: Tensor) -> Tensor:
+    """Products of channels (B, C, C), over C H W."""
+    rows = maps.float().flatten(2)  # (B, C, H W)
+    with torch.autocast(maps.device.type, enabled=False):  # thousands of products are summed
+        return rows @ rows.transpose(1, 2) / rows[0].numel()
 
 
 def endpoint(own: Tensor, truth: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from vinet.training import losses
 from vinet.training.given_flow import GivenFlow
 from vinet.training.recipe import Stage
 from vinet.training.scene import Scene
+from vinet.training.texture import Texture
 
 Terms = dict[str, Tensor]
 REACH = 6
@@ -20,12 +21,13 @@ the long-term warping loss: the paper's clips are four frames long, and over man
 
 
 class Objective(nn.Module):
-    """Loss terms of one stage; `network` is the module that is trained."""
+    """Loss terms of one stage; `network` is the module that is trained, `texture` what a stage that asks for it looks through."""
 
-    def __init__(self, network: VINet | FrameNetwork, stage: Stage) -> None:
+    def __init__(self, network: VINet | FrameNetwork, stage: Stage, texture: Texture | None = None) -> None:
         super().__init__()
         self.network = network
         self.stage = stage
+        self.texture = texture
 
     def frames(self, lead: int) -> int:
         """How many times a scene needs for this stage with `lead` frames before its targets."""
@@ -47,7 +49,7 @@ class Objective(nn.Module):
         """Terms by their names in `recipe.WEIGHTS`; `times` are the sources of a flow stage, `lead` the frames before the targets."""
         if isinstance(self.network, FrameNetwork):
             truth, mask = scene.frame(0), scene.mask(0)
-            return reconstruction(self.network(truth * (1 - mask), mask), truth, mask)
+            return self._reconstruction(self.network(truth * (1 - mask), mask), truth, mask)
         if self.stage.kind == "flow":
             return endpoint_terms(self.network, scene, REACH, times)
         return self._filled(self.network, scene, lead)
@@ -78,12 +80,25 @@ class Objective(nn.Module):
     def _terms(self, network: VINet, scene: Scene, step: Step, now: int, previous: Previous | None) -> Terms:
         """Terms of one target; `previous` is the output before it."""
         truth, mask = colours(network, scene, now), scene.mask(now)
-        terms = reconstruction(step.output, truth, mask)
+        terms = self._reconstruction(step.output, truth, mask)
         terms["decoded"] = losses.hole(step.decoded.float(), truth, mask)
         if self.stage.kind == "joint":
             terms |= head_terms(network, step, scene, now, [*_nearby(network, now), now][: network.config.sources])
         if previous is not None:
             terms |= self._temporal(network, scene, step, now, previous)
+        return terms
+
+    def _reconstruction(self, output: Tensor, truth: Tensor, mask: Tensor) -> Terms:
+        """Eqs. 8 to 10, the hole's own term and, where asked for, those of texture."""
+        output = output.float()
+        terms = {
+            "l1": losses.l1(output, truth),
+            "ssim": losses.ssim_loss(output, truth),
+            "hole": losses.hole(output, truth, mask),
+        }
+        if self.texture:
+            bgr = isinstance(self.network, VINet) and self.network.config.channel_order == "bgr"
+            terms |= self.texture(*((output.flip(1), truth.flip(1)) if bgr else (output, truth)), mask)
         return terms
 
     def _temporal(self, network: VINet, scene: Scene, step: Step, now: int, previous: Previous) -> Terms:
@@ -134,16 +149,6 @@ def colours(network: VINet, scene: Scene, time: int) -> Tensor:
     """A true frame (B, 3, H, W) in the network's channel order."""
     frame = scene.frame(time)
     return frame.flip(1) if network.config.channel_order == "bgr" else frame
-
-
-def reconstruction(output: Tensor, truth: Tensor, mask: Tensor) -> Terms:
-    """Eqs. 8 to 10 and the hole's own term."""
-    output = output.float()
-    return {
-        "l1": losses.l1(output, truth),
-        "ssim": losses.ssim_loss(output, truth),
-        "hole": losses.hole(output, truth, mask),
-    }
 
 
 def own_flow(network: VINet, step: Step) -> Tensor | None:

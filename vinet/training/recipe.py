@@ -13,7 +13,7 @@ from vinet.config import VINetConfig
 from vinet.errors import UserError
 
 BUNDLED = Path(__file__).parents[1] / "recipes"
-WEIGHTS = ("l1", "ssim", "hole", "decoded", "flow", "warping", "steady", "endpoint")
+WEIGHTS = ("l1", "ssim", "hole", "decoded", "flow", "warping", "steady", "perceptual", "style", "endpoint")
 """Loss terms that a stage can weigh; `vinet.training.losses` says what each is."""
 
 Kind = Literal["flow", "body", "joint", "unrolled"]
@@ -61,6 +61,8 @@ class DataRecipe:
     validation_clips: tuple[str, ...] = ()
     """Stems of the videos that are never trained on."""
     cache: str = "runs/cache"
+    vgg16: str = ""
+    """State dict of torchvision's `vgg16` for the terms `perceptual` and `style`; empty: downloaded by torchvision."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,11 @@ class Stage:
     given: str = "exact"
     """Flow fed to a network with given_flow: `exact`, or `dis` as inference computes it."""
 
+    @property
+    def asks_for_texture(self) -> bool:
+        """Whether a term of this stage looks through VGG-16."""
+        return bool(self.weights.get("perceptual") or self.weights.get("style"))
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -121,10 +128,10 @@ class Recipe:
     def digest(self, stages: int) -> str:
         """What a checkpoint in the last of the first `stages` must agree with: later ones may still be changed or added.
 
-        How often a checkpoint is written and where the cache lies change no number.
+        How often a checkpoint is written and where the cache and VGG-16 lie change no number.
         """
         fields = self.to_dict()
-        del fields["checkpoint_seconds"], fields["data"]["cache"], fields["stages"][stages:]
+        del fields["checkpoint_seconds"], fields["data"]["cache"], fields["data"]["vgg16"], fields["stages"][stages:]
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 

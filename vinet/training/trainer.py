@@ -28,6 +28,7 @@ from vinet.training.objective import Objective, Terms, trained
 from vinet.training.processes import Processes, processes
 from vinet.training.progress import progress
 from vinet.training.recipe import WEIGHTS, NetworkRecipe, Recipe, Stage
+from vinet.training.texture import texture
 
 COLUMNS = ("stage", "rate", "gradient", "loss", *WEIGHTS)
 DEFAULT_WEIGHTS = {
@@ -88,7 +89,7 @@ class Run:
         optimiser = torch.optim.Adam(chosen, lr=stage.learning_rate)
         if self._optimiser_state and self.done > before:
             optimiser.load_state_dict(self._optimiser_state)
-        objective = Objective(self.network, stage)
+        objective = self._objective(self.network, stage)
         module: nn.Module = objective
         if self.these.count > 1:
             module = DistributedDataParallel(objective, find_unused_parameters=True)
@@ -109,6 +110,10 @@ class Run:
                     curve.sync()
                 self.seconds, started, saved_at = self.seconds + now - started, now, now
                 self._save(optimiser)
+
+    def _objective(self, network: VINet | FrameNetwork, stage: Stage) -> Objective:
+        eyes = texture(self.recipe.data.vgg16).to(self.these.device) if stage.asks_for_texture else None
+        return Objective(network, stage, eyes)
 
     def _step(
         self, stage: Stage, step: int, module: nn.Module, objective: Objective, optimiser: torch.optim.Optimizer
@@ -137,7 +142,7 @@ class Run:
     @torch.no_grad()
     def _validated(self, stage: Stage) -> dict[str, float]:
         """Mean terms of the averaged network on scenes that are the same every time and never trained on."""
-        objective = Objective(self.average.of(self.network), stage)
+        objective = self._objective(self.average.of(self.network), stage)
         sums: dict[str, float] = {}
         count = self.recipe.validation_batches
         for batch in range(count):

@@ -1,0 +1,106 @@
+"""What VGG-16 sees of a fill: maps of features for the terms that ask for texture where the truth cannot be known."""
+
+import pickle
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from vinet.errors import UserError
+from vinet.training import losses
+
+POOLS = (4, 9, 16)
+"""Places of the first three poolings in torchvision's `features`: the maps of Liu et al. 2018."""
+WINDOW_PX = 128
+"""Side of the window around a hole that is looked at: what lies far from it is the truth on both sides."""
+MEAN = (0.485, 0.456, 0.406)
+DEVIATION = (0.229, 0.224, 0.225)
+
+
+class Texture(nn.Module):
+    """The terms `perceptual` and `style` of a frame whose hole is filled; its own weights are never trained.
+
+    VGG-16, where the benchmark's LPIPS looks through AlexNet: a method is not trained on what measures it.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, features: nn.Sequential) -> None:
+        super().__init__()
+        self.features = features.eval().requires_grad_(False)
+        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1))
+        self.register_buffer("deviation", torch.tensor(DEVIATION).view(1, 3, 1, 1))
+
+    def forward(self, output: Tensor, truth: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        """Both terms; images (B, 3, H, W) in [-1, 1], RGB, mask (B, 1, H, W) with 1 = hole. Outside it, `output` does not count."""
+        composed = output * mask + truth * (1 - mask)
+        pairs = torch.stack([composed, truth])  # (2, B, 3, H, W)
+        windows = torch.stack([pairs[:, i, :, rows, columns] for i, (rows, columns) in enumerate(around(mask))], dim=1)
+        with torch.no_grad():
+            wanted = self.maps(windows[1])
+        maps = self.maps(windows[0])
+        return {"perceptual": losses.perceptual(maps, wanted), "style": losses.style(maps, wanted)}
+
+    def maps(self, image: Tensor) -> list[Tensor]:
+        """Features (B, C, H / n, W / n) after each of the poolings, n = 2, 4, 8, of an image in [-1, 1]."""
+        x = ((image + 1) / 2 - self.mean) / self.deviation
+        found = []
+        for place, layer in enumerate(self.features):
+            x = layer(x)
+            if place in POOLS:
+                found.append(x)
+        return found
+
+
+def around(mask: Tensor) -> list[tuple[slice, slice]]:
+    """Of each mask (B, 1, H, W) the rows and columns of the window, inside the frame, around the middle of its hole."""
+    sides = [min(WINDOW_PX, side) for side in mask.shape[-2:]]
+    windows = []
+    for plane in mask[:, 0]:
+        middle = (plane > 0.5).nonzero().float().mean(dim=0).nan_to_num().tolist()
+        starts = [
+            min(max(round(at - side / 2), 0), whole - side)
+            for at, side, whole in zip(middle, sides, plane.shape, strict=True)
+        ]
+        rows, columns = (slice(start, start + side) for start, side in zip(starts, sides, strict=True))
+        windows.append((rows, columns))
+    return windows
+
+
+@lru_cache(maxsize=1)
+def texture(weights: str) -> Texture:
+    """With the weights in a file, a state dict of torchvision's `vgg16` (.safetensors or .pth); "" downloads torchvision's."""
+    from torchvision.models import vgg16
+
+    with torch.device("meta"):  # its classifier is not looked at, and takes half a gigabyte
+        features = vgg16(weights=None).features
+    state = {
+        name.removeprefix("features."): v.float() for name, v in _state(weights).items() if name.startswith("features.")
+    }
+    try:
+        features.load_state_dict(state, assign=True)
+    except RuntimeError as error:
+        raise UserError(f"data.vgg16={weights!r} is no state dict of torchvision's vgg16: {error}") from error
+    return Texture(features[: POOLS[-1] + 1])
+
+
+def _state(weights: str) -> Mapping[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+    from torchvision.models import VGG16_Weights
+
+    try:
+        if not weights:
+            state: Mapping[str, Tensor] = VGG16_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True)
+            return state
+        if Path(weights).suffix == ".safetensors":
+            return load_file(weights)
+        return dict(torch.load(weights, map_location="cpu", weights_only=True))
+    except (OSError, SafetensorError, pickle.UnpicklingError, RuntimeError, TypeError, ValueError) as error:
+        raise UserError(
+            f"no VGG-16 for the terms `perceptual` and `style`: {error}; name a state dict of torchvision's vgg16 with "
+            "--set data.vgg16=FILE"
+        ) from error
