@@ -23,6 +23,8 @@ STEADINESS = "warping-error-dis/hole"
 SHOWN = ("psnr/hole", "lpips-alex/hole", STEADINESS)
 OURS = "vinet"
 ABLATION = "[ablation="
+FULL = "vinet[ablation=none]"
+"""What the ablations are held against: trained with everything, as long as they were."""
 LATE = 30
 """Frames after which a memory and a recurrence have had time to help, or to drift."""
 
@@ -48,10 +50,10 @@ def holding(results: Results, labels: set[str]) -> Results:
 
 
 def parted(results: Results) -> tuple[Results, Results | None]:
-    """Without our ablations, and our network among them, where there are any."""
+    """Without our ablations, and these by themselves, where there are any."""
     labels = {facts.label for facts in results.methods}
     ablations = {label for label in labels if ABLATION in label}
-    return holding(results, labels - ablations), holding(results, {OURS, *ablations}) if ablations else None
+    return holding(results, labels - ablations), holding(results, ablations) if ablations else None
 
 
 def from_frame(results: Results, first: int) -> Results:
@@ -94,17 +96,17 @@ def short_row(table: Table, row: Row, columns: list[Column]) -> list[str]:
     return [f"`{row.method}`" if not row.is_floor else "truth (floor)", *cells, cases_text(row, table), speed]
 
 
-def differences(table: Table) -> str:
-    """Our network against every other method, clip by clip."""
-    heads = ["vinet minus", *(f"{key.replace('/', ', ')} {table.column(key).arrow}" for key in SHOWN)]
+def differences(table: Table, ours: str = OURS) -> str:
+    """One method, our network, against every other, clip by clip."""
+    heads = [f"{ours} minus", *(f"{key.replace('/', ', ')} {table.column(key).arrow}" for key in SHOWN)]
     lines = [line(heads), line(["---", *["---:"] * len(SHOWN)])]
     for row in table.rows:
-        if row.is_floor or row.method == OURS:
+        if row.is_floor or row.method == ours:
             continue
         cells = []
         for key in SHOWN:
             column = table.column(key)
-            found = difference(table.results, column, row.method, OURS)
+            found = difference(table.results, column, row.method, ours)
             digits = decimals(table, column)
             cells.append(
                 NOTHING
@@ -129,23 +131,23 @@ def excess(table: Table) -> str:
 
 
 def ablation_section(results: Results) -> str:
-    """Our network beside those trained without a part of it: numbers, and differences early and late in a clip."""
+    """Networks trained without a part beside one with all: numbers, and differences early and late in a clip."""
     table, late = tabulate(results), tabulate(from_frame(results, LATE))
     return f"""
 ## Ablations on {table.results.label}
 
 Each network was trained without its part from the same start and for
-as many steps as `vinet`, which has everything.
+as many steps as `{FULL}`, which has everything.
 
 {short(table)}
 
 Paired differences over the same clips, 95 % intervals:
 
-{differences(table)}
+{differences(table, FULL)}
 
 The same from frame {LATE} of each clip on, counted from 0:
 
-{differences(late)}"""
+{differences(late, FULL)}"""
 
 
 def command(store: Store) -> str:
