@@ -17,6 +17,7 @@ from torch.nn import functional
 from vibench.clip import Frames, Holed
 from vibench.errors import InputError
 from vibench.method import Frame, Mask
+from vinet.config import VINetConfig
 from vinet.errors import UserError as NetworkError
 from vinet.frame_network import FrameNetwork, parameters, rounded
 from vinet.weights import load_into, read
@@ -33,7 +34,7 @@ class FrameBaseline:
         path = BUNDLED if weights is None else Path(weights)
         try:
             self._file = read(path)
-            network = load_into(FrameNetwork(), self._file.tensors, str(path))
+            network = load_into(FrameNetwork(self._file.config or VINetConfig.compact()), self._file.tensors, str(path))
         except NetworkError as error:
             raise InputError(str(error)) from error
         self._device = device

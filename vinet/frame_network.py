@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from vinet.config import VINetConfig
+from vinet.continuation import continued
 from vinet.decoder import Decoder
 from vinet.encoder import Encoder
 from vinet.layers import GatedConv
@@ -12,10 +13,9 @@ from vinet.layers import GatedConv
 class FrameNetwork(nn.Module):
     """VINet's encoder, bottleneck and decoder on one frame: no sources, no recurrence, no memory, the same widths."""
 
-    def __init__(self, width: float = 0.25) -> None:
+    def __init__(self, config: VINetConfig) -> None:
         super().__init__()
-        self.width = width
-        config = VINetConfig.compact(width)
+        self.config = config
         eighth = config.channels[-1]
         self.encoder = Encoder(config)
         self.bottleneck = nn.Sequential(
@@ -28,7 +28,7 @@ class FrameNetwork(nn.Module):
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """Holed frame (B, 3, H, W) in [-1, 1], holes at 0, and mask (B, 1, H, W), 1 = hole -> image, about -1 to 1."""
-        features = self.encoder(image, mask)
+        features = self.encoder(continued(image, mask) if self.config.smooth_holes else image, mask)
         decoded: Tensor = self.decoder(self.bottleneck(features.eighth), features.quarter, features.half)
         return decoded
 

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from vinet.aggregation import Aggregation, Composition, MaskEstimator, compose
 from vinet.config import VINetConfig
+from vinet.continuation import continued
 from vinet.decoder import Decoder
 from vinet.encoder import Encoder, Features
 from vinet.flow import FlowHead, Flows, enlarge_flow, no_flow, outside_flow, per_item, reduce_flow, warp
@@ -126,7 +127,7 @@ class VINet(nn.Module):
         return self._encoded(self.encoder1 if self.config.shared_encoder else self.encoder2, image, mask)
 
     def _encoded(self, encoder: Encoder, image: Tensor, mask: Tensor) -> Features:
-        features: Features = encoder(image, mask)
+        features: Features = encoder(continued(image, mask) if self.config.smooth_holes else image, mask)
         return features._replace(own_for_flow=self.flow_encoder(image, mask)) if self.config.flow_encoder else features
 
     def encode_previous(self, current: Tensor, mask: Tensor, previous: Previous | None) -> Features:

@@ -85,11 +85,11 @@ def read(path: Path) -> WeightsFile:
 
 
 def save(network: nn.Module, path: Path, notes: Mapping[str, str] | None = None) -> None:
-    """Write a safetensors file whose header holds `notes` and, of a VINet, the configuration."""
+    """Write a safetensors file whose header holds `notes` and the configuration."""
     tensors = {name: values.detach().cpu().contiguous() for name, values in network.state_dict().items()}
     header = dict(notes or {})
-    if isinstance(network, VINet):
-        header[CONFIG_KEY] = json.dumps(network.config.to_dict())
+    if isinstance(config := getattr(network, "config", None), VINetConfig):
+        header[CONFIG_KEY] = json.dumps(config.to_dict())
     save_file(tensors, path, metadata=header)
 
 

@@ -229,7 +229,7 @@ def network_of(recipe: NetworkRecipe, seed: int) -> VINet | FrameNetwork:
     config = recipe.config()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = FrameNetwork(recipe.width) if recipe.kind == "frame" else VINet(config)
+        network = FrameNetwork(config) if recipe.kind == "frame" else VINet(config)
     own_encoder = False
     for file in recipe.start:
         have = network.state_dict()
