@@ -153,7 +153,9 @@ def test_the_frame_network_trains_and_loads(tmp_path: Path) -> None:
     data = {"photos": str(photo_folder(tmp_path / "photos"))}
     recipe = parse({"name": "frame", "network": {"kind": "frame"}, "data": data, "stages": stages})
     path = train(recipe, tmp_path / "run")
-    weights.load_into(FrameNetwork(VINetConfig.compact()), weights.read(path).tensors, "the run")
+    held = weights.read(path)
+    assert held.config == VINetConfig.compact()
+    weights.load_into(FrameNetwork(held.config), held.tensors, "the run")
 
 
 def test_a_network_starts_from_what_a_file_holds_of_it(tmp_path: Path, recipe: Path) -> None:
