@@ -5,13 +5,18 @@ from torch import Tensor
 from torch.nn import functional
 
 
+RELAXATIONS = 2
+"""Steps towards the mean of the four neighbours at every scale: more bring the colours of a hole no nearer to the truth's."""
+
+
 def continued(image: Tensor, mask: Tensor) -> Tensor:
     """Image (B, 3, H, W), any float dtype, its pixels under `mask` (B, 1, H, W), 1 = hole, replaced; the rest stays as it is.
 
     Pull-push (Gortler et al., The Lumigraph, SIGGRAPH 1996, section 3.4): means of known pixels over ever larger squares, and back
-    from the largest to the smallest, each giving what the smaller ones lack. All 0 where nothing is known.
+    from the largest to the smallest, each giving what the smaller ones lack, with relaxations in between. All 0 where nothing is known.
     """
-    colours, weights = [image.float() * (1 - mask.float())], [1 - mask.float()]
+    weights = [1 - mask.float()]
+    colours = [image.float() * weights[0]]
     with torch.autocast(image.device.type, enabled=False):
         while max(colours[-1].shape[-2:]) > 1:
             sums, counts = _halved(colours[-1] * weights[-1]), _halved(weights[-1])
@@ -21,8 +26,17 @@ def continued(image: Tensor, mask: Tensor) -> Tensor:
         for colour, weight in zip(colours[-2::-1], weights[-2::-1], strict=True):
             larger = functional.interpolate(whole, size=colour.shape[-2:], mode="bilinear", align_corners=False)
             whole = weight * colour + (1 - weight) * larger
+            for _ in range(RELAXATIONS):
+                whole = weight * colour + (1 - weight) * _mean_around(whole)
     return whole.to(image.dtype)
 
 
 def _halved(plane: Tensor) -> Tensor:
     return functional.avg_pool2d(plane, 2, ceil_mode=True, count_include_pad=False)
+
+
+def _mean_around(plane: Tensor) -> Tensor:
+    """Mean of the four neighbours; beyond the edge lies the edge."""
+    wider = functional.pad(plane, (1, 1, 1, 1), mode="replicate")
+    across = wider[..., 1:-1, 2:] + wider[..., 1:-1, :-2]
+    return (across + wider[..., 2:, 1:-1] + wider[..., :-2, 1:-1]) / 4
