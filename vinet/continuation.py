@@ -4,7 +4,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-
 RELAXATIONS = 2
 """Steps towards the mean of the four neighbours at every scale: more bring the colours of a hole no nearer to the truth's."""
 
