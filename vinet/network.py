@@ -120,21 +120,30 @@ class VINet(nn.Module):
         multiple = self.config.size_multiple
         if current.shape[-2] % multiple or current.shape[-1] % multiple:
             raise ValueError(f"height and width must be multiples of {multiple}, got {tuple(current.shape[-2:])}")
-        return self._encoded(self.encoder1, current, mask)
+        return self._encoded(self.encoder1, self._seen(current, mask), current, mask)
 
     def encode_source(self, image: Tensor, mask: Tensor) -> Features:
         """Features of a holed neighbour (B, 3, H, W); they do not depend on which frame is being filled."""
-        return self._encoded(self.encoder1 if self.config.shared_encoder else self.encoder2, image, mask)
+        return self._encoded(self._source_encoder, self._seen(image, mask), image, mask)
 
-    def _encoded(self, encoder: Encoder, image: Tensor, mask: Tensor) -> Features:
-        features: Features = encoder(continued(image, mask) if self.config.smooth_holes else image, mask)
+    @property
+    def _source_encoder(self) -> Encoder:
+        return self.encoder1 if self.config.shared_encoder else self.encoder2
+
+    def _seen(self, image: Tensor, mask: Tensor) -> Tensor:
+        return continued(image, mask) if self.config.smooth_holes else image
+
+    def _encoded(self, encoder: Encoder, seen: Tensor, image: Tensor, mask: Tensor) -> Features:
+        """Features of what the body's encoder sees of an image, and of the image itself by the heads' own encoder."""
+        features: Features = encoder(seen, mask)
         return features._replace(own_for_flow=self.flow_encoder(image, mask)) if self.config.flow_encoder else features
 
     def encode_previous(self, current: Tensor, mask: Tensor, previous: Previous | None) -> Features:
         """Features of the previous output; at the first frame the current one stands in for it."""
         if previous is None:
             return self.encode_source(current, mask)
-        return self.encode_source(previous.output, previous.mask * (0.5 if self.config.double else 0.0))
+        marked = previous.mask * (0.5 if self.config.double else 0.0)
+        return self._encoded(self._source_encoder, previous.output, previous.output, marked)
 
     def feed_back(self, current: Tensor, mask: Tensor, output: Tensor) -> Previous:
         """What the next step gets of an output: all of it as released; with pixel composition, true pixels around holes."""
