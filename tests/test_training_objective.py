@@ -99,7 +99,7 @@ def test_without_recurrence_the_same_terms_hold_an_output_against_the_one_before
     fill = network.fill
 
     def watched(*arguments: Any, **named: Any) -> Step:
-        seen.append(arguments[4])
+        seen.append(arguments[5])
         return fill(*arguments, **named)
 
     network.fill = watched  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""The smooth continuation that encoders may see in place of a hole."""
+"""The smooth continuation of known pixels, and its composition with what a decoder made."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scipy.sparse.linalg import spsolve
 from torch import Tensor
 
 from vinet.config import VINetConfig
-from vinet.continuation import continued
+from vinet.continuation import SmoothComposition, continued
 from vinet.frame_network import FrameNetwork
 from vinet.network import VINet
 
@@ -78,24 +78,35 @@ def test_half_precision_comes_out_as_it_went_in(kind: torch.dtype) -> None:
     torch.testing.assert_close(halved.float(), continued(image, mask), atol=0.02, rtol=0)
 
 
-def test_only_the_body_s_encoders_see_it() -> None:
+def shared(smooth: SmoothComposition, opening: float) -> None:
+    """Let the mask be sigmoid(`opening`) everywhere."""
+    torch.nn.init.zeros_(smooth.blend[-1].weight)  # type: ignore[arg-type]
+    torch.nn.init.constant_(smooth.blend[-1].bias, opening)  # type: ignore[arg-type]
+
+
+def test_a_closed_mask_leaves_the_network_as_it_was_and_an_open_one_gives_the_continuation() -> None:
     torch.manual_seed(0)
-    network = VINet(dataclasses.replace(SMALL, smooth_holes=True, flow_encoder=True))
+    smooth = VINet(dataclasses.replace(SMALL, smooth_composition=True, given_flow=True, recurrence=False))
+    plain = VINet(smooth.config.from_dict(smooth.config.to_dict() | {"smooth_composition": False}))
+    plain.load_state_dict({name: v for name, v in smooth.state_dict().items() if not name.startswith("smooth.")})
     mask = square(16, 16)
     image = picture(16, 16) * (1 - mask)
-    features = network.encode_reference(image, mask)
-    assert torch.equal(features.full, network.encoder1(continued(image, mask), mask).full)
-    assert torch.equal(features.for_flow.full, network.flow_encoder(image, mask).full)
-    plain = VINet(SMALL)
-    assert torch.equal(plain.encode_reference(image, mask).full, plain.encoder1(image, mask).full)
+    inputs = (image, mask, image[:, None].expand(-1, 4, -1, -1, -1), mask[:, None].expand(-1, 4, -1, -1, -1))
+    flows = torch.zeros(1, 4, 2, 16, 16)
+    shared(smooth.smooth, -100)
+    torch.testing.assert_close(
+        smooth.step(*inputs, None, None, flows).output, plain.step(*inputs, None, None, flows).output
+    )
+    shared(smooth.smooth, 100)
+    torch.testing.assert_close(smooth.step(*inputs, None, None, flows).decoded, continued(image, mask))
 
 
-def test_the_frame_network_sees_it_where_its_configuration_says_so() -> None:
+def test_the_frame_network_composes_where_its_configuration_says_so() -> None:
     torch.manual_seed(0)
-    smooth = FrameNetwork(dataclasses.replace(SMALL, smooth_holes=True))
+    smooth = FrameNetwork(dataclasses.replace(SMALL, smooth_composition=True))
     plain = FrameNetwork(SMALL)
-    plain.load_state_dict(smooth.state_dict())
+    plain.load_state_dict({name: v for name, v in smooth.state_dict().items() if not name.startswith("smooth.")})
     mask = square(16, 16)
     image = picture(16, 16) * (1 - mask)
-    assert torch.equal(smooth(image, mask), plain(continued(image, mask), mask))
-    assert not torch.equal(smooth(image, mask), plain(image, mask))
+    shared(smooth.smooth, 0)
+    torch.testing.assert_close(smooth(image, mask), (plain(image, mask) + continued(image, mask)) / 2)

@@ -1,8 +1,14 @@
-"""Holes filled with a smooth continuation of what surrounds them: colours that an encoder can start from, instead of 0."""
+"""A smooth continuation of a frame's known pixels into its holes, and its composition with a decoded image."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
+
+from vinet.layers import blended, linear, plain
+
+HIDDEN = 16
+OPEN = 1.0
+"""First bias of the mask: before it is trained, the continuation is nearer to the truth behind a large hole than the decoder."""
 
 RELAXATIONS = 2
 """Steps towards the mean of the four neighbours at every scale: more bring the colours of a hole no nearer to the truth's."""
@@ -28,6 +34,22 @@ def continued(image: Tensor, mask: Tensor) -> Tensor:
             for _ in range(RELAXATIONS):
                 whole = weight * colour + (1 - weight) * _mean_around(whole)
     return whole.to(image.dtype)
+
+
+class SmoothComposition(nn.Module):
+    """Composes the decoder's image with the continuation by a learned mask, a departure of the compact network."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        opening = linear(HIDDEN, 1)
+        nn.init.constant_(opening.get_parameter("bias"), OPEN)
+        self.blend = nn.Sequential(plain(10, HIDDEN), plain(HIDDEN, HIDDEN, dilation=2), opening)
+
+    def forward(self, decoded: Tensor, current: Tensor, mask: Tensor) -> Tensor:
+        """Decoded image (B, 3, H, W), holed frame (B, 3, H, W), holes at 0, and mask (B, 1, H, W), 1 = hole -> image."""
+        smooth = continued(current, mask)
+        share = torch.sigmoid(self.blend(torch.cat([decoded, smooth, (smooth - decoded).abs(), mask], dim=1)))
+        return blended(decoded, smooth, share)
 
 
 def _halved(plane: Tensor) -> Tensor:

@@ -38,6 +38,6 @@ def flop_per_frame(config: VINetConfig, height: int, width: int) -> int:
             if config.recurrence:
                 sources.append(network.encode_previous(image, mask, previous))
             state = State(hidden, hidden) if config.memory else None
-            network.fill(mask, reference, beside(sources, 1), neighbours, previous, state, flows)
+            network.fill(image, mask, reference, beside(sources, 1), neighbours, previous, state, flows)
     counts = counter.get_flop_counts()["Global"]
     return sum(count for operation, count in counts.items() if operation != torch.ops.aten.bmm)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from vinet.config import VINetConfig
-from vinet.continuation import continued
+from vinet.continuation import SmoothComposition
 from vinet.decoder import Decoder
 from vinet.encoder import Encoder
 from vinet.layers import GatedConv
@@ -25,12 +25,14 @@ class FrameNetwork(nn.Module):
             GatedConv(eighth, eighth, dilation=8),
         )
         self.decoder = Decoder(config)
+        if config.smooth_composition:
+            self.smooth = SmoothComposition()
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """Holed frame (B, 3, H, W) in [-1, 1], holes at 0, and mask (B, 1, H, W), 1 = hole -> image, about -1 to 1."""
-        features = self.encoder(continued(image, mask) if self.config.smooth_holes else image, mask)
+        features = self.encoder(image, mask)
         decoded: Tensor = self.decoder(self.bottleneck(features.eighth), features.quarter, features.half)
-        return decoded
+        return self.smooth(decoded, image, mask) if self.config.smooth_composition else decoded
 
 
 def parameters(network: nn.Module) -> int:

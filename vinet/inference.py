@@ -173,7 +173,7 @@ class Inpainter:
                 sources.append(_channels_last(self.network.encode_previous(now.image, now.mask, previous)))
             around = _planes(nearby) if self.config.pixel_composition else None
             flows = self._outside_flows(now, nearby, before) if self.config.given_flow else None
-            return self._fill(now.mask, reference, beside(sources, 1), around, previous, memory, flows)
+            return self._fill(now.image, now.mask, reference, beside(sources, 1), around, previous, memory, flows)
 
     def _outside_flows(self, now: Known, nearby: list[Known], before: Known | None) -> Tensor:
         """Flow to every source, (1, S, 2, H, W), padded as the images are; no motion where there is no frame before."""

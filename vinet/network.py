@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from vinet.aggregation import Aggregation, Composition, MaskEstimator, compose
 from vinet.config import VINetConfig
-from vinet.continuation import continued
+from vinet.continuation import SmoothComposition
 from vinet.decoder import Decoder
 from vinet.encoder import Encoder, Features
 from vinet.flow import FlowHead, Flows, enlarge_flow, no_flow, outside_flow, per_item, reduce_flow, warp
@@ -32,7 +32,7 @@ class Step:
     output: Tensor
     """(B, 3, H, W), the filled frame, about -1 to 1."""
     decoded: Tensor
-    """(B, 3, H, W), the decoder's image before pixels or the previous output were blended in."""
+    """(B, 3, H, W), the decoder's image, with smooth composition composed with that, before pixels or the previous output were blended in."""
     compositions: tuple[Composition, Composition, Composition]
     """Flow, aggregate, mask and composed map at 1/8, 1/4 and 1/2."""
     pixel_mask: Tensor | None
@@ -78,6 +78,8 @@ class VINet(nn.Module):
         if config.memory:
             self.convlstm = ConvLSTM(eighth)
         self.decoder = Decoder(config)
+        if config.smooth_composition:
+            self.smooth = SmoothComposition()
         if config.pixel_composition:
             self.pixels = PixelComposition()
         elif config.recurrence:
@@ -113,37 +115,28 @@ class VINet(nn.Module):
         if self.config.recurrence:
             sources.append(self.encode_previous(current, mask, previous))
         around = Neighbours(neighbours, neighbour_masks)
-        return self.fill(mask, reference, beside(sources, len(current)), around, previous, memory, given_flows)
+        return self.fill(current, mask, reference, beside(sources, len(current)), around, previous, memory, given_flows)
 
     def encode_reference(self, current: Tensor, mask: Tensor) -> Features:
         """Features of the holed frame (B, 3, H, W) that is to be filled."""
         multiple = self.config.size_multiple
         if current.shape[-2] % multiple or current.shape[-1] % multiple:
             raise ValueError(f"height and width must be multiples of {multiple}, got {tuple(current.shape[-2:])}")
-        return self._encoded(self.encoder1, self._seen(current, mask), current, mask)
+        return self._encoded(self.encoder1, current, mask)
 
     def encode_source(self, image: Tensor, mask: Tensor) -> Features:
         """Features of a holed neighbour (B, 3, H, W); they do not depend on which frame is being filled."""
-        return self._encoded(self._source_encoder, self._seen(image, mask), image, mask)
+        return self._encoded(self.encoder1 if self.config.shared_encoder else self.encoder2, image, mask)
 
-    @property
-    def _source_encoder(self) -> Encoder:
-        return self.encoder1 if self.config.shared_encoder else self.encoder2
-
-    def _seen(self, image: Tensor, mask: Tensor) -> Tensor:
-        return continued(image, mask) if self.config.smooth_holes else image
-
-    def _encoded(self, encoder: Encoder, seen: Tensor, image: Tensor, mask: Tensor) -> Features:
-        """Features of what the body's encoder sees of an image, and of the image itself by the heads' own encoder."""
-        features: Features = encoder(seen, mask)
+    def _encoded(self, encoder: Encoder, image: Tensor, mask: Tensor) -> Features:
+        features: Features = encoder(image, mask)
         return features._replace(own_for_flow=self.flow_encoder(image, mask)) if self.config.flow_encoder else features
 
     def encode_previous(self, current: Tensor, mask: Tensor, previous: Previous | None) -> Features:
         """Features of the previous output; at the first frame the current one stands in for it."""
         if previous is None:
             return self.encode_source(current, mask)
-        marked = previous.mask * (0.5 if self.config.double else 0.0)
-        return self._encoded(self._source_encoder, previous.output, previous.output, marked)
+        return self.encode_source(previous.output, previous.mask * (0.5 if self.config.double else 0.0))
 
     def feed_back(self, current: Tensor, mask: Tensor, output: Tensor) -> Previous:
         """What the next step gets of an output: all of it as released; with pixel composition, true pixels around holes."""
@@ -166,6 +159,7 @@ class VINet(nn.Module):
 
     def fill(
         self,
+        current: Tensor,
         mask: Tensor,
         reference: Features,
         sources: Features,
@@ -185,6 +179,8 @@ class VINet(nn.Module):
             memory = self.convlstm(features, memory)
             features = memory.hidden
         decoded: Tensor = self.decoder(features, quarter.composed, half.composed)
+        if self.config.smooth_composition:
+            decoded = self.smooth(decoded, current, mask)
 
         output, pixel_mask, output_flow, output_mask = decoded, None, None, None
         if self.config.pixel_composition:
