@@ -43,13 +43,11 @@ DEPARTURES = (
     ),
     Departure("flow: no soft-argmax", "compact-cpu", FLOW, ("network.switches.soft_argmax=false",)),
     Departure("body: all", "compact-dis-cpu", BODY),
-    Departure("body: two encoders", "compact-dis-cpu", BODY, ("network.switches.shared_encoder=false",)),
     Departure("body: no pixel composition", "compact-dis-cpu", BODY, ("network.switches.pixel_composition=false",)),
     Departure("body: twice the width", "compact-dis-cpu", BODY, ("network.width=0.5",)),
     Departure(
         "body: all, and smooth composition", "compact-dis-cpu", BODY, ("network.switches.smooth_composition=true",)
     ),
-    Departure("body: all, in float32", "compact-dis-cpu", BODY, ("precision=float32",)),
 )
 
 

@@ -21,7 +21,7 @@ def plot(folder: Path, output: Path, column: str = "loss") -> None:
     if column not in tables[0]:
         raise UserError(f"losses.csv has no column {column!r}; it has {', '.join(tables[0].columns)}")
     steps, held_out = tables
-    figure = Figure(figsize=(7, 3.5), layout="constrained")
+    figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.add_subplot()
     for stage, rows in steps.groupby("stage", sort=False):
         smooth = rows[column].rolling(SMOOTHED_STEPS, min_periods=1).mean()
@@ -29,5 +29,5 @@ def plot(folder: Path, output: Path, column: str = "loss") -> None:
         seen = held_out[held_out["stage"] == stage]
         axes.plot(seen["step"], seen[column], "o--", color=line.get_color(), label=f"{stage}, validation (average)")
     axes.set(xlabel="step", ylabel=column)
-    axes.legend()
+    figure.legend(loc="outside lower center", ncols=2, fontsize="small")  # whatever the curves are, none is under it
     figure.savefig(output, dpi=110)
