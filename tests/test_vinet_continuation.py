@@ -78,6 +78,13 @@ def test_half_precision_comes_out_as_it_went_in(kind: torch.dtype) -> None:
     torch.testing.assert_close(halved.float(), continued(image, mask), atol=0.02, rtol=0)
 
 
+def test_autocast_does_not_round_it() -> None:
+    image, mask = picture(24, 40), square(24, 40)
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = continued(image, mask)
+    assert torch.equal(inside, continued(image, mask))
+
+
 def shared(smooth: SmoothComposition, opening: float) -> None:
     """Let the mask be sigmoid(`opening`) everywhere."""
     torch.nn.init.zeros_(smooth.blend[-1].weight)  # type: ignore[arg-type]

@@ -91,7 +91,7 @@ def test_the_bundled_weights_come_with_their_training_and_fill_a_moving_texture_
     holed = Holed("moving", np.where(masks[..., None], 0, frames).astype(np.uint8), masks)
     method = VINetMethod()
     assert method.describe()["config"]["given_flow"]
-    assert method.describe()["weights_notes"]["recipe"] == "finetune-cpu"
+    assert method.describe()["weights_notes"]["recipe"] == "large-cpu"
 
     def error(filled: Frames) -> float:
         return float(np.square(filled.astype(float) - frames)[masks].mean())
@@ -117,7 +117,7 @@ def test_an_ablation_differs_from_the_full_network_by_its_part_alone(
     ablation: Ablation, without: dict[str, Any]
 ) -> None:
     full, ablated = (VINetMethod(ablation=name).describe() for name in ("none", ablation))
-    assert full["config"] == VINetMethod().describe()["config"]
+    assert full["config"] | {"smooth_composition": True} == VINetMethod().describe()["config"]
     assert ablated["config"] == full["config"] | without
     for note in ("recipe", "stages", "steps"):
         assert ablated["weights_notes"][note] == full["weights_notes"][note]

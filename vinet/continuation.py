@@ -22,17 +22,16 @@ def continued(image: Tensor, mask: Tensor) -> Tensor:
     """
     weights = [1 - mask.float()]
     colours = [image.float().contiguous() * weights[0]]  # pooling three channels is twice as fast plane by plane
-    with torch.autocast(image.device.type, enabled=False):
-        while max(colours[-1].shape[-2:]) > 1:
-            sums, counts = _halved(colours[-1] * weights[-1]), _halved(weights[-1])
-            colours.append(sums / counts.clamp(min=1e-6))
-            weights.append((4 * counts).clamp(max=1))  # one known pixel of four is enough
-        whole = colours[-1]
-        for colour, weight in zip(colours[-2::-1], weights[-2::-1], strict=True):
-            larger = functional.interpolate(whole, size=colour.shape[-2:], mode="bilinear", align_corners=False)
-            whole = weight * colour + (1 - weight) * larger
-            for _ in range(RELAXATIONS):
-                whole = weight * colour + (1 - weight) * _mean_around(whole)
+    while max(colours[-1].shape[-2:]) > 1:
+        sums, counts = _halved(colours[-1] * weights[-1]), _halved(weights[-1])
+        colours.append(sums / counts.clamp(min=1e-6))
+        weights.append((4 * counts).clamp(max=1))  # one known pixel of four is enough
+    whole = colours[-1]
+    for colour, weight in zip(colours[-2::-1], weights[-2::-1], strict=True):
+        larger = functional.interpolate(whole, size=colour.shape[-2:], mode="bilinear", align_corners=False)
+        whole = weight * colour + (1 - weight) * larger
+        for _ in range(RELAXATIONS):
+            whole = weight * colour + (1 - weight) * _mean_around(whole)
     return whole.to(image.dtype)
 
 
