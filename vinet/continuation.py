@@ -44,12 +44,12 @@ class SmoothComposition(nn.Module):
         nn.init.constant_(opening.get_parameter("bias"), OPEN)
         self.blend = nn.Sequential(plain(10, HIDDEN), plain(HIDDEN, HIDDEN, dilation=2), opening)
 
-    def forward(self, decoded: Tensor, current: Tensor, mask: Tensor) -> Tensor:
-        """Decoded image (B, 3, H, W), holed frame (B, 3, H, W), holes at 0, and mask (B, 1, H, W), 1 = hole -> image."""
+    def forward(self, decoded: Tensor, current: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Decoded image (B, 3, H, W), holed frame (B, 3, H, W), holes at 0, and mask (B, 1, H, W), 1 = hole -> image and blending mask."""
         smooth = continued(current, mask)
         seen = torch.cat([decoded, smooth, (smooth - decoded).abs(), mask], dim=1)
         share = torch.sigmoid(self.blend(seen.contiguous(memory_format=torch.channels_last)))
-        return blended(decoded, smooth, share)
+        return blended(decoded, smooth, share), share
 
 
 def _halved(plane: Tensor) -> Tensor:

@@ -68,7 +68,12 @@ def _pictures(step: Step, holed: Picture, filled: Picture) -> list[tuple[str, ND
         ("decoder", colours.numpy().astype(np.uint8)),
         ("output", filled),
     ]
-    for name, mask in (("pixels from other frames", step.pixel_mask), ("previous output's share", step.output_mask)):
+    masks = (
+        ("smooth continuation's share", step.smooth_mask),
+        ("pixels from other frames", step.pixel_mask),
+        ("previous output's share", step.output_mask),
+    )
+    for name, mask in masks:
         if mask is not None:
             row.append((name, mask[0, 0, :height, :width].float().cpu().numpy()))
     return row

@@ -32,7 +32,9 @@ class FrameNetwork(nn.Module):
         """Holed frame (B, 3, H, W) in [-1, 1], holes at 0, and mask (B, 1, H, W), 1 = hole -> image, about -1 to 1."""
         features = self.encoder(image, mask)
         decoded: Tensor = self.decoder(self.bottleneck(features.eighth), features.quarter, features.half)
-        return self.smooth(decoded, image, mask) if self.config.smooth_composition else decoded
+        if self.config.smooth_composition:
+            decoded, _ = self.smooth(decoded, image, mask)
+        return decoded
 
 
 def parameters(network: nn.Module) -> int:

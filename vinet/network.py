@@ -35,6 +35,8 @@ class Step:
     """(B, 3, H, W), the decoder's image, with smooth composition composed with that, before pixels or the previous output were blended in."""
     compositions: tuple[Composition, Composition, Composition]
     """Flow, aggregate, mask and composed map at 1/8, 1/4 and 1/2."""
+    smooth_mask: Tensor | None
+    """(B, 1, H, W), 1 = the smooth continuation of what the frame shows; None without smooth composition."""
     pixel_mask: Tensor | None
     """(B, 1, H, W), 1 = pixels of the neighbours or of the previous output; None without pixel composition."""
     output_flow: Tensor | None
@@ -179,8 +181,9 @@ class VINet(nn.Module):
             memory = self.convlstm(features, memory)
             features = memory.hidden
         decoded: Tensor = self.decoder(features, quarter.composed, half.composed)
+        smooth_mask: Tensor | None = None
         if self.config.smooth_composition:
-            decoded = self.smooth(decoded, current, mask)
+            decoded, smooth_mask = self.smooth(decoded, current, mask)
 
         output, pixel_mask, output_flow, output_mask = decoded, None, None, None
         if self.config.pixel_composition:
@@ -198,7 +201,7 @@ class VINet(nn.Module):
             unmoved = torch.zeros_like(previous.output[:, :2]) if output_flow is None else output_flow
             output = blended(output, warp(previous.output, unmoved, clamp=True), output_mask)
         compositions = (eighth, quarter, half)
-        return Step(output, decoded, compositions, pixel_mask, output_flow, output_mask, memory)
+        return Step(output, decoded, compositions, smooth_mask, pixel_mask, output_flow, output_mask, memory)
 
     def compose_features(
         self, reference: Features, sources: Features, flows: Flows
