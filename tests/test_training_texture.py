@@ -106,6 +106,9 @@ def test_a_file_that_is_not_vgg_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text.pth").write_text("not a pickle")
     with pytest.raises(UserError, match=r"data\.vgg16=FILE"):
         texture(str(tmp_path / "text.pth"))
+    torch.save({"features.0.weight": "text"}, tmp_path / "words.pth")
+    with pytest.raises(UserError, match="no state dict of torchvision's vgg16"):
+        texture(str(tmp_path / "words.pth"))
     save_file({"features.0.weight": torch.zeros(1)}, tmp_path / "other.safetensors")
     with pytest.raises(UserError, match="no state dict of torchvision's vgg16"):
         texture(str(tmp_path / "other.safetensors"))
@@ -143,3 +146,18 @@ def test_a_stage_that_asks_for_texture_trains(network: str, file: Path, tmp_path
     for row in rows:
         whole = float(row["l1"]) + 0.1 * float(row["perceptual"]) + 10 * float(row["style"])
         assert float(row["loss"]) == pytest.approx(whole, rel=1e-4) and float(row["style"]) > 0
+
+
+def test_a_missing_vgg_is_told_before_the_first_step(tmp_path: Path) -> None:
+    plain = {"name": "plain", "kind": "body", "steps": 2, "crop_px": 16, "batch": 1}
+    recipe = parse(
+        {
+            "name": "small",
+            "network": {"kind": "frame", "width": 0.0625},
+            "data": {"photos": str(photo_folder(tmp_path / "photos")), "vgg16": str(tmp_path / "missing.pth")},
+            "stages": [plain, {**plain, "name": "texture", "weights": {"l1": 1, "style": 10}}],
+        }
+    )
+    with pytest.raises(UserError, match=r"data\.vgg16=FILE"):
+        train(recipe, tmp_path / "run")
+    assert not (tmp_path / "run" / "losses.csv").exists()

@@ -77,9 +77,8 @@ def texture(weights: str) -> Texture:
 
     with torch.device("meta"):  # its classifier is not looked at, and takes half a gigabyte
         features = vgg16(weights=None).features
-    state = {
-        name.removeprefix("features."): v.float() for name, v in _state(weights).items() if name.startswith("features.")
-    }
+    given = {name: values for name, values in _state(weights).items() if isinstance(values, Tensor)}
+    state = {name.removeprefix("features."): v.float() for name, v in given.items() if name.startswith("features.")}
     try:
         features.load_state_dict(state, assign=True)
     except RuntimeError as error:
@@ -87,14 +86,14 @@ def texture(weights: str) -> Texture:
     return Texture(features[: POOLS[-1] + 1])
 
 
-def _state(weights: str) -> Mapping[str, Tensor]:
+def _state(weights: str) -> Mapping[str, object]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
     from torchvision.models import VGG16_Weights
 
     try:
         if not weights:
-            state: Mapping[str, Tensor] = VGG16_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True)
+            state: Mapping[str, object] = VGG16_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True)
             return state
         if Path(weights).suffix == ".safetensors":
             return load_file(weights)

@@ -59,6 +59,8 @@ class Run:
         """Steps taken, over all stages."""
         self.seconds = 0.0
         self._optimiser_state: dict[str, Any] | None = None
+        for stage in recipe.stages:
+            self._objective(self.network, stage)  # what a stage needs is missed now, not when its time has come
         self._resume()
 
     def finish(self) -> Path:
