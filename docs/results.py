@@ -23,7 +23,7 @@ STEADINESS = "warping-error-dis/hole"
 SHOWN = ("psnr/hole", "lpips-alex/hole", STEADINESS)
 OURS = "vinet"
 ABLATION = "[ablation="
-FULL = "vinet[ablation=none]"
+FULL = "vinet[ablation=full]"
 """What the ablations are held against: trained with everything, as long as they were."""
 LATE = 30
 """Frames after which a memory and a recurrence have had time to help, or to drift."""

@@ -1,7 +1,8 @@
 """VINet registered as a method of the benchmark."""
 
+import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ from golden_vinet import drawn_weights
 
 from vibench.clip import Frames, Holed
 from vibench.errors import UserError
+from vibench.plugins import Spec, make
 from vinet import weights
 from vinet.config import VINetConfig
 from vinet.cost import flop_per_frame
@@ -116,11 +118,18 @@ def test_the_bundled_weights_with_learned_flow_have_heads_of_their_own() -> None
 def test_an_ablation_differs_from_the_full_network_by_its_part_alone(
     ablation: Ablation, without: dict[str, Any]
 ) -> None:
-    full, ablated = (VINetMethod(ablation=name).describe() for name in ("none", ablation))
+    full, ablated = (VINetMethod(ablation=name).describe() for name in ("full", ablation))
     assert full["config"] | {"smooth_composition": True} == VINetMethod().describe()["config"]
     assert ablated["config"] == full["config"] | without
     for note in ("recipe", "stages", "steps"):
         assert ablated["weights_notes"][note] == full["weights_notes"][note]
+
+
+@pytest.mark.parametrize("ablation", get_args(Ablation))
+def test_an_ablation_named_on_the_command_line_has_the_weights_of_its_file(ablation: str) -> None:
+    path = weights.bundled_ablation(ablation)
+    made = make("methods", Spec.parse(f"vinet[ablation={ablation}]")).describe()
+    assert made["weights_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_weights_are_identified(small_file: Path) -> None:

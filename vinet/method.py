@@ -20,7 +20,7 @@ from vinet.network import VINet
 
 Preset = Literal["compact", "published"]
 FlowSource = Literal["dis", "learned"]
-Ablation = Literal["none", "no-memory", "no-recurrence", "one-neighbour", "no-flow"]
+Ablation = Literal["full", "no-memory", "no-recurrence", "one-neighbour", "no-flow"]
 COUNTED_SIZE_PX = 256
 """Side of the square for which operations per frame are counted: the size of the paper's tables."""
 
@@ -58,7 +58,7 @@ class VINetMethod:
             flow: `learned` by the network's own heads, or `dis`: OpenCV's DIS, completed in holes. By default what the file
                 says, `dis` for the compact network and `learned` for the published one.
             ablation: bundled weights for the comparison of parts, all trained for as many steps from one start: without the part
-                named, or with everything, `none` (docs/training.md); the switches below take a part from weights trained with it.
+                named, or with everything, `full` (docs/training.md); the switches below take a part from weights trained with it.
             double: the 512 px form of the published network, where the weights do not say what they are for.
             memory: carry the ConvLSTM's state from frame to frame; off, it is reset at every frame.
             recurrence: feed back the previous output; off, every frame is treated as a first one.

@@ -100,7 +100,7 @@ def bundled(preset: str, flow: str) -> Path | None:
 
 
 def bundled_ablation(name: str) -> Path:
-    """The compact weights that came with this package and were trained without a part, such as `no-memory`; `none`: with all."""
+    """The compact weights that came with this package and were trained without a part, such as `no-memory`; `full`: with all."""
     return BUNDLED / "ablations" / f"compact-{name}.safetensors"
 
 
