@@ -20,8 +20,6 @@ from vinet.training.trainer import train
 SCENES = 48
 FLOW = 'stages=[{name="flow",kind="flow",steps=300,crop_px=96,batch=8,learning_rate=2e-3,warm_up=50,motion_px=[1.2,2.0],weights={endpoint=1}}]'
 BODY = 'stages=[{name="body",kind="body",steps=150,crop_px=128,batch=6,learning_rate=1e-3,warm_up=50,motion_px=[1.0,4.0],weights={l1=1,hole=2.5,decoded=1}}]'
-HOLE = "hole"
-SSIM = "ssim"
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def result(departure: Departure, run: Path, photos: str) -> str:
     with (run / "validation.csv").open() as stream:
         last = list(csv.DictReader(stream))[-1]
     if departure.stages is BODY:
-        return f"| {departure.name} | – | – | {float(last[HOLE]):.4f} | {-float(last[SSIM]):.4f} |"
+        return f"| {departure.name} | – | – | {float(last['hole']):.4f} | {-float(last['ssim']):.4f} |"
     error = measure(run / "weights.safetensors", photos, SCENES, 96, 2.0).scenes["network"]
     outside, inside = (np.nanmean(error[region]) for region in ("outside", "inside"))
     return f"| {departure.name} | {outside:.2f} | {inside:.2f} | – | – |"

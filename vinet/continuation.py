@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vinet.layers import blended, linear, plain
+from vinet.layers import blended, mask_layers
 
 HIDDEN = 16
 OPEN = 1.0
@@ -40,9 +40,7 @@ class SmoothComposition(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        opening = linear(HIDDEN, 1)
-        nn.init.constant_(opening.get_parameter("bias"), OPEN)
-        self.blend = nn.Sequential(plain(10, HIDDEN), plain(HIDDEN, HIDDEN, dilation=2), opening)
+        self.blend = mask_layers(10, HIDDEN, OPEN)
 
     def forward(self, decoded: Tensor, current: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Decoded image (B, 3, H, W), holed frame (B, 3, H, W), holes at 0, and mask (B, 1, H, W), 1 = hole -> image and blending mask."""

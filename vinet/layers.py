@@ -117,6 +117,13 @@ def plain(inputs: int, outputs: int, dilation: int = 1) -> nn.Sequential:
     return nn.Sequential(linear(inputs, outputs, dilation, PLAIN_GAIN), Leaky())
 
 
+def mask_layers(inputs: int, hidden: int, opening: float) -> nn.Sequential:
+    """Three convolutions to a mask before its sigmoid, (B, inputs, H, W) -> (B, 1, H, W); `opening` is its first bias."""
+    last = linear(hidden, 1)
+    nn.init.constant_(last.get_parameter("bias"), opening)
+    return nn.Sequential(plain(inputs, hidden), plain(hidden, hidden, dilation=2), last)
+
+
 def linear(inputs: int, outputs: int, dilation: int = 1, gain: float = 1.0) -> nn.Conv2d:
     """3x3 convolution with bias and nothing after it."""
     convolution = nn.Conv2d(inputs, outputs, 3, padding=dilation, dilation=dilation)

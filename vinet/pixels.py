@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from vinet.flow import beside_each, per_item, warp
-from vinet.layers import blended, linear, plain
+from vinet.layers import blended, linear, mask_layers, plain
 
 HIDDEN = 16
 LEAST_VISIBLE = 0.05
@@ -50,9 +50,7 @@ class PixelComposition(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.score = nn.Sequential(plain(9, HIDDEN), plain(HIDDEN, HIDDEN, dilation=2), linear(HIDDEN, 1))
-        opening = linear(HIDDEN, 1)
-        nn.init.constant_(opening.get_parameter("bias"), OPEN)
-        self.blend = nn.Sequential(plain(9, HIDDEN), plain(HIDDEN, HIDDEN, dilation=2), opening)
+        self.blend = mask_layers(9, HIDDEN, OPEN)
 
     def forward(self, decoded: Tensor, mask: Tensor, sources: PixelSources, flow: Tensor) -> tuple[Tensor, Tensor]:
         """Decoded image (B, 3, H, W), its mask (B, 1, H, W), flow (B * S, 2, H, W) -> image and blending mask."""

@@ -97,8 +97,9 @@ class Objective(nn.Module):
             "hole": losses.hole(output, truth, mask),
         }
         if self.texture:
-            bgr = isinstance(self.network, VINet) and self.network.config.channel_order == "bgr"
-            terms |= self.texture(*((output.flip(1), truth.flip(1)) if bgr else (output, truth)), mask)
+            if self.network.config.channel_order == "bgr":
+                output, truth = output.flip(1), truth.flip(1)
+            terms |= self.texture(output, truth, mask)
         return terms
 
     def _temporal(self, network: VINet, scene: Scene, step: Step, now: int, previous: Previous) -> Terms:

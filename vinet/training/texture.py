@@ -1,13 +1,11 @@
 """What VGG-16 sees of a fill: maps of features for the terms that ask for texture where the truth cannot be known."""
 
-import pickle
-from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from vinet import weights
 from vinet.errors import UserError
 from vinet.training import losses
 
@@ -70,36 +68,28 @@ def around(mask: Tensor) -> list[tuple[slice, slice]]:
     return windows
 
 
-@lru_cache(maxsize=1)
-def texture(weights: str) -> Texture:
-    """With the weights in a file, a state dict of torchvision's `vgg16` (.safetensors or .pth); "" downloads torchvision's."""
+def texture(file: str) -> Texture:
+    """With the weights in `file`, a state dict of torchvision's `vgg16` (.safetensors or .pth); "" downloads torchvision's."""
     from torchvision.models import vgg16
 
     with torch.device("meta"):  # its classifier is not looked at, and takes half a gigabyte
         features = vgg16(weights=None).features
-    given = {name: values for name, values in _state(weights).items() if isinstance(values, Tensor)}
-    state = {name.removeprefix("features."): v.float() for name, v in given.items() if name.startswith("features.")}
     try:
-        features.load_state_dict(state, assign=True)
-    except RuntimeError as error:
-        raise UserError(f"data.vgg16={weights!r} is no state dict of torchvision's vgg16: {error}") from error
+        state = weights.read(Path(file)).tensors if file else _downloaded()
+        state = {name.removeprefix("features."): v for name, v in state.items() if name.startswith("features.")}
+        weights.load_into(features, state, file)
+    except UserError as error:
+        raise UserError(
+            f"data.vgg16={file!r} is no state dict of torchvision's vgg16, which `perceptual` and `style` look through: {error}; "
+            "name one with --set data.vgg16=FILE"
+        ) from error
     return Texture(features[: POOLS[-1] + 1])
 
 
-def _state(weights: str) -> Mapping[str, object]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+def _downloaded() -> dict[str, Tensor]:
     from torchvision.models import VGG16_Weights
 
     try:
-        if not weights:
-            state: Mapping[str, object] = VGG16_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True)
-            return state
-        if Path(weights).suffix == ".safetensors":
-            return load_file(weights)
-        return dict(torch.load(weights, map_location="cpu", weights_only=True))
-    except (OSError, SafetensorError, pickle.UnpicklingError, RuntimeError, TypeError, ValueError) as error:
-        raise UserError(
-            f"no VGG-16 for the terms `perceptual` and `style`: {error}; name a state dict of torchvision's vgg16 with "
-            "--set data.vgg16=FILE"
-        ) from error
+        return dict(VGG16_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True))
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"torchvision's could not be downloaded: {error}") from error

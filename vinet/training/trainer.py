@@ -59,8 +59,9 @@ class Run:
         """Steps taken, over all stages."""
         self.seconds = 0.0
         self._optimiser_state: dict[str, Any] | None = None
-        for stage in recipe.stages:
-            self._objective(self.network, stage)  # what a stage needs is missed now, not when its time has come
+        # Read now, so that what a later stage needs is not missed when its time has come.
+        asked = any(stage.asks_for_texture for stage in recipe.stages)
+        self.texture = texture(recipe.data.vgg16).to(these.device) if asked else None
         self._resume()
 
     def finish(self) -> Path:
@@ -114,8 +115,7 @@ class Run:
                 self._save(optimiser)
 
     def _objective(self, network: VINet | FrameNetwork, stage: Stage) -> Objective:
-        eyes = texture(self.recipe.data.vgg16).to(self.these.device) if stage.asks_for_texture else None
-        return Objective(network, stage, eyes)
+        return Objective(network, stage, self.texture if stage.asks_for_texture else None)
 
     def _step(
         self, stage: Stage, step: int, module: nn.Module, objective: Objective, optimiser: torch.optim.Optimizer
