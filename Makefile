@@ -50,7 +50,7 @@ format: $(VENV)/.installed-dev ## Put the code into its format.
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
 weights-check: $(VENV)/.installed-dev ## Hold the bundled weights against their model cards.
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/test_model_cards.py
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/package/test_model_cards.py
 
 bench: $(VENV)/.installed-dev ## Benchmarks of pieces and methods at SIZE=64x64 or 432x240; JSON in .benchmarks/.
 	OMP_NUM_THREADS=1 BENCH_SIZE=$(SIZE) $(BIN)/python -m pytest tests/benchmarks -o addopts= -q --benchmark-only --benchmark-autosave

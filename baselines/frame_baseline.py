@@ -19,7 +19,7 @@ from vibench.errors import InputError
 from vibench.method import Frame, Mask
 from vinet.config import VINetConfig
 from vinet.errors import UserError as NetworkError
-from vinet.frame_network import FrameNetwork, parameters, rounded
+from vinet.network.frame_network import FrameNetwork, parameters, rounded
 from vinet.weights import load_into, read
 
 BUNDLED = Path(__file__).parent / "frame_baseline.safetensors"

@@ -22,8 +22,8 @@ from typing import IO, Any, Literal
 
 from vibench.clip import Frames, Holed
 from vibench.errors import InputError
-from vibench.images import SUFFIXES
-from vibench.sources import read_frames
+from vibench.media.frames import read_frames
+from vibench.media.images import SUFFIXES
 
 VIDEOS = (".mp4", ".mkv", ".mov", ".m4v", ".avi", ".webm")
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from command_line import Outcome
 
 CHECKOUT = Path(__file__).parent.parent
 
@@ -42,3 +44,26 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
         assert torch.get_num_threads() == request.param
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.fixture
+def vibench(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[..., Outcome]:
+    """Runs the real entry point in this process, in an empty folder: (exit status, stdout, stderr)."""
+    from vibench.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "160")
+
+    def call(*words: str) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["vibench", *map(str, words)])
+        status = 0
+        try:
+            main()
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else int(end.code is not None)
+        out, err = capfd.readouterr()
+        return status, out, err
+
+    return call

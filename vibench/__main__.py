@@ -1,5 +1,5 @@
 """``python -m vibench`` is the command ``vibench``."""
 
-from vibench.cli import main
+from vibench.cli.app import main
 
 main()

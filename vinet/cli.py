@@ -37,8 +37,8 @@ def explain(
     weights: Annotated[str, typer.Option(help="Weights file; the bundled compact ones when left out.")] = "",
 ) -> None:
     """Draw what one frame's fill was made of: composition masks, flow to every source, features, at each scale."""
-    from vibench.mask_sources import read_masks
-    from vibench.sources import read_frames
+    from vibench.media.frames import read_frames
+    from vibench.media.masks import read_masks
     from vinet.explain import explain as draw
     from vinet.method import VINetMethod
 

@@ -4,9 +4,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from vinet.config import VINetConfig
-from vinet.memory import State
-from vinet.network import Previous, VINet, beside
-from vinet.pixels import Neighbours
+from vinet.network.memory import State
+from vinet.network.pixels import Neighbours
+from vinet.network.vinet import Previous, VINet, beside
 
 
 def parameters(network: VINet) -> int:

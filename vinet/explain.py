@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vinet.aggregation import Composition
 from vinet.errors import UserError
 from vinet.inference import Frame, Inpainter, Mask
-from vinet.network import Step
+from vinet.network.aggregation import Composition
+from vinet.network.vinet import Step
 
 Picture = NDArray[np.uint8]
 """(h, w, 3) RGB."""

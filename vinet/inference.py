@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from vinet.encoder import Features
+from vinet.dis import HoledGrey, dis_flow, holed_grey
 from vinet.errors import UserError
-from vinet.memory import State
-from vinet.network import Previous, Step, VINet, beside
-from vinet.outside import HoledGrey, dis_flow, holed_grey
-from vinet.pixels import Neighbours
+from vinet.network.encoder import Features
+from vinet.network.memory import State
+from vinet.network.pixels import Neighbours
+from vinet.network.vinet import Previous, Step, VINet, beside
 
 Frame = NDArray[np.uint8]
 """(H, W, 3) RGB."""
@@ -84,11 +84,14 @@ class Inpainter:
         self.config = network.config
         self.network = network.to(self.device).eval().requires_grad_(False)
         self.winograd_layers = 0
-        """Convolutions that are computed by `vinet.winograd`."""
+        """Convolutions that are computed by `vinet.kernels.winograd`."""
         exact: tuple[str, ...] = ()
         wide = self.config.channels[-1] >= WIDE
         if self.options.winograd and wide and self.device.type == "cpu" and not self.options.compile:
-            from vinet.winograd import EXACT, accelerate  # numba takes its time, and narrow networks have no use for it
+            from vinet.kernels.winograd import (  # numba takes its time, and narrow networks have no use for it
+                EXACT,
+                accelerate,
+            )
 
             self.winograd_layers, exact = accelerate(self.network), EXACT
         for name, kernel in self.network.named_parameters():

@@ -16,7 +16,7 @@ from vinet.config import VINetConfig
 from vinet.cost import flop_per_frame, parameters
 from vinet.errors import UserError
 from vinet.inference import Frame, Inpainter, Mask, Options, Precision
-from vinet.network import VINet
+from vinet.network.vinet import VINet
 
 Preset = Literal["compact", "published"]
 FlowSource = Literal["dis", "learned"]

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from vinet.config import VINetConfig
 from vinet.errors import UserError
-from vinet.network import VINet
+from vinet.network.vinet import VINet
 
 CONFIG_KEY = "vinet_config"
 """Entry of a safetensors header that holds the configuration as JSON."""

@@ -16,26 +16,29 @@ import cv2
 import numpy as np
 import skimage.data
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))  # the golden clip is a fixture, not part of the package
+sys.path.insert(
+    0, str(Path(__file__).parents[2] / "tests" / "support")
+)  # the golden clip is a fixture, not part of the package
 
 from golden_metrics import EXPECTED, array, golden_case, golden_composite, truncated_composite
 
-from vibench import flow_sources, plugins
-from vibench.cases import build_case
+from vibench import plugins
 from vibench.clip import Case, Frames
-from vibench.dataset import open_dataset
+from vibench.data.cases import build_case
+from vibench.data.dataset import open_dataset
 from vibench.errors import MissingResource
-from vibench.flow import Motion
-from vibench.flow_sources import FlowSource
-from vibench.frechet import frechet_distance
+from vibench.media.resize import dilate, resize_frames, resize_masks
+from vibench.metrics.flow import sources as flow_sources
+from vibench.metrics.flow.motion import Motion
+from vibench.metrics.flow.sources import FlowSource
+from vibench.metrics.frechet import frechet_distance
 from vibench.metrics.ssim import C1, C2
 from vibench.metrics.ssim_sttn import SAMPLE_COVARIANCE, WINDOW_PX
 from vibench.metrics.warping_error import exact_motion, warped_differences
 from vibench.plugins import Spec
 from vibench.protocol import load_protocol
-from vibench.resize import dilate, resize_frames, resize_masks
 
-PAGE = Path(__file__).with_suffix(".md")
+PAGE = Path(__file__).parents[1] / "calibration.md"
 STTN, DEVIL, LIBRARIES = EXPECTED["sttn_family"], EXPECTED["devil"], EXPECTED["libraries"]
 
 

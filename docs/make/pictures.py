@@ -11,18 +11,18 @@ from PIL import Image, ImageDraw, ImageFont
 
 from vibench import plugins
 from vibench.clip import Clip, Frames, Holed
-from vibench.dataset import open_dataset
+from vibench.data.dataset import open_dataset
+from vibench.data.synthetic import Scene, render
 from vibench.masks import moving_object, stationary_square
+from vibench.media.frames import read_frames
+from vibench.media.video import write_lossless
 from vibench.plugins import Spec
 from vibench.report.strip import strip
-from vibench.retarget import retarget
-from vibench.sources import read_frames
-from vibench.synthetic import Scene, render
-from vibench.video import write_lossless
+from vibench.runner.retarget import retarget
 from vinet.explain import explain
 from vinet.method import VINetMethod
 
-IMAGES = Path(__file__).parent / "images"
+IMAGES = Path(__file__).parents[1] / "images"
 METHODS = ("telea", "frame_baseline", "flow_propagation", "vinet")
 LABEL_PX = 150
 

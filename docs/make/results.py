@@ -10,13 +10,13 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from vibench.record import TRUTH, Record
-from vibench.results import Results, gather, name_in_run
-from vibench.store import Store
-from vibench.table import Column, Row, Table, difference, tabulate
-from vibench.typeset import NOTHING, cases_text, decimals, interval, markdown, number, significant
+from vibench.report.numbers import NOTHING, cases_text, decimals, interval, markdown, number, significant
+from vibench.results.record import TRUTH, Record
+from vibench.results.results import Results, gather, name_in_run
+from vibench.results.store import Store
+from vibench.results.table import Column, Row, Table, difference, tabulate
 
-DOCS = Path(__file__).parent
+DOCS = Path(__file__).parents[1]
 README = DOCS.parent / "README.md"
 BEGIN, END = "<!-- results -->", "<!-- end of results -->"
 STEADINESS = "warping-error-dis/hole"

@@ -18,12 +18,12 @@ from baselines.telea import Telea
 from baselines.temporal_median import TemporalMedian
 from vibench import plugins
 from vibench.clip import Clip, Frames, Holed, Masks
-from vibench.dataset import open_dataset
+from vibench.data.dataset import open_dataset
+from vibench.data.synthetic import Scene, render
 from vibench.errors import UserError
 from vibench.masks import moving_square, stationary_square
 from vibench.method import StreamingMethod
 from vibench.plugins import Spec
-from vibench.synthetic import Scene, render
 
 METHODS = [name for name in plugins.names("methods") if name != "from_disk" and not name.startswith("example-")]
 

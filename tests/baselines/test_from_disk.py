@@ -14,13 +14,13 @@ from PIL import Image
 
 from baselines.from_disk import FromDisk
 from vibench.clip import Frames, Holed
+from vibench.data.export import export_cases
 from vibench.errors import InputError
-from vibench.export import export_cases
-from vibench.order import Order
+from vibench.media.video import write_lossless
 from vibench.plugins import Spec
 from vibench.protocol import Protocol
-from vibench.run import run
-from vibench.video import write_lossless
+from vibench.runner.order import Order
+from vibench.runner.run import run
 
 NAME = "swan/square"
 FRAMES = np.random.default_rng(0).integers(0, 256, (12, 16, 24, 3), np.uint8)

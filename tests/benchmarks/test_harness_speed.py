@@ -8,9 +8,9 @@ from typing import Any
 
 from regress_methods import Sleepy
 
-from vibench.probe import Probe
+from vibench.data.probe import Probe
+from vibench.machine.timing import timed_fill
 from vibench.protocol import quantise
-from vibench.timing import timed_fill
 
 FRAMES = 8
 ROUNDS = 9

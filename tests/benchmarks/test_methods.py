@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from vibench import plugins
+from vibench.cli.options import size_of
+from vibench.data.probe import Probe
 from vibench.errors import UserError
-from vibench.options import size_of
+from vibench.machine.threads import pin_threads
 from vibench.plugins import Spec
-from vibench.probe import Probe
-from vibench.threads import pin_threads
 
 FRAMES = 8
 WIDTH, HEIGHT = size_of(os.environ.get("BENCH_SIZE", "64x64"))

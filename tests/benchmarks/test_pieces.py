@@ -18,17 +18,17 @@ import torch
 from torch import Tensor
 
 from vibench import plugins
+from vibench.cli.options import size_of
 from vibench.clip import Case
+from vibench.data.probe import Probe
 from vibench.errors import UserError
-from vibench.flow_sources import dis_flow
-from vibench.options import size_of
+from vibench.media.video import read_lossless, write_lossless
+from vibench.metrics.flow.sources import dis_flow
 from vibench.plugins import Spec
-from vibench.probe import Probe
-from vibench.video import read_lossless, write_lossless
 from vinet import weights
 from vinet.config import VINetConfig
-from vinet.correlation import cost_volume
-from vinet.flow import warp
+from vinet.network.correlation import cost_volume
+from vinet.network.flow import warp
 
 WIDTH, HEIGHT = size_of(os.environ.get("BENCH_SIZE", "64x64"))
 FRAMES = 4

@@ -20,7 +20,7 @@ from vinet import weights
 from vinet.config import VINetConfig
 from vinet.cost import flop_per_frame
 from vinet.inference import Filled, Frame, Inpainter, Mask, reflect
-from vinet.network import Previous
+from vinet.network.vinet import Previous
 
 SIZE_PX = 256
 ROUNDS = 5

@@ -10,31 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-
-from vibench import cli
-
-Outcome = tuple[int, str, str]
-
-
-@pytest.fixture
-def vibench(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
-) -> Callable[..., Outcome]:
-    """Runs the real entry point in this process, in an empty folder: (exit status, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "160")
-
-    def call(*words: str) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["vibench", *map(str, words)])
-        status = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            status = end.code if isinstance(end.code, int) else int(end.code is not None)
-        out, err = capfd.readouterr()
-        return status, out, err
-
-    return call
+from command_line import Outcome
 
 
 def write_clip(folder: Path, frames: int = 3, height: int = 48, width: int = 64) -> Path:
@@ -164,7 +140,9 @@ def test_a_run_ends_with_a_table_and_the_folder(vibench: Callable[..., Outcome],
 def test_every_command_and_option_has_help(vibench: Callable[..., Outcome]) -> None:
     import typer.main
 
-    group = typer.main.get_command(cli.app)
+    from vibench.cli.app import app
+
+    group = typer.main.get_command(app)
     for name, command in group.commands.items():  # type: ignore[attr-defined]
         assert command.help, f"{name} has no help"
         for parameter in command.params:

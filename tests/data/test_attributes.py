@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vibench.attributes import attributes_of, camera_motion, deformation, displacement
-from vibench.synthetic import render, scenes
+from vibench.data.attributes import attributes_of, camera_motion, deformation, displacement
+from vibench.data.synthetic import render, scenes
 
 
 def test_displacement_is_the_union_over_the_frame() -> None:

@@ -11,11 +11,11 @@ from davis_layout import write_davis
 from PIL import Image
 from sintel_layout import write_sintel
 
-from vibench.data_check import check, problems
-from vibench.dataset import Card, Dataset, card_of, open_dataset
+from vibench.data.check import check, problems
+from vibench.data.dataset import Card, Dataset, card_of, open_dataset
+from vibench.data.layouts import OPENERS
 from vibench.errors import InputError
-from vibench.flow_file import read_flow
-from vibench.layouts import OPENERS
+from vibench.media.flo import read_flow
 
 CLIPS = {"bear": 3, "cow": 4}
 

@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 from davis_layout import write_davis
 
-import vibench.manifest
-from vibench.bench import Bench
-from vibench.cases import build_case
-from vibench.dataset import Dataset, card_of, open_dataset
+import vibench.data.manifest
+from vibench.data.cases import build_case
+from vibench.data.dataset import Dataset, card_of, open_dataset
+from vibench.data.layouts import OPENERS
+from vibench.data.manifest import Manifest, as_text, check_against_published, entries, published, read_manifest
 from vibench.errors import InputError
-from vibench.layouts import OPENERS
-from vibench.manifest import Manifest, as_text, check_against_published, entries, published, read_manifest
 from vibench.masks import sttn_stationary
-from vibench.order import Order, planned_cases, repeats_named
 from vibench.plugins import Spec
 from vibench.protocol import Protocol, bundled_protocols, load_protocol
 from vibench.resources import bundled
-from vibench.run import run
+from vibench.runner.bench import Bench
+from vibench.runner.order import Order, planned_cases, repeats_named
+from vibench.runner.run import run
 
 PUBLISHED = sorted(path.stem for path in (bundled("datasets") / "manifests").glob("*.json"))
 
@@ -59,7 +59,7 @@ def test_holes_of_davis_follow_from_size_length_and_seed_alone() -> None:
     """No pixel of DAVIS is needed to hold a generator to its published hashes."""
     from vibench.clip import digest
     from vibench.masks import stationary_square
-    from vibench.resize import dilate
+    from vibench.media.resize import dilate
 
     draw = {"stationary-square": stationary_square, "sttn-stationary": sttn_stationary}
     for label, iterations in {"davis-stationary@1": 0, "sttn-davis@1": 4}.items():
@@ -95,7 +95,7 @@ def test_every_davis_protocol_makes_cases_of_a_made_davis(tmp_path: Path) -> Non
 
 def test_seeded_pairings_draw_another_clip_than_their_own(tmp_path: Path) -> None:
     protocol, clips = tiny("vinet-davis-fvid@1", write_davis(tmp_path, {"ant": 3, "bee": 5, "cow": 4}))
-    from vibench.cases import _partner
+    from vibench.data.cases import _partner
 
     partners = {(case.clip, _partner(case, clips.clip_names())) for case in protocol.plan(clips.clip_names())}
     assert all(clip != partner for clip, partner in partners)
@@ -107,7 +107,7 @@ def altered(monkeypatch: pytest.MonkeyPatch) -> Manifest:
     assert manifest is not None
     first = manifest.cases[0].model_copy(update={"sha256": "0" * 64})
     changed = manifest.model_copy(update={"cases": (first, *manifest.cases[1:])})
-    monkeypatch.setattr(vibench.manifest, "published", lambda _: changed)
+    monkeypatch.setattr(vibench.data.manifest, "published", lambda _: changed)
     return changed
 
 
@@ -126,7 +126,7 @@ def test_other_holes_than_the_published_are_refused(monkeypatch: pytest.MonkeyPa
 
 def test_run_records_the_refused_case_and_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     altered(monkeypatch)
-    from test_run import Silent
+    from listening import Silent
 
     order = Order(load_protocol("bundled@1"), (Spec.parse("identity"),), ("psnr",), tmp_path, cases=("carphone",))
     store = run(order, Silent())

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from vibench.clip import Clip, ExactFlow, Flows, digest
+from vibench.data.synthetic import Scene, render, scenes
 from vibench.errors import InputError
-from vibench.synthetic import Scene, render, scenes
 
 CAMERAS = ("still", "pan", "zoom", "rotate")
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 import pytest
 from small_run import record, run_info, timing
 
-from vibench.comparison import SPEED_KEY, compare
-from vibench.machine import differing_facts, fingerprint
-from vibench.record import Record, RunInfo
-from vibench.results import Results, gather
-from vibench.table import tabulate
-from vibench.typeset import footnotes
+from vibench.machine.facts import differing_facts, fingerprint
+from vibench.report.numbers import footnotes
+from vibench.results.comparison import SPEED_KEY, compare
+from vibench.results.record import Record, RunInfo
+from vibench.results.results import Results, gather
+from vibench.results.table import tabulate
 
 HERE = {
     "processor": "made up",

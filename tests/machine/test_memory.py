@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vibench.memory import peak_memory
+from vibench.machine.memory import peak_memory
 
 
 # Not smaller: the kernel may round an allocation up by a huge page of 2 MiB.

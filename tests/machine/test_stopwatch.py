@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from vibench.stopwatch import Load, Reading, is_disturbed, own_clock, read_clocks, read_load
+from vibench.machine.stopwatch import Load, Reading, is_disturbed, own_clock, read_clocks, read_load
 
 
 def test_sleep_passes_on_the_wall_clock_alone() -> None:

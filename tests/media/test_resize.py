@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from vibench.clip import Frames, Masks
 from vibench.errors import InputError
-from vibench.resize import FILTERS, dilate, resize_frames, resize_masks
+from vibench.media.resize import FILTERS, dilate, resize_frames, resize_masks
 
 
 def sha256(array: NDArray[np.uint8]) -> str:

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from vibench.clip import Frames
 from vibench.errors import InputError
-from vibench.images import image_files
-from vibench.mask_sources import open_masks, paired, read_masks
-from vibench.sources import open_frames, read_frames
-from vibench.video import as_fraction, iter_video, read_lossless, read_video, write_lossless
-from vibench.video_writer import open_writer
+from vibench.media.frames import open_frames, read_frames
+from vibench.media.images import image_files
+from vibench.media.masks import open_masks, paired, read_masks
+from vibench.media.video import as_fraction, iter_video, read_lossless, read_video, write_lossless
+from vibench.media.video_writer import open_writer
 
 
 def noise(frames: int, height: int, width: int, seed: int = 0) -> Frames:
@@ -118,7 +118,7 @@ def test_decoding_does_not_depend_on_how_many_threads_libav_would_take(tmp_path:
     alone, _ = read_video(path)
     with av.open(str(path)) as container:
         container.streams.video[0].thread_type = "AUTO"
-        from vibench.video import BIT_EXACT
+        from vibench.media.video import BIT_EXACT
 
         many = [
             frame.reformat(format="rgb24", interpolation=BIT_EXACT).to_ndarray() for frame in container.decode(video=0)

@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vibench.array_cache import kept
 from vibench.errors import InputError
+from vibench.metrics.cache import kept
 from vibench.resources import cache_folder
 
 SHAPE = (6, 8, 2)

@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from vibench import weights
 from vibench.errors import MissingResource
-from vibench.metrics import backbones
 from vibench.metrics.lpips import load_backbone, untrained
+from vibench.metrics.networks import backbones, weights
 
 
 def test_kernels_are_turned_the_way_torch_wants_them() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-PAGE = Path(__file__).parent.parent / "docs" / "calibration.md"
+PAGE = Path(__file__).parents[2] / "docs" / "calibration.md"
 
 
 def test_no_number_on_the_page_is_further_from_its_original_than_rounding_explains() -> None:

@@ -6,7 +6,7 @@ from golden_metrics import array
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vibench.flow import motion_of, occluded, warp
+from vibench.metrics.flow.motion import motion_of, occluded, warp
 
 
 def warp_by_the_formula(picture: np.ndarray, flow: np.ndarray) -> np.ndarray:

@@ -10,9 +10,10 @@ from golden_metrics import golden_case
 from skimage import data
 from torchvision.models.optical_flow import raft_large
 
-from vibench import flow_sources, weights
 from vibench.errors import InputError, MissingResource
-from vibench.flow_sources import FlowSource, dis, dis_flow, gmflow, gmflow_flow, raft, raft_flow
+from vibench.metrics.flow import sources as flow_sources
+from vibench.metrics.flow.sources import FlowSource, dis, dis_flow, gmflow, gmflow_flow, raft, raft_flow
+from vibench.metrics.networks import weights
 
 
 def test_dis_finds_the_exact_motion_to_half_a_pixel() -> None:

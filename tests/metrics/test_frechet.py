@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy.linalg import sqrtm
 
 from vibench.errors import InputError
-from vibench.frechet import frechet_distance, frechet_warning
+from vibench.metrics.frechet import frechet_distance, frechet_warning
 
 EXPECTED_DISTANCES = EXPECTED["frechet_distance"]
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from vibench.i3d import I3D, Pool, Unit, from_flax, pooled_features, same_padded
+from vibench.metrics.networks.i3d import I3D, Pool, Unit, from_flax, pooled_features, same_padded
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from torchvision.models import squeezenet1_1
 from vibench.clip import Case
 from vibench.errors import InputError, MissingResource
 from vibench.metrics import lpips as ours
-from vibench.resources import bundled
-from vibench.weights import bundled_weights
+from vibench.metrics.networks import weights
+from vibench.metrics.networks.weights import bundled_weights
 
 
 @pytest.fixture(scope="module")
@@ -111,17 +111,15 @@ def test_the_smallest_frames_work_and_smaller_ones_are_refused(metric: ours.LPIP
 def test_damaged_weights_are_refused_and_never_replaced_by_random_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = tmp_path / "weights"
-    folder.mkdir()
-    for file in (bundled("datasets") / "weights").glob("lpips-alexnet.*"):
+    for file in weights.BUNDLED.glob("lpips-alexnet.*"):
         content = bytearray(file.read_bytes())
         if file.suffix == ".safetensors":
             content[-1] ^= 1
-        (folder / file.name).write_bytes(content)
-    monkeypatch.setattr("vibench.weights.bundled", lambda _: tmp_path)
+        (tmp_path / file.name).write_bytes(content)
+    monkeypatch.setattr(weights, "BUNDLED", tmp_path)
     with pytest.raises(MissingResource, match="has sha256 .*, not .*; get that file again"):
         ours.alex()
-    (folder / "lpips-alexnet.safetensors").unlink()
+    (tmp_path / "lpips-alexnet.safetensors").unlink()
     with pytest.raises(MissingResource, match="cannot be read"):
         ours.alex()
 

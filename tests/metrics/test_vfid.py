@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from golden_metrics import array, case_of, golden_case, golden_composite
 
-from vibench import weights
 from vibench.errors import InputError, MissingResource
-from vibench.frechet import frechet_distance
+from vibench.metrics.frechet import frechet_distance
+from vibench.metrics.networks import weights
 from vibench.metrics.vfid import VFID, vfid, vfid_sttn
 
 PING_PONG = [0, 1, 2, 3, 4, 5, 4, 3, 2, 1, 0, 1, 2, 3, 4, 5]

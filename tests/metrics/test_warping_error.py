@@ -6,8 +6,8 @@ from golden_metrics import EXPECTED, case_of, golden_case, golden_composite, noi
 
 from vibench.clip import Case, ExactFlow
 from vibench.errors import InputError
-from vibench.flow import Motion, warp
 from vibench.metrics import warping_error
+from vibench.metrics.flow.motion import Motion, warp
 from vibench.metrics.warping_error import (
     WarpedDifference,
     devil_exact,

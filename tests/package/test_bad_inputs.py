@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 from vibench.errors import InputError
-from vibench.mask_sources import read_masks
-from vibench.sources import read_frames
-from vibench.video import read_video, write_lossless
+from vibench.media.frames import read_frames
+from vibench.media.masks import read_masks
+from vibench.media.video import read_video, write_lossless
 
 Make = Callable[[Path], Path]
 
@@ -186,7 +186,7 @@ def test_a_clip_larger_than_memory_is_refused_before_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_lossless(tmp_path / "a.mkv", np.zeros((5, 16, 16, 3), dtype=np.uint8))
-    monkeypatch.setattr("vibench.video.MAX_CLIP_BYTES", 3 * 16 * 16 * 3)
+    monkeypatch.setattr("vibench.media.video.MAX_CLIP_BYTES", 3 * 16 * 16 * 3)
     with pytest.raises(InputError, match="limit it to fewer than 4 frames, or use a method that streams"):
         read_video(tmp_path / "a.mkv")
     assert len(read_video(tmp_path / "a.mkv", limit=3)[0]) == 3
@@ -194,6 +194,6 @@ def test_a_clip_larger_than_memory_is_refused_before_it_is_read(
 
 def test_a_video_wider_than_allowed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_lossless(tmp_path / "a.mkv", np.zeros((1, 16, 80, 3), dtype=np.uint8))
-    monkeypatch.setattr("vibench.video.MAX_SIDE_PX", 64)
+    monkeypatch.setattr("vibench.media.video.MAX_SIDE_PX", 64)
     with pytest.raises(InputError, match="says it is 80x16; at most 64 px a side"):
         read_video(tmp_path / "a.mkv")

@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 from davis_layout import write_davis
+from listening import Silent
 from numpy.typing import NDArray
-from test_run import Silent
 
 from vibench.clip import Holed
-from vibench.dataset import card_of
-from vibench.order import Order
+from vibench.data.dataset import card_of
 from vibench.plugins import Spec
 from vibench.protocol import Protocol, load_protocol
-from vibench.results import gather
-from vibench.run import run
-from vibench.store import Store
-from vibench.table import tabulate
-from vibench.typeset import latex, markdown
+from vibench.report.numbers import latex, markdown
+from vibench.results.results import gather
+from vibench.results.store import Store
+from vibench.results.table import tabulate
+from vibench.runner.order import Order
+from vibench.runner.run import run
 
 CLIPS = {"ant": 3, "bee": 4, "cow": 6, "dog": 7}
 
@@ -49,7 +49,7 @@ OTHERS = [{"name": "hole", "source": "other-objects"}]
 @pytest.fixture(autouse=True)
 def davis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     card = card_of("davis-2016").model_copy(update={"splits": {"validation": CLIPS}, "sizes_px": {}})
-    monkeypatch.setattr("vibench.dataset.cards", lambda: [card])
+    monkeypatch.setattr("vibench.data.dataset.cards", lambda: [card])
     return write_davis(tmp_path / "davis", CLIPS, height=90, width=110)
 
 

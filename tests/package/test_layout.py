@@ -13,7 +13,7 @@ import pytest
 
 import vibench
 
-CHECKOUT = Path(__file__).parent.parent
+CHECKOUT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(not (CHECKOUT / "pyproject.toml").exists(), reason="needs a checkout, not a wheel")
 
 
@@ -59,7 +59,7 @@ def test_data_folders_hold_no_python() -> None:
 
 
 def test_the_command_line_answers_before_torch_is_imported() -> None:
-    probe = "import sys, vibench.cli; print(sorted({'torch', 'numpy', 'pandas', 'cv2'} & set(sys.modules)))"
+    probe = "import sys, vibench.cli.app; print(sorted({'torch', 'numpy', 'pandas', 'cv2'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-PLUGIN = Path(__file__).parent / "plugin"
+PLUGIN = Path(__file__).parents[1] / "plugin"
 PROTOCOL = """
 name = "stripes"
 version = 1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from vibench.regress.contest import Burst, Contest, TimedBlock
-from vibench.stopwatch import Clock, Reading
+from vibench.machine.stopwatch import Clock, Reading
+from vibench.regress.blocks import Burst, Contest, TimedBlock
 
 QUIET, PUSHED = Reading(0.05, 0.05, 0, 0), Reading(0.05, 0.05, 0, 50)
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu, wilcoxon
 
-from vibench.regress.verdict import (
+from vibench.regress.ratio import (
     ALPHA,
     FIRST_LOOK,
     Block,

@@ -12,26 +12,27 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from test_cli import Outcome, vibench  # noqa: F401 - a fixture
+from command_line import Outcome
 
-from vibench.options import seconds_of, size_of
+from vibench.cli.options import seconds_of, size_of
+from vibench.data.probe import Probe
 from vibench.plugins import Option, Spec
-from vibench.probe import Probe
 from vibench.regress.baseline import Baseline
 from vibench.regress.duel import Duel, Entrant, Terms
 from vibench.regress.finding import Comparison
 from vibench.regress.judgement import judge_memory, judge_quality
-from vibench.regress.side import Version
-from vibench.regress.worktree import last_ref
+from vibench.regress.process import Version
+from vibench.regress.version import last_ref
 
 Command = Callable[..., Outcome]
-CODE = Version("this code", Path(__file__).parent, owns_methods=False)
+SUPPORT = Path(__file__).parents[1] / "support"
+CODE = Version("this code", SUPPORT, owns_methods=False)
 PROBE = Probe.make(48, 32, 4)
 
 
 @pytest.fixture(autouse=True)
 def methods_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(SUPPORT))
 
 
 def duel(name: str = "Busy", seconds: float = 90, threshold: float = 1.5, **options: Option) -> Comparison:
@@ -119,7 +120,7 @@ def test_sizes() -> None:
     [["--budget", "soon"], ["--size", "8x8"], ["--threshold", "0.9"], ["--against", "no-such-ref"],
      ["--against", "absent.whl"], ["--baseline", "absent.json"]],
 )  # fmt: skip
-def test_mistakes_are_one_sentence_and_status_2(vibench: Command, options: list[str]) -> None:  # noqa: F811
+def test_mistakes_are_one_sentence_and_status_2(vibench: Command, options: list[str]) -> None:
     status, _, error = vibench("regress", "--methods", "telea", *options)
     assert status == 2
     assert error.count("\n") == 1
@@ -144,7 +145,7 @@ BEFORE = "def mine():\n    return Busy(rounds=9_000)"
 AFTER = "def mine():\n    return Busy(rounds=9_000, broken_column=True)"
 
 
-def test_a_commit_that_breaks_a_column_fails_the_build(vibench: Command, tmp_path: Path) -> None:  # noqa: F811
+def test_a_commit_that_breaks_a_column_fails_the_build(vibench: Command, tmp_path: Path) -> None:
     repository(tmp_path, BEFORE, AFTER)
     words = ("--methods", "mine:mine", "--size", "48x32", "--frames", 4, "--budget", "6s", "--threshold", 3)
     status, out, _ = vibench("regress", *words, "--format", "json")
@@ -156,7 +157,7 @@ def test_a_commit_that_breaks_a_column_fails_the_build(vibench: Command, tmp_pat
     assert len(trees.stdout.splitlines()) == 1
 
 
-def test_a_first_commit_has_nothing_to_be_compared_with(vibench: Command, tmp_path: Path) -> None:  # noqa: F811
+def test_a_first_commit_has_nothing_to_be_compared_with(vibench: Command, tmp_path: Path) -> None:
     repository(tmp_path, BEFORE)
     status, out, _ = vibench("regress", "--methods", "mine:mine")
     assert status == 3
@@ -170,14 +171,14 @@ def test_changes_are_compared_with_the_last_commit(tmp_path: Path) -> None:
     assert last_ref(tmp_path) == "HEAD"
 
 
-def test_a_method_from_elsewhere_is_not_taken_for_two_versions(vibench: Command, tmp_path: Path) -> None:  # noqa: F811
+def test_a_method_from_elsewhere_is_not_taken_for_two_versions(vibench: Command, tmp_path: Path) -> None:
     repository(tmp_path, BEFORE, AFTER)
     status, out, _ = vibench("regress", "--methods", "regress_methods:Busy", "--against", "HEAD~1")
     assert status == 3
     assert "would be the same code" in out
 
 
-def test_a_wheel_is_a_version(vibench: Command, tmp_path: Path) -> None:  # noqa: F811
+def test_a_wheel_is_a_version(vibench: Command, tmp_path: Path) -> None:
     repository(tmp_path, AFTER)
     with zipfile.ZipFile(tmp_path / "mine-1-py3-none-any.whl", "w") as wheel:
         wheel.writestr("mine.py", f"from regress_methods import Busy\n\n{BEFORE}\n")
@@ -187,7 +188,7 @@ def test_a_wheel_is_a_version(vibench: Command, tmp_path: Path) -> None:  # noqa
     assert "mine-1-py3-none-any.whl" in out
 
 
-def test_a_baseline_of_this_machine_is_compared_and_another_is_not(vibench: Command, tmp_path: Path) -> None:  # noqa: F811
+def test_a_baseline_of_this_machine_is_compared_and_another_is_not(vibench: Command, tmp_path: Path) -> None:
     words = ("--methods", "regress_methods:Busy", "--size", "48x32", "--frames", 4, "--threshold", 20)
     assert vibench("regress", *words, "--budget", "20s", "--save", "kept.json")[0] == 0
     status, out, _ = vibench("regress", *words, "--budget", "20s", "--baseline", "kept.json")

@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 import pytest
 
 from vibench.regress.finding import TIME, Comparison, Finding, exit_status
-from vibench.regress.verdict import Outcome, Ratio
-from vibench.regress.verdict_text import FORMATS
+from vibench.regress.ratio import Outcome, Ratio
+from vibench.regress.text import FORMATS
 
 SLOWER = Finding("seconds per frame", "worse", Ratio(1.2, 1.15, 1.25), 0.010, 0.012, "s", "21 blocks")
 UNCLEAR = Finding("peak memory", "unclear", Ratio(1.0, 0.0, inf), 1 << 20, 1 << 20, "bytes", "2 and 2 fills")

@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 from small_run import write_run
 
-from vibench import cli
+from vibench.cli import app as cli
 from vibench.errors import InputError
-from vibench.figure import DOTS_PER_INCH, WIDTH_INCHES, difference_map, time_slice, write_figure
-from vibench.kept_case import KeptCase, load_case
-from vibench.side_by_side import LABEL_PX, label, width_px, write_side_by_side
-from vibench.video import iter_video
+from vibench.media.video import iter_video
+from vibench.report.figure import DOTS_PER_INCH, WIDTH_INCHES, difference_map, time_slice, write_figure
+from vibench.report.film import LABEL_PX, label, width_px, write_side_by_side
+from vibench.results.kept_case import KeptCase, load_case
 
 SCRIPT = "<script>$x$</script>"
 

@@ -10,15 +10,15 @@ import pytest
 from small_run import WARPING, psnr_records, record, run_info
 from typer.testing import CliRunner
 
-from vibench.cli import app
+from vibench.cli.app import app
 from vibench.errors import InputError, UserError
 from vibench.plugins import Spec, make, names
 from vibench.protocol import load_protocol
-from vibench.record import TRUTH
-from vibench.reproduction import Entry, Plan, Published, load_plan, published, tables, written
+from vibench.report.paper_table import Entry, Plan, Published, load_plan, published, tables, written
 from vibench.resources import bundled
-from vibench.results import Results
-from vibench.table import tabulate
+from vibench.results.record import TRUTH
+from vibench.results.results import Results
+from vibench.results.table import tabulate
 
 PLAN = """
 title = "Small"

@@ -11,9 +11,9 @@ from small_run import write_run
 
 from vibench.errors import InputError
 from vibench.report import build_report
-from vibench.results import Results
-from vibench.store import Store
-from vibench.table import tabulate
+from vibench.results.results import Results
+from vibench.results.store import Store
+from vibench.results.table import tabulate
 
 SCRIPT = "<script>alert(1)</script>"
 VOID = {"meta", "link", "img", "input", "br", "hr", "source", "path", "use", "rect", "line", "circle"}
@@ -191,7 +191,7 @@ def test_a_folder_that_is_no_run_is_one_sentence(tmp_path: Path) -> None:
 def test_the_protocol_is_shown_in_the_notation_of_its_file(store: Store) -> None:
     import tomllib
 
-    from vibench.report.words import toml
+    from vibench.report.page.words import toml
 
     read = tomllib.loads(toml(store.info.protocol))
     assert read["scoring"] == store.info.protocol["scoring"]
@@ -199,7 +199,7 @@ def test_the_protocol_is_shown_in_the_notation_of_its_file(store: Store) -> None
 
 
 def test_slices_are_means_over_the_cases_that_share_an_attribute(tmp_path: Path) -> None:
-    from vibench.report.slices import slices_of
+    from vibench.report.page.slices import slices_of
 
     cases = [f"{clip}/{hole}" for clip in "ab" for hole in ("square", "strokes")]
     store = write_run(tmp_path, ["only"], cases, frames=2)
@@ -217,7 +217,7 @@ def test_names_in_the_speed_plot_do_not_lie_on_each_other() -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from vibench.report.plots import _write_names
+    from vibench.report.page.plots import _write_names
 
     figure = Figure(figsize=(5.2, 3.6))
     FigureCanvasAgg(figure)

@@ -16,10 +16,10 @@ from small_run import real_clip, write_run
 
 from vibench.clip import Frames
 from vibench.report import build_report
-from vibench.report.mosaic import patch_blocks, pixels_of
-from vibench.results import Results
-from vibench.store import Store
-from vibench.table import tabulate
+from vibench.report.page.mosaic import patch_blocks, pixels_of
+from vibench.results.results import Results
+from vibench.results.store import Store
+from vibench.results.table import tabulate
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(MISSING is not None, reason=str(MISSING))]
 

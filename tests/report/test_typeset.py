@@ -15,9 +15,7 @@ from markdown_it import MarkdownIt
 from pylatexenc.latexwalker import LatexEnvironmentNode, LatexWalker
 from small_run import failed, psnr_records, run_info
 
-from vibench.results import Results
-from vibench.table import Table, tabulate
-from vibench.typeset import (
+from vibench.report.numbers import (
     as_json,
     csv,
     decimals,
@@ -29,6 +27,8 @@ from vibench.typeset import (
     terminal,
     write_tables,
 )
+from vibench.results.results import Results
+from vibench.results.table import Table, tabulate
 
 NASTY = "<script>alert(1)</script> & 100% _x_ {y} $z$ | \\end{table} ^ ~ #"
 
@@ -150,7 +150,7 @@ def test_digits_show_three_significant_ones() -> None:
 
 
 def test_an_interval_of_few_clips_is_flagged() -> None:
-    from vibench.statistics import estimate
+    from vibench.results.statistics import estimate
 
     assert interval(estimate([1.0, 2.0, 3.0]), 1).endswith("†")
     assert interval(estimate([1.0]), 1) == "one clip"

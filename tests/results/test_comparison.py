@@ -13,10 +13,10 @@ import pytest
 from scipy.stats import wilcoxon
 from small_run import PSNR, psnr_records, record, run_info, timing, write_run
 
-from vibench import comparison_text
-from vibench.comparison import SPEED_KEY, Comparison, Finding, compare
-from vibench.record import Record
-from vibench.results import Results
+from vibench.report import comparison as comparison_text
+from vibench.results.comparison import SPEED_KEY, Comparison, Finding, compare
+from vibench.results.record import Record
+from vibench.results.results import Results
 
 CASES = [f"clip{number}/square" for number in range(12)]
 

@@ -14,23 +14,23 @@ from scipy.linalg import sqrtm
 from small_run import PSNR, failed, record, run_info, timing
 from typer.testing import CliRunner
 
-from vibench import weights
-from vibench.cli import app
+from vibench.cli.app import app
 from vibench.clip import Case, Frames
-from vibench.comparison import SPEED_KEY, compare
-from vibench.frechet import frechet_distance
 from vibench.metric import MetricInfo, Series
-from vibench.order import Order
+from vibench.metrics.frechet import frechet_distance
+from vibench.metrics.networks import weights
 from vibench.plugins import Spec
 from vibench.protocol import Protocol
-from vibench.record import TRUTH, MetricFacts, Record, RunInfo
 from vibench.report import build_report
-from vibench.rescore import rescore
-from vibench.results import Results, gather
-from vibench.run import run
-from vibench.store import Store
-from vibench.table import Table, tabulate
-from vibench.typeset import as_json, csv, footnotes, latex, markdown, terminal
+from vibench.report.numbers import as_json, csv, footnotes, latex, markdown, terminal
+from vibench.results.comparison import SPEED_KEY, compare
+from vibench.results.record import TRUTH, MetricFacts, Record, RunInfo
+from vibench.results.results import Results, gather
+from vibench.results.store import Store
+from vibench.results.table import Table, tabulate
+from vibench.runner.order import Order
+from vibench.runner.rescore import rescore
+from vibench.runner.run import run
 
 VFID = MetricFacts(
     name="vfid", title="VFID", unit="", better="lower", has_floor=True, source="I3D", version=1, aggregate="frechet-distance"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from vibench.statistics import Values, estimate, mann_whitney_p, paired_difference, wilcoxon_p
+from vibench.results.statistics import Values, estimate, mann_whitney_p, paired_difference, wilcoxon_p
 
 DRAWS = 2_000
 Draw = Callable[[np.random.Generator], Values]

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from vibench.clip import Case
 from vibench.errors import InputError, UserError
-from vibench.record import Record, RunInfo
-from vibench.store import Store, slug
-from vibench.video import write_lossless
+from vibench.media.video import write_lossless
+from vibench.results.record import Record, RunInfo
+from vibench.results.store import Store, slug
 
 
 def info(digest: str = "d" * 64) -> RunInfo:
@@ -180,7 +180,7 @@ def test_a_second_process_says_that_it_waits_and_then_goes_on(tmp_path: Path) ->
 def test_a_killed_process_does_not_keep_the_lock(tmp_path: Path) -> None:
     store = Store.create(tmp_path, info())
     holder = (
-        "import sys, time; from pathlib import Path; from vibench.store import Store\n"
+        "import sys, time; from pathlib import Path; from vibench.results.store import Store\n"
         "with Store.open(Path(sys.argv[1])).lock(print): print('held', flush=True); time.sleep(60)"
     )
     process = subprocess.Popen([sys.executable, "-c", holder, str(store.folder)], stdout=subprocess.PIPE)

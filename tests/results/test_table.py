@@ -9,11 +9,11 @@ import pytest
 from scipy import stats
 from small_run import PSNR, WARPING, failed, psnr_records, record, run_info, timing
 
-from vibench.record import TRUTH
-from vibench.results import Results, gather
-from vibench.speed import speed_of
-from vibench.statistics import estimate
-from vibench.table import Column, difference, tabulate
+from vibench.results.record import TRUTH
+from vibench.results.results import Results, gather
+from vibench.results.statistics import estimate
+from vibench.results.table import Column, difference, tabulate
+from vibench.results.timings import speed_of
 
 FRAME = Column(PSNR, "frame")
 
@@ -206,7 +206,7 @@ def test_two_versions_of_a_metric_are_two_metrics() -> None:
 
 
 def test_table_json_is_plain() -> None:
-    from vibench.typeset import as_json
+    from vibench.report.numbers import as_json
 
     (plain,) = json.loads(as_json([tabulate(results_of({"a": {"x": [1.0]}}))]))
     assert plain["rows"][0]["cells"]["psnr/frame"]["estimate"]["mean"] == 1.0

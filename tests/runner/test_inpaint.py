@@ -16,10 +16,10 @@ import pytest
 
 from vibench.clip import Frames, Holed
 from vibench.errors import InputError
-from vibench.inpaint import inpaint
+from vibench.media.frames import read_frames
 from vibench.method import Frame, Mask
 from vibench.plugins import Spec
-from vibench.sources import read_frames
+from vibench.runner.inpaint import inpaint
 
 TELEA = Spec("telea")
 
@@ -124,7 +124,7 @@ class LookAhead:
 def test_a_look_ahead_keeps_frames_and_originals_together(tmp_path: Path, mask: Path) -> None:
     frames = moving_texture(7)
     video = write_video(tmp_path / "in.mkv", frames)
-    inpaint(video, mask, Spec("tests.test_inpaint:LookAhead"), tmp_path / "out.mkv")
+    inpaint(video, mask, Spec(f"{__name__}:LookAhead"), tmp_path / "out.mkv")
     hole = cv2.imread(str(mask), cv2.IMREAD_GRAYSCALE) > 0
     assert np.array_equal(read_frames(tmp_path / "out.mkv")[0], np.where(hole[..., None], 0, frames))
 

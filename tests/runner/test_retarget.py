@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from vibench.errors import InputError
+from vibench.media.frames import read_frames
+from vibench.media.video import write_lossless
 from vibench.plugins import Spec
-from vibench.retarget import pasted, retarget
-from vibench.sources import read_frames
-from vibench.video import write_lossless
+from vibench.runner.retarget import pasted, retarget
 
 
 def scene() -> tuple[np.ndarray, np.ndarray]:

@@ -14,34 +14,17 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from listening import Silent
 
 from vibench.clip import Frames, Holed
-from vibench.order import Order
 from vibench.plugins import Spec
 from vibench.protocol import Protocol
-from vibench.record import TRUTH, Record
-from vibench.run import run
-from vibench.store import Store
+from vibench.results.record import TRUTH, Record
+from vibench.results.store import Store
+from vibench.runner.order import Order
+from vibench.runner.run import run
 
 HERE = __name__
-
-
-class Silent:
-    """A listener that only remembers."""
-
-    def __init__(self) -> None:
-        self.records: list[Record] = []
-        self.said: list[str] = []
-        self.remaining = -1
-
-    def started(self, total: int, remaining: int) -> None:
-        self.remaining = remaining
-
-    def finished(self, record: Record) -> None:
-        self.records.append(record)
-
-    def say(self, sentence: str) -> None:
-        self.said.append(sentence)
 
 
 class Peek:

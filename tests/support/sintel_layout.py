@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from vibench.flow_file import write_flow
+from vibench.media.flo import write_flow
 
 
 def write_sintel(root: Path, clips: dict[str, int], height: int = 24, width: int = 32) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from vinet.training.photos import held_out
+from vinet.training.scenes.photos import held_out
 
 TINY = """
 seed = 7

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from vinet.config import VINetConfig
-from vinet.network import Previous, Step, VINet
-from vinet.pixels import Neighbours, PixelComposition, PixelSources
+from vinet.network.pixels import Neighbours, PixelComposition, PixelSources
+from vinet.network.vinet import Previous, Step, VINet
 
 SIZE_PX = 32
 DEPARTURES = (

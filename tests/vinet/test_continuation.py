@@ -14,9 +14,9 @@ from scipy.sparse.linalg import spsolve
 from torch import Tensor
 
 from vinet.config import VINetConfig
-from vinet.continuation import SmoothComposition, continued
-from vinet.frame_network import FrameNetwork
-from vinet.network import VINet
+from vinet.network.continuation import SmoothComposition, continued
+from vinet.network.frame_network import FrameNetwork
+from vinet.network.vinet import VINet
 
 SMALL = VINetConfig.compact(0.0625)
 

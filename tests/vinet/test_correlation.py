@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vinet.correlation import cost_volume, displacements
+from vinet.network.correlation import cost_volume, displacements
 
 
 def by_definition(reference: Tensor, source: Tensor) -> Tensor:

@@ -49,7 +49,7 @@ def test_every_architecture_can_be_drawn(tmp_path: Path, switches: dict[str, boo
 
 
 def test_the_command_draws_a_frame_of_a_video(tmp_path: Path) -> None:
-    bundled = Path(__file__).parent.parent / "datasets" / "bundled" / "carphone.mp4"
+    bundled = Path(__file__).parents[2] / "datasets" / "bundled" / "carphone.mp4"
     mask = np.zeros((144, 176), np.uint8)
     mask[40:80, 60:100] = 255
     Image.fromarray(mask).save(tmp_path / "mask.png")

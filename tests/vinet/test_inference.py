@@ -15,7 +15,7 @@ from vinet import weights
 from vinet.config import VINetConfig
 from vinet.errors import UserError
 from vinet.inference import Frame, Inpainter, Mask, Options, reflect
-from vinet.network import VINet
+from vinet.network.vinet import VINet
 
 
 def network(**switches: Any) -> VINet:

@@ -7,7 +7,7 @@ from golden_vinet import GOLDEN, SHAPES, golden_clip, golden_weights
 from torch import Tensor
 
 from vinet.config import VINetConfig
-from vinet.network import Previous, VINet
+from vinet.network.vinet import Previous, VINet
 
 
 def published(double: bool = False) -> VINet:

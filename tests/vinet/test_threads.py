@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from vinet.threads import in_parts, in_rows
+from vinet.kernels.threads import in_parts, in_rows
 
 IDLE = """
 import os, time, torch
-from vinet.threads import in_parts
+from vinet.kernels.threads import in_parts
 torch.set_num_threads(max(2, len(os.sched_getaffinity(0))))
 numbers = torch.zeros(2**22)
 

@@ -9,15 +9,15 @@ from typing import Annotated
 
 import typer
 
-from vibench import data_cli
-from vibench.compare_command import compare
+from vibench.cli import data as data_cli
+from vibench.cli.compare import compare
+from vibench.cli.figure import figure, video
+from vibench.cli.profile import profile
+from vibench.cli.regress import regress
+from vibench.cli.reproduce import reproduce
+from vibench.cli.speed import speed
+from vibench.cli.study import study
 from vibench.errors import InputError, UserError
-from vibench.figure_commands import figure, video
-from vibench.profile_command import profile
-from vibench.regress.command import regress
-from vibench.reproduce_command import reproduce
-from vibench.scaling.command import speed
-from vibench.study.commands import study
 
 app = typer.Typer(
     name="vibench",
@@ -86,12 +86,12 @@ def run(
 
     The same command continues where it stopped: after Ctrl-C, a kill, a full disk. Another command never mixes in.
     """
-    from vibench.device import resolve
-    from vibench.order import Order, repeats_named
+    from vibench.cli.progress import progress
+    from vibench.machine.device import resolve
     from vibench.plugins import Spec, split_outside_brackets
-    from vibench.progress import progress
     from vibench.protocol import load_protocol
-    from vibench.run import run as run_order
+    from vibench.runner.order import Order, repeats_named
+    from vibench.runner.run import run as run_order
 
     chosen = load_protocol(protocol)
     if predict_only and not keep_frames:
@@ -127,10 +127,10 @@ def score(
     device: Device = "auto",
 ) -> None:
     """Measure kept frames again, without the methods: after --predict-only, or with further metrics."""
-    from vibench.device import resolve
+    from vibench.cli.progress import progress
+    from vibench.machine.device import resolve
     from vibench.plugins import split_outside_brackets
-    from vibench.progress import progress
-    from vibench.rescore import rescore
+    from vibench.runner.rescore import rescore
 
     for folder in runs:
         with progress() as listener, _ends_after_interrupt():
@@ -176,10 +176,10 @@ def inpaint(
     device: Device = "auto",
 ) -> None:
     """Remove what the mask marks from one video; sound is kept, and pixels outside the mask."""
-    from vibench.device import resolve
-    from vibench.inpaint import inpaint as fill
+    from vibench.cli.progress import frame_progress
+    from vibench.machine.device import resolve
     from vibench.plugins import Spec
-    from vibench.progress import frame_progress
+    from vibench.runner.inpaint import inpaint as fill
 
     if output.exists() and not overwrite:
         raise InputError(f"{output} is there already; add --overwrite to replace it")
@@ -211,10 +211,10 @@ def retarget(
     device: Device = "auto",
 ) -> None:
     """Squeeze a video without squeezing the object in it: fill behind it, squeeze, paste it back."""
-    from vibench.device import resolve
+    from vibench.cli.progress import frame_progress
+    from vibench.machine.device import resolve
     from vibench.plugins import Spec
-    from vibench.progress import frame_progress
-    from vibench.retarget import retarget as squeeze
+    from vibench.runner.retarget import retarget as squeeze
 
     if output.exists() and not overwrite:
         raise InputError(f"{output} is there already; add --overwrite to replace it")
@@ -244,7 +244,7 @@ def export(
 
     Give what that program makes back with the method from_disk.
     """
-    from vibench.export import export_cases
+    from vibench.data.export import export_cases
     from vibench.protocol import load_protocol
 
     for name, frames in export_cases(load_protocol(protocol), output, data, limit):
@@ -260,7 +260,7 @@ def manifest(
     data: Data = None,
 ) -> None:
     """Write clip, frames, mask generator, seed and sha256 of the holes of every case, as JSON."""
-    from vibench.manifest import write_manifest
+    from vibench.data.manifest import write_manifest
     from vibench.protocol import load_protocol
 
     chosen = load_protocol(protocol)
@@ -274,7 +274,7 @@ def list_things(
     output: Annotated[Path, typer.Option("--output", "-o", help="Where runs are looked for.")] = Path("results"),
 ) -> None:
     """Print what there is of one kind: name, and a line about it."""
-    from vibench.listing import KINDS, listing
+    from vibench.runner.listing import KINDS, listing
 
     if kind not in KINDS:
         raise InputError(f"nothing called {kind!r} can be listed; choose one of {', '.join(KINDS)}")
@@ -299,8 +299,8 @@ def run_folders(paths: list[Path]) -> list[Path]:
 
 
 def _print_summary(folder: Path) -> None:
-    from vibench.store import Store
-    from vibench.typeset import print_summary
+    from vibench.report.numbers import print_summary
+    from vibench.results.store import Store
 
     store = Store.open(folder)
     for problem in store.strangers():

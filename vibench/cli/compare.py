@@ -10,8 +10,8 @@ import typer
 from vibench.errors import InputError
 
 if TYPE_CHECKING:
-    from vibench.comparison import Comparison
-    from vibench.store import Store
+    from vibench.results.comparison import Comparison
+    from vibench.results.store import Store
 
 SIDE = "A run folder, or RUN::METHOD for one method of it."
 
@@ -27,7 +27,7 @@ def compare(
     Two runs: every method that both have. `RUN::telea RUN::vinet`: two methods, of one run or of two.
     Exit status: 0 nothing worse, 1 something worse, 3 incomparable (another protocol, no shared case), 2 a mistake.
     """
-    from vibench import comparison_text
+    from vibench.report import comparison as comparison_text
 
     writers = {"text": comparison_text.text, "json": comparison_text.as_json, "markdown": comparison_text.markdown}
     if format not in writers:
@@ -42,8 +42,8 @@ def compare(
 
 
 def _comparisons(first: str, second: str, margin: float) -> list[Comparison]:
-    from vibench.comparison import compare as compare_methods
-    from vibench.results import gather, label_beside
+    from vibench.results.comparison import compare as compare_methods
+    from vibench.results.results import gather, label_beside
 
     (old, old_method), (new, new_method) = _side(first), _side(second)
     groups = gather([old] if old.info.digest == new.info.digest else [old, new])
@@ -61,7 +61,7 @@ def _comparisons(first: str, second: str, margin: float) -> list[Comparison]:
 
 
 def _side(text: str) -> tuple[Store, str | None]:
-    from vibench.store import Store
+    from vibench.results.store import Store
 
     folder, _, method = text.partition("::")
     store = Store.open(Path(folder))

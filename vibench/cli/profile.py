@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vibench.options import Device, OneMethod, Size, size_of
+from vibench.cli.options import Device, OneMethod, Size, size_of
 
 if TYPE_CHECKING:
-    from vibench.profile import Profile
+    from vibench.speed.profile import Profile
 
 
 def profile(
@@ -27,13 +27,13 @@ def profile(
     """Show where a method's time goes: a table by part with FLOP, torch's operators, and a flame picture."""
     os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # torch's profiler else tells that there is no GPU
 
-    from vibench.device import resolve
-    from vibench.flame import draw
+    from vibench.data.probe import Probe
+    from vibench.machine.device import resolve
+    from vibench.machine.threads import pin_threads
     from vibench.plugins import Spec, make
-    from vibench.probe import Probe
-    from vibench.profile import profile as measure
-    from vibench.store import slug
-    from vibench.threads import pin_threads
+    from vibench.results.store import slug
+    from vibench.speed.flame import draw
+    from vibench.speed.profile import profile as measure
 
     spec, where = Spec.parse(method), resolve(device)
     made = make("methods", spec, device=where)

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from vibench.record import Record
-from vibench.run import Listener
+from vibench.results.record import Record
+from vibench.runner.run import Listener
 
 if TYPE_CHECKING:
     from rich.progress import Progress

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from vibench.cli.options import Device, seconds_of, size_of
 from vibench.errors import InputError
-from vibench.options import Device, seconds_of, size_of
 
 
 class Form(StrEnum):
@@ -57,13 +57,13 @@ def regress(
     Exit status: 0 nothing is worse; 1 something is slower, hungrier or worse; 2 the command cannot be used as given;
     3 nothing is known to be worse, but a verdict is unclear or incomparable.
     """
-    from vibench.device import resolve
+    from vibench.data.probe import Probe
+    from vibench.machine.device import resolve
     from vibench.plugins import Spec, split_outside_brackets
-    from vibench.probe import Probe
     from vibench.regress.duel import Terms
     from vibench.regress.finding import exit_status
-    from vibench.regress.regression import Request, regress
-    from vibench.regress.verdict_text import FORMATS
+    from vibench.regress.regress import Request, regress
+    from vibench.regress.text import FORMATS
 
     if not 1 < threshold < 100:
         raise InputError(f"--threshold {threshold:g} is not above 1 (1.10 stands for 10 % more)")

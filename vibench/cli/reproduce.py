@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vibench.cli.options import Device
 from vibench.errors import MissingResource
-from vibench.options import Device
 
 if TYPE_CHECKING:
-    from vibench.order import Order
-    from vibench.run import Listener
-    from vibench.store import Store
+    from vibench.results.store import Store
+    from vibench.runner.order import Order
+    from vibench.runner.run import Listener
 
 
 def reproduce(
@@ -31,16 +31,16 @@ def reproduce(
 
     The table goes to the terminal and into the run's folder. The same command again continues and runs nothing twice.
     """
-    from vibench.atomic import replacing
-    from vibench.device import resolve
-    from vibench.order import Order, repeats_named
+    from vibench.cli.progress import progress
+    from vibench.files import replacing
+    from vibench.machine.device import resolve
     from vibench.plugins import Spec
-    from vibench.progress import progress
     from vibench.protocol import load_protocol
-    from vibench.reproduction import load_plan, published, tables, written
-    from vibench.results import Results
-    from vibench.store import disk_errors, slug
-    from vibench.table import tabulate
+    from vibench.report.paper_table import load_plan, published, tables, written
+    from vibench.results.results import Results
+    from vibench.results.store import disk_errors, slug
+    from vibench.results.table import tabulate
+    from vibench.runner.order import Order, repeats_named
 
     if table == "list":
         for name, title in tables().items():
@@ -68,8 +68,8 @@ def reproduce(
 
 def _complete(order: Order, listener: Listener) -> Store:
     """Run what is missing; score what an earlier run of the same methods was not asked to measure."""
-    from vibench.rescore import rescore
-    from vibench.run import run
+    from vibench.runner.rescore import rescore
+    from vibench.runner.run import run
 
     store = run(order, listener)
     known = {facts.name for facts in store.info.metrics}

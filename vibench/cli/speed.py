@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from vibench.options import Device, OneMethod, Size, size_of
+from vibench.cli.options import Device, OneMethod, Size, size_of
 
 
 def speed(
@@ -30,14 +30,14 @@ def speed(
 
     Latency (one clip, frame by frame) and throughput (several clips at once) are two measurements; neither follows from the other.
     """
-    from vibench.atomic import replacing
-    from vibench.device import resolve
+    from vibench.cli.progress import step_progress
+    from vibench.files import replacing
+    from vibench.machine.device import resolve
     from vibench.plugins import Spec
-    from vibench.progress import step_progress
-    from vibench.scaling.curve import Shape
-    from vibench.scaling.scaling import Plan, scale
-    from vibench.scaling.text import as_text, draw
-    from vibench.store import disk_errors, slug
+    from vibench.results.store import disk_errors, slug
+    from vibench.speed.growth import Shape
+    from vibench.speed.measurement import Plan, scale
+    from vibench.speed.text import as_text, draw
 
     where = resolve(device)
     at_once = clips or (max(1, (os.cpu_count() or 1) // threads) if where == "cpu" else 1)

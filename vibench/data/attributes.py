@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vibench.clip import Frames, Masks
+from vibench.media.resize import resize_frames, resize_masks
 from vibench.method import Frame, Mask
-from vibench.resize import resize_frames, resize_masks
 
 SAMPLED_FRAMES = 5
 SHORT_SIDE_PX = 240

@@ -8,8 +8,8 @@ from typing import Protocol as Interface
 import numpy as np
 
 from vibench import plugins
-from vibench.attributes import attributes_of
 from vibench.clip import Case, Clip, Masks
+from vibench.data.attributes import attributes_of
 from vibench.errors import InputError
 from vibench.masks.chance import Chance
 from vibench.protocol import PlannedCase, Protocol, Resize
@@ -63,7 +63,7 @@ def resized(clip: Clip, resize: Resize | None) -> Clip:
     """``clip`` at the protocol's size. Known flow does not survive resampling, so a resized clip has none."""
     if resize is None:
         return clip
-    from vibench.resize import resize_frames, resize_masks
+    from vibench.media.resize import resize_frames, resize_masks
 
     size = resize.width_px, resize.height_px
     return replace(
@@ -77,7 +77,7 @@ def resized(clip: Clip, resize: Resize | None) -> Clip:
 
 
 def _holes(protocol: Protocol, planned: PlannedCase, clip: Clip, clips: Clips) -> Masks:
-    from vibench.resize import dilate
+    from vibench.media.resize import dilate
 
     kind = planned.holes
     frames, height, width = clip.frames.shape[:3]
@@ -109,7 +109,7 @@ def _partner(planned: PlannedCase, names: list[str]) -> str:
 
 def _fitted(masks: Masks, frames: int, height: int, width: int) -> Masks:
     """Masks of another clip for this one: played forth and back to its length, cut or resized to its size."""
-    from vibench.resize import resize_masks
+    from vibench.media.resize import resize_masks
 
     forth_and_back = np.concatenate([np.arange(len(masks)), np.arange(len(masks) - 2, 0, -1)])
     played = masks[np.resize(forth_and_back, frames)]

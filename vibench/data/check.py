@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vibench.clip import Clip, digest
-from vibench.dataset import Card, Dataset, open_dataset
+from vibench.data.dataset import Card, Dataset, open_dataset
 from vibench.errors import InputError, UserError
 
 
@@ -46,7 +46,7 @@ def check(name: str, data: Path | None, split: str | None = None) -> Iterator[st
 
 def open_checked(name: str, data: Path | None, split: str | None) -> Dataset:
     """``open_dataset``, whose refusal also says where the data can be had and under which licence."""
-    from vibench.dataset import card_of
+    from vibench.data.dataset import card_of
 
     card = card_of(name)
     try:

@@ -119,7 +119,7 @@ def open_dataset(name: str, data: Path | None = None, split: str | None = None) 
 
     Raises InputError for an unknown name or split, or where ``data`` is needed and missing or not in the layout.
     """
-    from vibench.layouts import OPENERS
+    from vibench.data.layouts import OPENERS
 
     card = card_of(name)
     if card.layout in ("folder", "video"):

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from vibench.atomic import replacing
-from vibench.cases import build_case
-from vibench.dataset import open_dataset
-from vibench.order import Order, planned_cases
+from vibench.data.cases import build_case
+from vibench.data.dataset import open_dataset
+from vibench.files import replacing
 from vibench.protocol import Protocol
+from vibench.runner.order import Order, planned_cases
 
 
 def export_cases(protocol: Protocol, output: Path, data: Path | None, limit: int | None) -> Iterator[tuple[str, int]]:

@@ -6,8 +6,8 @@ import re
 import zipfile
 from pathlib import Path
 
-from vibench.data_check import whereabouts
-from vibench.dataset import Card
+from vibench.data.check import whereabouts
+from vibench.data.dataset import Card
 from vibench.errors import InputError, MissingResource
 
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from vibench.clip import Clip, ExactFlow, Flows, Frames, Masks
-from vibench.dataset import Card, Dataset
+from vibench.data.dataset import Card, Dataset
 from vibench.errors import InputError
-from vibench.flow_file import read_flow
-from vibench.images import SUFFIXES, files_in, image_files, natural, read_image, read_labels
+from vibench.media.flo import read_flow
+from vibench.media.frames import check_size, read_frames
+from vibench.media.images import SUFFIXES, files_in, image_files, natural, read_image, read_labels
+from vibench.media.video import read_video
 from vibench.method import Frame
 from vibench.resources import bundled
-from vibench.sources import check_size, read_frames
-from vibench.video import read_video
 
 DAVIS_IMAGES = Path("JPEGImages", "480p")
 DAVIS_ANNOTATIONS = Path("Annotations", "480p")
@@ -125,7 +125,7 @@ def open_synthetic(card: Card, data: Path | None, split: str | None) -> Dataset:
     width, height = card.sizes_px[split or card.default_split]
 
     def read(name: str, limit: int | None) -> Clip:
-        from vibench.synthetic import render, scenes
+        from vibench.data.synthetic import render, scenes
 
         return render(scenes(height, width, min(counts[name], limit or counts[name]))[name])
 

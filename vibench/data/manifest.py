@@ -8,10 +8,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from vibench.atomic import replacing
-from vibench.cases import Clips, build_case
 from vibench.clip import Case, digest
+from vibench.data.cases import Clips, build_case
 from vibench.errors import InputError, UserError
+from vibench.files import replacing
 from vibench.protocol import Protocol
 from vibench.resources import bundled
 
@@ -69,8 +69,8 @@ def entries(protocol: Protocol, clips: Clips) -> Iterator[Entry]:
 
 def write_manifest(protocol: Protocol, data: Path | None, output: Path) -> int:
     """Write the manifest of ``protocol`` as JSON and return how many cases it has."""
-    from vibench.cases import check_generators
-    from vibench.dataset import open_dataset
+    from vibench.data.cases import check_generators
+    from vibench.data.dataset import open_dataset
 
     check_generators(protocol)
     clips = open_dataset(protocol.data.dataset, data, protocol.data.split)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vibench.photos import Points
+from vibench.data.photos import Points
 
 
 @dataclass(frozen=True)

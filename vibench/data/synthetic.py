@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vibench.clip import Clip, ExactFlow
+from vibench.data.outline import Outline
+from vibench.data.photos import PHOTOS, SCENES, Photo, Points, photo, size_px
 from vibench.errors import InputError
-from vibench.outline import Outline
-from vibench.photos import PHOTOS, SCENES, Photo, Points, photo, size_px
 
 Camera = Literal["still", "pan", "zoom", "rotate"]
 

@@ -63,7 +63,7 @@ def package_versions() -> dict[str, str]:
 
 def commit() -> str | None:
     """Git commit of the checkout that vibench runs from, with ``+changes`` if it is dirty; None in a wheel."""
-    folder = Path(__file__).parent.parent
+    folder = Path(__file__).parents[2]
     if not (folder / ".git").exists():
         return None
     try:

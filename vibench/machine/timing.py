@@ -10,10 +10,10 @@ from time import perf_counter
 import numpy as np
 
 from vibench.clip import Frames, Holed
-from vibench.memory import peak_memory
+from vibench.machine.memory import peak_memory
+from vibench.machine.stopwatch import load_average, read_clocks, read_load
 from vibench.method import Method, StreamingMethod
-from vibench.record import Timing
-from vibench.stopwatch import load_average, read_clocks, read_load
+from vibench.results.record import Timing
 
 WARM_UP_FRAMES = 2
 AGAIN_SECONDS = 5.0

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vibench.atomic import replacing
 from vibench.errors import InputError
-from vibench.video import MAX_SIDE_PX
+from vibench.files import replacing
+from vibench.media.video import MAX_SIDE_PX
 
 Flow = NDArray[np.float32]
 """(H, W, 2): (u, v) in pixels, right and down."""

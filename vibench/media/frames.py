@@ -9,13 +9,13 @@ from typing import Protocol
 
 from vibench.clip import Frames
 from vibench.errors import InputError
-from vibench.images import SUFFIXES, image_files, read_image
+from vibench.media.images import SUFFIXES, image_files, read_image
+from vibench.media.video import collected, iter_video
 from vibench.method import Frame
-from vibench.video import collected, iter_video
 
 
 class FrameSource(Protocol):
-    """Frames of one size that can be iterated any number of times; ``vibench.video.Video`` is one."""
+    """Frames of one size that can be iterated any number of times; ``vibench.media.video.Video`` is one."""
 
     @property
     def height(self) -> int: ...  # noqa: D102

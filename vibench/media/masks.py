@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from vibench.clip import Masks
 from vibench.errors import InputError
-from vibench.images import SUFFIXES, binary, image_files, read_mask
+from vibench.media.frames import check_size
+from vibench.media.images import SUFFIXES, binary, image_files, read_mask
+from vibench.media.video import iter_video
 from vibench.method import Mask
-from vibench.sources import check_size
-from vibench.video import iter_video
 
 T = TypeVar("T")
 

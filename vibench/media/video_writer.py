@@ -18,10 +18,10 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
-from vibench.atomic import replacing
 from vibench.errors import InputError, MissingResource
+from vibench.files import replacing
+from vibench.media.video import BIT_EXACT, as_fraction
 from vibench.method import Frame
-from vibench.video import BIT_EXACT, as_fraction
 
 COMPRESSED = (".mp4", ".mov", ".m4v")
 LOSSLESS = ".mkv"

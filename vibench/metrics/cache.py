@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vibench.atomic import replacing
 from vibench.errors import InputError
+from vibench.files import replacing
 from vibench.resources import cache_folder
 
 LIMIT_VARIABLE = "VIBENCH_CACHE_BYTES"

@@ -18,8 +18,8 @@ from torch import Tensor
 from vibench.clip import Case, Frames
 from vibench.errors import InputError
 from vibench.metric import MetricInfo, Series, truth_of
-from vibench.metrics import backbones
-from vibench.weights import State
+from vibench.metrics.networks import backbones
+from vibench.metrics.networks.weights import State
 
 BATCH_PIXELS = 8 * 432 * 240
 """Frames go through the network in batches of about this many pixels, which bounds the memory taken."""

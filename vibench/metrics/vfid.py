@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vibench.array_cache import kept
 from vibench.clip import Case, Frames, digest
 from vibench.errors import InputError
-from vibench.i3d import FEATURES, I3D, from_flax, pooled_features
 from vibench.metric import MetricInfo, Series
-from vibench.pickled_arrays import read_pickled_arrays
-from vibench.weights import checked, packaged_file
+from vibench.metrics.cache import kept
+from vibench.metrics.networks.i3d import FEATURES, I3D, from_flax, pooled_features
+from vibench.metrics.networks.pickled_arrays import read_pickled_arrays
+from vibench.metrics.networks.weights import checked, packaged_file
 
 VARIABLE = "VIBENCH_I3D_WEIGHTS"
 WEIGHTS_SHA256 = "af5c50f0df57cc48c82fb990ea903796e001d6f57fe33d9ad5c219db4fb5aebd"

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from vibench import flow_sources
 from vibench.clip import Case, Frames, Masks
 from vibench.errors import InputError
-from vibench.flow import Motion, known_motion, motion_of, warp
 from vibench.metric import MetricInfo, Need, Series, truth_of
+from vibench.metrics.flow import sources as flow_sources
+from vibench.metrics.flow.motion import Motion, known_motion, motion_of, warp
 
 FindMotion = Callable[[Frames, Case], Motion]
 """The motion by which output frames of a case are warped."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from vibench.plugins import Spec
 from vibench.regress.duel import Entrant
-from vibench.regress.worktree import here, other_version
+from vibench.regress.version import here, other_version
 
 _SAME = re.compile(r"^same(\[.*\])?$", re.DOTALL)
 

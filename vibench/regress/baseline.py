@@ -10,18 +10,18 @@ from time import monotonic
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from vibench.atomic import replacing
+from vibench.data.probe import Probe
 from vibench.errors import InputError
-from vibench.machine import fingerprint, machine_facts
-from vibench.probe import Probe
-from vibench.regress.contest import Burst, reading_of
+from vibench.files import replacing
+from vibench.machine.facts import fingerprint, machine_facts
+from vibench.machine.stopwatch import Clock, own_clock
+from vibench.regress.blocks import Burst, reading_of
 from vibench.regress.duel import BURST_SECONDS, PEAKS, Entrant, Terms, save_clips
 from vibench.regress.finding import TIME, Comparison, Finding, Measure
 from vibench.regress.judgement import hole_psnr, judge_memory, judge_quality
-from vibench.regress.side import Side, SideFailed
-from vibench.regress.verdict import outcome_of, ratio_unpaired
-from vibench.statistics import mann_whitney_p
-from vibench.stopwatch import Clock, own_clock
+from vibench.regress.process import Side, SideFailed
+from vibench.regress.ratio import outcome_of, ratio_unpaired
+from vibench.results.statistics import mann_whitney_p
 
 BURSTS = 30
 

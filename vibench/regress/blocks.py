@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
+from vibench.machine.stopwatch import STOLEN_TOO_MUCH, Clock, Reading, is_disturbed
 from vibench.regress.finding import TIME, Finding, Measure
-from vibench.regress.verdict import FIRST_LOOK, Block, looks, mann_whitney_stratified, outcome_of, ratio_of
-from vibench.stopwatch import STOLEN_TOO_MUCH, Clock, Reading, is_disturbed
+from vibench.regress.ratio import FIRST_LOOK, Block, looks, mann_whitney_stratified, outcome_of, ratio_of
 
 SMALLEST_SECONDS = 1e-9
 """Times are compared as logs; a clock that did not move counts as this."""

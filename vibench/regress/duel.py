@@ -15,14 +15,14 @@ from typing import Literal
 
 import numpy as np
 
+from vibench.data.probe import Probe
 from vibench.errors import InputError
+from vibench.machine.stopwatch import Clock, load_average, own_clock, read_load
 from vibench.plugins import Spec
-from vibench.probe import Probe
-from vibench.regress.contest import Burst, Contest, TimedBlock, reading_of
+from vibench.regress.blocks import Burst, Contest, TimedBlock, reading_of
 from vibench.regress.finding import MEMORY, Comparison, Finding, Measure
 from vibench.regress.judgement import VersionFailed, findings_without_measuring, hole_psnr, judge_memory, judge_quality
-from vibench.regress.side import Side, SideFailed, Version
-from vibench.stopwatch import Clock, load_average, own_clock, read_load
+from vibench.regress.process import Side, SideFailed, Version
 
 PEAKS = 5
 """Fills per version whose memory is measured: 5 against 5 is the least that can be significant at 0.01."""

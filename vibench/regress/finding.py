@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from vibench.regress.verdict import Outcome, Ratio
+from vibench.regress.ratio import Outcome, Ratio
 
 Measure = Literal["seconds per frame", "first-frame latency", "peak memory", "peak device memory", "quality"]
 

@@ -9,9 +9,9 @@ from typing import Literal
 from vibench.clip import Case, Frames
 from vibench.metrics.psnr import psnr
 from vibench.regress.finding import MEMORY, TIME, Finding, Measure
-from vibench.regress.side import SideFailed
-from vibench.regress.verdict import ALPHA, Outcome, Ratio, outcome_of, ratio_of_few
-from vibench.statistics import paired_difference
+from vibench.regress.process import SideFailed
+from vibench.regress.ratio import ALPHA, Outcome, Ratio, outcome_of, ratio_of_few
+from vibench.results.statistics import paired_difference
 
 SMALLEST_PEAK_BYTES = 4 << 20
 """Peaks count as at least this: below it the allocator's own habits are larger than the method's needs."""

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 
+from vibench.data.probe import Probe
 from vibench.errors import MissingResource
 from vibench.plugins import Spec
-from vibench.probe import Probe
 from vibench.regress.against import entrants
 from vibench.regress.baseline import Baseline, compare_with, machine_now, measure
 from vibench.regress.duel import Duel, Entrant, Terms
 from vibench.regress.finding import TIME, Comparison, Finding, Measure
-from vibench.regress.worktree import LAST, here
+from vibench.regress.version import LAST, here
 
 MEASURES: tuple[Measure, ...] = ("quality", "peak memory", *TIME)
 

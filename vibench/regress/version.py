@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vibench.errors import InputError, MissingResource
-from vibench.regress.side import Version
+from vibench.regress.process import Version
 
 LAST = "last"
 """Instead of a ref: the newest tag before this commit, else the commit before it (the last one, with changes around)."""

@@ -1,6 +1,6 @@
 """One side of a comparison: a process that loads one version of a method and answers orders, one JSON line each.
 
-Run as a file by ``vibench.regress.side``: the version under test may bring its own older ``vibench``, and both versions must
+Run as a file by ``vibench.regress.process``: the version under test may bring its own older ``vibench``, and both versions must
 be measured by the same stopwatch. So this file needs only Python, numpy and three modules of the package around it, ``stopwatch``,
 ``memory`` and ``threads``, loaded by path; of the version's ``vibench`` it uses what a method sees, ``Holed`` and ``plugins.make``.
 """
@@ -25,7 +25,7 @@ WARM_UP_FRAMES = 2
 
 def own(name: str) -> ModuleType:
     """The module ``name`` of the ``vibench`` that this file belongs to, whatever ``vibench`` is on the path."""
-    file = Path(__file__).parents[1] / f"{name}.py"
+    file = Path(__file__).parents[1] / "machine" / f"{name}.py"
     spec = importlib.util.spec_from_file_location(f"_regress_{name}", file)
     if spec is None or spec.loader is None:
         raise ImportError(f"there is no {file}")

@@ -15,6 +15,6 @@ def build_report(
     ``multiprocessing``). ``say`` hears of progress. Pictures that ``output`` already has are not made again. UserError where a run cannot be read.
     """
     # Imported here so that the processes which only make pictures do not load pandas and matplotlib.
-    from vibench.report.folder import write_report
+    from vibench.report.page.folder import write_report
 
     return write_report(runs, output, jobs, say)

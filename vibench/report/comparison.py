@@ -6,9 +6,9 @@ import dataclasses
 import json
 from collections.abc import Iterable
 
-from vibench.comparison import Comparison, Finding
-from vibench.statistics import Estimate
-from vibench.typeset import NOTHING, markdown_row, markdown_text, number, places
+from vibench.report.numbers import NOTHING, markdown_row, markdown_text, number, places
+from vibench.results.comparison import Comparison, Finding
+from vibench.results.statistics import Estimate
 
 HEADS = ("metric", "first", "second - first", "95 % interval", "clips", "p", "verdict")
 

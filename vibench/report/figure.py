@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from vibench.atomic import replacing
 from vibench.clip import Frames
 from vibench.errors import InputError
-from vibench.kept_case import INPUT, KeptCase
+from vibench.files import replacing
 from vibench.report.strip import strip
+from vibench.results.kept_case import INPUT, KeptCase
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,8 +9,8 @@ import numpy as np
 
 from vibench.clip import Frames
 from vibench.errors import InputError
-from vibench.kept_case import KeptCase
 from vibench.method import Frame
+from vibench.results.kept_case import KeptCase
 
 LABEL_PX = 22
 GAP_PX = 4
@@ -24,7 +24,7 @@ def width_px(pictures: int, width: int) -> int:
 
 def write_side_by_side(path: Path, case: KeptCase) -> int:
     """Write input, outputs and truth of ``case`` in step; return the number of frames. InputError for a wrong suffix."""
-    from vibench.video_writer import COMPRESSED, open_writer
+    from vibench.media.video_writer import COMPRESSED, open_writer
 
     if path.suffix.lower() not in COMPRESSED:
         raise InputError(f"{path} is no video that players show; end it in {', '.join(COMPRESSED)}")

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vibench.atomic import replacing
-from vibench.machine import differing_facts
-from vibench.record import TRUTH
-from vibench.results import Results, Run
-from vibench.statistics import TOO_FEW, Estimate
-from vibench.table import Cell, Column, Row, Table, tabulate
+from vibench.files import replacing
+from vibench.machine.facts import differing_facts
+from vibench.results.record import TRUTH
+from vibench.results.results import Results, Run
+from vibench.results.statistics import TOO_FEW, Estimate
+from vibench.results.table import Cell, Column, Row, Table, tabulate
 
 if TYPE_CHECKING:
     from rich.console import Console

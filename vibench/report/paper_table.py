@@ -12,9 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vibench.errors import InputError
 from vibench.protocol import first_fault
-from vibench.resources import bundled
-from vibench.table import Table
-from vibench.typeset import (
+from vibench.report.numbers import (
     FLOOR_NAME,
     NOTHING,
     cases_text,
@@ -24,6 +22,8 @@ from vibench.typeset import (
     markdown_row,
     markdown_text,
 )
+from vibench.resources import bundled
+from vibench.results.table import Table
 
 
 class Entry(BaseModel):

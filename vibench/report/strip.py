@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vibench.atomic import replacing
 from vibench.clip import Frames, Masks
+from vibench.files import replacing
 
 STRIP_FRAMES = 4
 FRAME_WIDTH_PX = 240

@@ -7,13 +7,13 @@ from typing import Literal
 
 import numpy as np
 
-from vibench.distance import frechet_distances
-from vibench.machine import differing_facts
-from vibench.record import TRUTH, Record
-from vibench.results import Results
-from vibench.speed import seconds_per_frame
-from vibench.statistics import Estimate, mann_whitney_p
-from vibench.table import Column, columns_of, compared_values, difference
+from vibench.machine.facts import differing_facts
+from vibench.results.distance import frechet_distances
+from vibench.results.record import TRUTH, Record
+from vibench.results.results import Results
+from vibench.results.statistics import Estimate, mann_whitney_p
+from vibench.results.table import Column, columns_of, compared_values, difference
+from vibench.results.timings import seconds_per_frame
 
 Verdict = Literal["better", "worse", "same", "unclear", "incomparable"]
 SPEED_KEY = "seconds/frame"

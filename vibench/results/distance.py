@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vibench.frechet import Vectors, frechet_distance, frechet_warning
+from vibench.metrics.frechet import Vectors, frechet_distance, frechet_warning
 from vibench.protocol import repeat_of
-from vibench.record import TRUTH
-from vibench.results import Results
-from vibench.statistics import Estimate, Spread
+from vibench.results.record import TRUTH
+from vibench.results.results import Results
+from vibench.results.statistics import Estimate, Spread
 
 FEWEST_CLIPS = 2
 """One clip has no covariance."""

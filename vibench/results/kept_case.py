@@ -10,8 +10,8 @@ import numpy as np
 
 from vibench.clip import Frames, Masks
 from vibench.errors import InputError
-from vibench.record import TRUTH
-from vibench.store import Store
+from vibench.results.record import TRUTH
+from vibench.results.store import Store
 
 INPUT = "input"
 

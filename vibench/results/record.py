@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from vibench.machine.stopwatch import Reading, is_disturbed
 from vibench.metric import Aggregate, Series
-from vibench.stopwatch import Reading, is_disturbed
 
 SCHEMA = 1
 TRUTH = "truth"

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from vibench.record import TRUTH, MethodFacts, MetricFacts, Record, RunInfo
+from vibench.results.record import TRUTH, MethodFacts, MetricFacts, Record, RunInfo
 
 FEATURES = "features"
 """The region of feature vectors: what is under it is of a metric that compares sets of clips, even where an old page omits it."""

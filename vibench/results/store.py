@@ -28,10 +28,10 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from vibench.atomic import replacing
 from vibench.clip import Case, Frames, Masks
 from vibench.errors import InputError, UserError
-from vibench.record import MetricFacts, Record, RunInfo
+from vibench.files import replacing
+from vibench.results.record import MetricFacts, Record, RunInfo
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._=,-]+")
 
@@ -128,7 +128,7 @@ class Store:
 
     def write_frames(self, method: str, case: str, frames: Frames, frames_per_second: float) -> None:
         """Keep a method's composited frames, losslessly: as their difference to the case's input where that is kept."""
-        from vibench.video import write_lossless
+        from vibench.media.video import write_lossless
 
         base = self._input(case)
         if base is not None and base.shape != frames.shape:
@@ -151,7 +151,7 @@ class Store:
 
     def write_case(self, case: Case) -> None:
         """Keep what a report shows beside the outputs: input, holes and truth."""
-        from vibench.video import write_lossless
+        from vibench.media.video import write_lossless
 
         path = self._case_path(case.name, ".holes.npz")
         if path.exists():
@@ -182,7 +182,7 @@ class Store:
 
     def frames_per_second(self, case: str) -> float | None:
         """Frame rate of a case as kept by ``write_case``; None where it was not kept."""
-        from vibench.video import iter_video
+        from vibench.media.video import iter_video
 
         path = self._case_path(case, ".mkv")
         try:
@@ -255,7 +255,7 @@ def _packed(holes: Masks, has_truth: bool) -> bytes:
 
 
 def _lossless(path: Path, base: Callable[[], Frames | None] = lambda: None) -> Frames | None:
-    from vibench.video import read_lossless
+    from vibench.media.video import read_lossless
 
     if not path.exists():
         return None

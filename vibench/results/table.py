@@ -12,11 +12,11 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from vibench.distance import frechet_distances
-from vibench.record import TRUTH, MetricFacts
-from vibench.results import Results
-from vibench.speed import Speed, speed_of
-from vibench.statistics import Difference, Estimate, estimate, paired_difference
+from vibench.results.distance import frechet_distances
+from vibench.results.record import TRUTH, MetricFacts
+from vibench.results.results import Results
+from vibench.results.statistics import Difference, Estimate, estimate, paired_difference
+from vibench.results.timings import Speed, speed_of
 
 Mark = Literal["best", "second"]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vibench.record import Record
-from vibench.statistics import Estimate, estimate
+from vibench.results.record import Record
+from vibench.results.statistics import Estimate, estimate
 
 
 @dataclass(frozen=True)

@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 
 from vibench import plugins
-from vibench.cases import Clips, build_case, check_generators
 from vibench.clip import Case, Frames, digest
+from vibench.data.cases import Clips, build_case, check_generators
+from vibench.data.manifest import check_against_published
 from vibench.errors import InputError, UserError
-from vibench.manifest import check_against_published
+from vibench.machine.timing import time_limit, timed_fill
 from vibench.method import DescribedMethod, Method
 from vibench.metric import Metric
-from vibench.order import Order, Task
 from vibench.plugins import Spec
 from vibench.protocol import quantise
-from vibench.record import TRUTH, Failure, Record, Timing
-from vibench.store import Store
-from vibench.timing import time_limit, timed_fill
+from vibench.results.record import TRUTH, Failure, Record, Timing
+from vibench.results.store import Store
+from vibench.runner.order import Order, Task
 
 
 class Bench:
@@ -34,7 +34,7 @@ class Bench:
     @classmethod
     def build(cls, order: Order) -> Bench:
         """Open the data and make every method and metric; a metric that lacks something is kept as a reason."""
-        from vibench.dataset import open_dataset
+        from vibench.data.dataset import open_dataset
 
         check_generators(order.protocol)
         clips = open_dataset(order.protocol.data.dataset, order.data, order.protocol.data.split)

@@ -21,7 +21,7 @@ def listing(kind: str, output: Path) -> Iterator[tuple[str, str]]:
 
         yield from ((protocol.label, protocol.title) for protocol in bundled_protocols())
     elif kind == "datasets":
-        from vibench.dataset import cards
+        from vibench.data.dataset import cards
 
         yield from ((card.name, card.title) for card in cards())
     else:
@@ -45,7 +45,7 @@ _GIVEN = frozenset({"device", "frames", "height", "width", "seed", "kwargs"})
 
 
 def _runs(output: Path) -> Iterator[tuple[str, str]]:
-    from vibench.store import Store
+    from vibench.results.store import Store
 
     for path in sorted(output.glob("*/run.json")):
         try:

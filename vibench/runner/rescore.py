@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vibench.bench import Bench
-from vibench.cases import build_case
 from vibench.clip import digest
+from vibench.data.cases import build_case
 from vibench.errors import InputError, UserError
-from vibench.order import Order, Task
 from vibench.protocol import PlannedCase, Protocol
-from vibench.record import TRUTH, Record
-from vibench.run import Listener, metric_facts
-from vibench.store import Store
+from vibench.results.record import TRUTH, Record
+from vibench.results.store import Store
+from vibench.runner.bench import Bench
+from vibench.runner.order import Order, Task
+from vibench.runner.run import Listener, metric_facts
 
 
 def rescore(folder: Path, metrics: tuple[str, ...], data: Path | None, device: str, listener: Listener) -> Store:

@@ -14,16 +14,16 @@ import cv2
 import numpy as np
 
 from vibench import plugins
-from vibench.bench import seed_everything
 from vibench.clip import Frames, Holed, Masks
 from vibench.errors import InputError
-from vibench.mask_sources import read_masks
+from vibench.media.frames import open_frames, read_frames
+from vibench.media.masks import read_masks
+from vibench.media.resize import dilate
+from vibench.media.video_writer import open_writer
 from vibench.method import Frame, Mask, Method
 from vibench.plugins import Spec
-from vibench.resize import dilate
-from vibench.sources import open_frames, read_frames
-from vibench.store import disk_errors
-from vibench.video_writer import open_writer
+from vibench.results.store import disk_errors
+from vibench.runner.bench import seed_everything
 
 Axis = Literal["width", "height"]
 FEATHER_PX = 1.0

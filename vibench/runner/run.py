@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Protocol as Interface
 
 from vibench import plugins
-from vibench.bench import Bench
 from vibench.method import DescribedMethod, Method
 from vibench.metric import Metric
-from vibench.order import Order, Task, planned_cases
 from vibench.plugins import Spec
 from vibench.protocol import PlannedCase
-from vibench.record import TRUTH, MethodFacts, MetricFacts, Record, RunInfo
-from vibench.store import Store
+from vibench.results.record import TRUTH, MethodFacts, MetricFacts, Record, RunInfo
+from vibench.results.store import Store
+from vibench.runner.bench import Bench
+from vibench.runner.order import Order, Task, planned_cases
 
 
 class Listener(Interface):
@@ -54,7 +54,7 @@ def run(order: Order, listener: Listener) -> Store:
 
 def run_info(order: Order, bench: Bench, planned: list[PlannedCase]) -> RunInfo:
     """The page about a run. Its digest covers what decides frames and numbers, and nothing else."""
-    from vibench.machine import commit, machine_facts, package_versions
+    from vibench.machine.facts import commit, machine_facts, package_versions
 
     methods = tuple(method_facts(spec, bench.methods[spec.label]) for spec in order.methods)
     versions = package_versions()

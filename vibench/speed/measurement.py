@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 
 from vibench import plugins
-from vibench.machine import machine_facts, package_versions
+from vibench.data.probe import Probe
+from vibench.machine.facts import machine_facts, package_versions
+from vibench.machine.threads import pin_threads
+from vibench.machine.timing import synchronise
 from vibench.method import Method
 from vibench.plugins import Spec
-from vibench.probe import Probe
-from vibench.record import Timing
-from vibench.scaling.curve import Growth, Point, Shape, growth, measured, shapes_by_length, shapes_by_size
-from vibench.scaling.energy import NoCounter, joules_used
-from vibench.scaling.throughput import Throughput, throughput
-from vibench.threads import pin_threads
-from vibench.timing import synchronise
+from vibench.results.record import Timing
+from vibench.speed.energy import NoCounter, joules_used
+from vibench.speed.growth import Growth, Point, Shape, growth, measured, shapes_by_length, shapes_by_size
+from vibench.speed.throughput import Throughput, throughput
 
 MATRIX = 2048
 PRODUCTS = 5

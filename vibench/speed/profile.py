@@ -9,9 +9,9 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from vibench.clip import Holed
-from vibench.flame import Call, sampled
+from vibench.machine.timing import synchronise
 from vibench.method import Method
-from vibench.timing import synchronise
+from vibench.speed.flame import Call, sampled
 
 if TYPE_CHECKING:
     from torch import nn

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vibench.scaling.curve import Growth, Point
-from vibench.scaling.scaling import Scaling, memory_of
+from vibench.speed.growth import Growth, Point
+from vibench.speed.measurement import Scaling, memory_of
 
 MEGABYTE = 1e6
 

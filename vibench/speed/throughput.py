@@ -9,12 +9,12 @@ from multiprocessing import get_context
 from threading import BrokenBarrierError
 from typing import Any
 
+from vibench.data.probe import Probe
 from vibench.errors import UserError
+from vibench.machine.threads import pin_threads
+from vibench.machine.timing import synchronise
 from vibench.plugins import Spec, make
-from vibench.probe import Probe
-from vibench.scaling.curve import Shape
-from vibench.threads import pin_threads
-from vibench.timing import synchronise
+from vibench.speed.growth import Shape
 
 LOADING_SECONDS = 600.0
 """Longest time that processes wait for each other to be ready."""

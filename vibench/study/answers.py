@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from vibench.errors import InputError
-from vibench.record import TRUTH, Frozen
+from vibench.results.record import TRUTH, Frozen
 from vibench.study.key import Id, StudyKey, read_model
 
 Choice = Literal["left", "right", "tie"]

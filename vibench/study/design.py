@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from vibench.record import TRUTH
+from vibench.results.record import TRUTH
 
 BROKEN = "broken"
 """The other side of an attention check: the truth with noise in its hole."""

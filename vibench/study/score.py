@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from vibench.statistics import CONFIDENCE
+from vibench.results.statistics import CONFIDENCE
 from vibench.study.agreement import fleiss_kappa
 from vibench.study.answers import RaterAnswers, attention_problem, chosen_method
 from vibench.study.key import StudyKey

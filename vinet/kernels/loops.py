@@ -1,7 +1,7 @@
-"""Loops of inference on a CPU that numba compiles: the transforms of `vinet.winograd`, cost volumes and warps.
+"""Loops of inference on a CPU that numba compiles: the transforms of `vinet.kernels.winograd`, cost volumes and warps.
 
 Channels are the innermost axis of everything, and every loop over them is one that a compiler can vectorise. None of this holds
-the GIL; `vinet.threads` runs it on several cores.
+the GIL; `vinet.kernels.threads` runs it on several cores.
 """
 
 import math
@@ -217,7 +217,7 @@ def nine_products(
 
 @compiled
 def sample(image: Values, flow: Values, warped: Values, first: int, last: int, clamp: bool) -> None:
-    """Rows `first` to `last`, counted through the batch, of `vinet.flow.warp`: maps (B, H, W, C), flow (B, 2, H, W)."""
+    """Rows `first` to `last`, counted through the batch, of `vinet.network.flow.warp`: maps (B, H, W, C), flow (B, 2, H, W)."""
     height, width, channels = image.shape[1:]
     zeros = np.zeros(channels, np.float32)
     for row in range(first, last):

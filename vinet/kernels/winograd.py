@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.flop_counter import register_flop_formula
 
-from vinet.kernels import FAR, NEAR, backward, forward
-from vinet.layers import Leaky, StackConv, leaky
-from vinet.threads import channels_last, fit_for_kernels, in_parts
+from vinet.kernels.loops import FAR, NEAR, backward, forward
+from vinet.kernels.threads import channels_last, fit_for_kernels, in_parts
+from vinet.network.layers import Leaky, StackConv, leaky
 
 OUTPUT_PX = 4
 TILE_PX = 6

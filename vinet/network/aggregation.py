@@ -5,8 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vinet.flow import warp
-from vinet.layers import GatedStackConv, blended, linear, plain
+from vinet.network.flow import warp
+from vinet.network.layers import GatedStackConv, blended, linear, plain
 
 
 class Aggregation(nn.Module):

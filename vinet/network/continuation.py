@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vinet.layers import blended, mask_layers
+from vinet.network.layers import blended, mask_layers
 
 HIDDEN = 16
 OPEN = 1.0

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vinet.threads import channels_last, fit_for_kernels, in_rows
+from vinet.kernels.threads import channels_last, fit_for_kernels, in_rows
 
 RANGE_PX = 4
 SIDE = 2 * RANGE_PX + 1
@@ -39,7 +39,7 @@ def compiled_evidence(
     reference: Tensor, source: Tensor, start: Tensor | None = None, *, beside_reference: bool = True
 ) -> Tensor:
     """Reference (B, C, H, W) beside its costs to each of its sources (B * S, C, H, W), and `start` (B * S, 2, H, W): written once."""
-    from vinet.kernels import correlate  # numba takes its time, and not everything needs it
+    from vinet.kernels.loops import correlate  # numba takes its time, and not everything needs it
 
     here, there = channels_last(reference), channels_last(source)
     offset = here.shape[3] if beside_reference else 0

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vinet.config import VINetConfig
-from vinet.layers import GatedStackConv, GatedUpConv, StackConv
+from vinet.network.layers import GatedStackConv, GatedUpConv, StackConv
 
 
 class Decoder(nn.Module):

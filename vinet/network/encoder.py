@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from vinet.config import VINetConfig
-from vinet.layers import GatedConv
+from vinet.network.layers import GatedConv
 
 
 class Features(NamedTuple):

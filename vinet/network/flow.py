@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vinet.config import VINetConfig
-from vinet.correlation import CANDIDATES, compiled_evidence, cost_volume, displacements
-from vinet.encoder import Features
-from vinet.layers import draw, linear, plain
-from vinet.threads import channels_last, fit_for_kernels, in_rows
+from vinet.kernels.threads import channels_last, fit_for_kernels, in_rows
+from vinet.network.correlation import CANDIDATES, compiled_evidence, cost_volume, displacements
+from vinet.network.encoder import Features
+from vinet.network.layers import draw, linear, plain
 
 CONTEXT_DILATIONS = (1, 2, 4, 8, 16, 1, 1)
 SMALL = 0.01
@@ -39,7 +39,7 @@ def warp(image: Tensor, flow: Tensor, *, clamp: bool = False) -> Tensor:
 
 
 def _compiled_warp(image: Tensor, flow: Tensor, clamp: bool) -> Tensor:
-    from vinet.kernels import sample  # numba takes its time, and not everything needs it
+    from vinet.kernels.loops import sample  # numba takes its time, and not everything needs it
 
     planes, vectors = channels_last(image), flow.contiguous().numpy()
     warped = np.empty(planes.shape, np.float32)

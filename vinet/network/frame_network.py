@@ -4,10 +4,10 @@ import torch
 from torch import Tensor, nn
 
 from vinet.config import VINetConfig
-from vinet.continuation import SmoothComposition
-from vinet.decoder import Decoder
-from vinet.encoder import Encoder
-from vinet.layers import GatedConv
+from vinet.network.continuation import SmoothComposition
+from vinet.network.decoder import Decoder
+from vinet.network.encoder import Encoder
+from vinet.network.layers import GatedConv
 
 
 class FrameNetwork(nn.Module):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vinet.layers import GatedConv
+from vinet.network.layers import GatedConv
 
 
 class Bottleneck(nn.Module):

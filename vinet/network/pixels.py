@@ -5,8 +5,8 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
-from vinet.flow import beside_each, per_item, warp
-from vinet.layers import blended, linear, mask_layers, plain
+from vinet.network.flow import beside_each, per_item, warp
+from vinet.network.layers import blended, linear, mask_layers, plain
 
 HIDDEN = 16
 LEAST_VISIBLE = 0.05

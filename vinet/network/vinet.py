@@ -7,15 +7,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vinet.aggregation import Aggregation, Composition, MaskEstimator, compose
 from vinet.config import VINetConfig
-from vinet.continuation import SmoothComposition
-from vinet.decoder import Decoder
-from vinet.encoder import Encoder, Features
-from vinet.flow import FlowHead, Flows, enlarge_flow, no_flow, outside_flow, per_item, reduce_flow, warp
-from vinet.layers import blended
-from vinet.memory import Bottleneck, ConvLSTM, State
-from vinet.pixels import Neighbours, PixelComposition, PixelSources
+from vinet.network.aggregation import Aggregation, Composition, MaskEstimator, compose
+from vinet.network.continuation import SmoothComposition
+from vinet.network.decoder import Decoder
+from vinet.network.encoder import Encoder, Features
+from vinet.network.flow import FlowHead, Flows, enlarge_flow, no_flow, outside_flow, per_item, reduce_flow, warp
+from vinet.network.layers import blended
+from vinet.network.memory import Bottleneck, ConvLSTM, State
+from vinet.network.pixels import Neighbours, PixelComposition, PixelSources
 
 
 class Previous(NamedTuple):

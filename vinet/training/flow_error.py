@@ -11,12 +11,12 @@ from torch import Tensor
 from vinet import weights as files
 from vinet.errors import UserError
 from vinet.training import losses
-from vinet.training.chance import generator
-from vinet.training.data import sources
-from vinet.training.given_flow import GivenFlow
 from vinet.training.objective import REACH, estimated, flow_at_full_size
-from vinet.training.photos import photos
-from vinet.training.synthetic import synthetic
+from vinet.training.scenes.chance import generator
+from vinet.training.scenes.data import sources
+from vinet.training.scenes.given_flow import GivenFlow
+from vinet.training.scenes.photos import photos
+from vinet.training.scenes.synthetic import synthetic
 
 BATCH = 4
 SOURCES = 4

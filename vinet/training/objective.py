@@ -3,15 +3,15 @@
 import torch
 from torch import Tensor, nn
 
-from vinet.encoder import Features
-from vinet.flow import enlarge_flow, per_item, reduce_flow
-from vinet.frame_network import FrameNetwork
-from vinet.memory import State
-from vinet.network import Previous, Step, VINet, beside
+from vinet.network.encoder import Features
+from vinet.network.flow import enlarge_flow, per_item, reduce_flow
+from vinet.network.frame_network import FrameNetwork
+from vinet.network.memory import State
+from vinet.network.vinet import Previous, Step, VINet, beside
 from vinet.training import losses
-from vinet.training.given_flow import GivenFlow
 from vinet.training.recipe import Stage
-from vinet.training.scene import Scene
+from vinet.training.scenes.given_flow import GivenFlow
+from vinet.training.scenes.scene import Scene
 from vinet.training.texture import Texture
 
 Terms = dict[str, Tensor]

@@ -17,17 +17,17 @@ from torch.nn.parallel import DistributedDataParallel
 from vinet import weights
 from vinet.config import VINetConfig
 from vinet.errors import UserError
-from vinet.frame_network import FrameNetwork
-from vinet.network import VINet
+from vinet.network.frame_network import FrameNetwork
+from vinet.network.vinet import VINet
 from vinet.training import checkpoint, losses
 from vinet.training.average import Average
 from vinet.training.curve import Curve
-from vinet.training.data import Data, lead_at, motion_at
 from vinet.training.export import export
 from vinet.training.objective import Objective, Terms, trained
 from vinet.training.processes import Processes, processes
 from vinet.training.progress import progress
 from vinet.training.recipe import WEIGHTS, NetworkRecipe, Recipe, Stage
+from vinet.training.scenes.data import Data, lead_at, motion_at
 from vinet.training.texture import texture
 
 COLUMNS = ("stage", "rate", "gradient", "loss", *WEIGHTS)

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from vinet.errors import UserError
-from vinet.flow import warp
-from vinet.training import clips
-from vinet.training.chance import generator
+from vinet.network.flow import warp
+from vinet.training.scenes import clips
+from vinet.training.scenes.chance import generator
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vinet.training.chance import generator
-from vinet.training.holes import KINDS, Kind, holes
+from vinet.training.scenes.chance import generator
+from vinet.training.scenes.holes import KINDS, Kind, holes
 
 
 @pytest.mark.parametrize("kind", KINDS)

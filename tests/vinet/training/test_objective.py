@@ -15,11 +15,11 @@ from torchvision.models import vgg16
 from training_run import photo_folder
 
 from vinet.inference import Inpainter
-from vinet.network import Previous, Step, VINet
+from vinet.network.vinet import Previous, Step, VINet
 from vinet.training import losses
-from vinet.training.data import Data, lead_at
 from vinet.training.objective import Objective, trained
 from vinet.training.recipe import BUNDLED, Recipe, read
+from vinet.training.scenes.data import Data, lead_at
 from vinet.training.texture import POOLS, Texture
 from vinet.training.trainer import network_of
 

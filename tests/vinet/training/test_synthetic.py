@@ -9,10 +9,10 @@ import pytest
 import torch
 from training_run import photo_folder
 
-from vinet.flow import warp
-from vinet.training.chance import generator
-from vinet.training.photos import photos
-from vinet.training.synthetic import SyntheticScene, moved, synthetic
+from vinet.network.flow import warp
+from vinet.training.scenes.chance import generator
+from vinet.training.scenes.photos import photos
+from vinet.training.scenes.synthetic import SyntheticScene, moved, synthetic
 
 FRAMES = 7
 

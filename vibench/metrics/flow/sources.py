@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 import torch
 
-from vibench.array_cache import kept
 from vibench.clip import Flows, Frames, digest
 from vibench.errors import InputError
-from vibench.flow import Flow, Motion, motion_of
 from vibench.method import Frame
-from vibench.weights import downloaded_weights
+from vibench.metrics.cache import kept
+from vibench.metrics.flow.motion import Flow, Motion, motion_of
+from vibench.metrics.networks.weights import downloaded_weights
 
 Estimate = Callable[[Frame, Frame], Flow]
 """Flow (H, W, 2) from the first uint8 (H, W, 3) frame to the second."""
@@ -97,7 +97,7 @@ def gmflow(device: str = "cpu") -> FlowSource:
     0.4 to 3 px where motion is smaller than 5 px (`docs/calibration.md`): a second opinion, not a better one than DIS.
     MissingResource where the package is not installed.
     """
-    from vibench.gmflow import PACKAGE, load_gmflow
+    from vibench.metrics.flow.gmflow import PACKAGE, load_gmflow
 
     network = load_gmflow().to(device).eval()
     return FlowSource(f"gmflow {PACKAGE} {device}", partial(gmflow_flow, network, device), keep=True)

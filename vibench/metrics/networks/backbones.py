@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vibench.pickled_arrays import Arrays, read_pickled_arrays
-from vibench.weights import State, bundled_weights, checked, downloaded_weights, packaged_file
+from vibench.metrics.networks.pickled_arrays import Arrays, read_pickled_arrays
+from vibench.metrics.networks.weights import State, bundled_weights, checked, downloaded_weights, packaged_file
 
 VGG_VARIABLE = "VIBENCH_VGG16_WEIGHTS"
 VGG_SHA256 = "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d"

@@ -14,16 +14,17 @@ import torch
 from safetensors.torch import load
 
 from vibench.errors import MissingResource
-from vibench.resources import bundled
+
+BUNDLED = Path(__file__).parent
+"""Where the weights lie that travel with the package."""
 
 State = dict[str, torch.Tensor]
 
 
 def bundled_weights(name: str) -> State:
-    """Load ``datasets/weights/NAME.safetensors``; MissingResource unless its sha256 is that of its card."""
-    folder = bundled("datasets") / "weights"
-    card = tomllib.loads(_content(folder / f"{name}.toml").decode())
-    return load(checked(folder / f"{name}.safetensors", card["sha256"]))
+    """Load ``NAME.safetensors``, which lies beside this file; MissingResource unless its sha256 is that of its card."""
+    card = tomllib.loads(_content(BUNDLED / f"{name}.toml").decode())
+    return load(checked(BUNDLED / f"{name}.safetensors", card["sha256"]))
 
 
 def downloaded_weights(url: str) -> State:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from vibench.record import TRUTH
-from vibench.report import plots
-from vibench.results import Results
-from vibench.store import slug
-from vibench.table import Table
-from vibench.typeset import FLOOR_NAME, NOTHING, decimals, number
+from vibench.report.numbers import FLOOR_NAME, NOTHING, decimals, number
+from vibench.report.page import plots
+from vibench.results.record import TRUTH
+from vibench.results.results import Results
+from vibench.results.store import slug
+from vibench.results.table import Table
 
 
 def page_name(results: Results, case: str) -> str:

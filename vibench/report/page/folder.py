@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from vibench.atomic import replacing
 from vibench.errors import InputError
-from vibench.record import TRUTH
-from vibench.report.case_page import case_context, page_name
-from vibench.report.media import CaseJob, Output, make_media
-from vibench.report.overview import overview_context
-from vibench.report.templates import render
-from vibench.results import Results, gather, name_in_run
-from vibench.store import Store, disk_errors
-from vibench.table import tabulate
-from vibench.typeset import write_tables
+from vibench.files import replacing
+from vibench.report.numbers import write_tables
+from vibench.report.page.case_page import case_context, page_name
+from vibench.report.page.media import CaseJob, Output, make_media
+from vibench.report.page.overview import overview_context
+from vibench.report.page.render import render
+from vibench.results.record import TRUTH
+from vibench.results.results import Results, gather, name_in_run
+from vibench.results.store import Store, disk_errors
+from vibench.results.table import tabulate
 
 
 def write_report(runs: Sequence[Path], output: Path, jobs: int, say: Callable[[str], None]) -> Path:

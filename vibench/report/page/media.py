@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from vibench.clip import Frames, Masks
-from vibench.report.mosaic import (
+from vibench.report.page.mosaic import (
     BLOCK_PX,
     ENCODER,
     Blocks,
@@ -33,7 +33,7 @@ from vibench.report.mosaic import (
     write_slices,
 )  # fmt: skip
 from vibench.report.strip import STRIP_FRAMES, write_strip
-from vibench.store import Store, write_atomically
+from vibench.results.store import Store, write_atomically
 
 VERSION = 1
 """Counted up when a file of the same key would look different."""

@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vibench.atomic import replacing
 from vibench.clip import Frames, Masks
+from vibench.files import replacing
 from vibench.method import Frame
 
 BLOCK_PX = 16

@@ -10,12 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from vibench import __version__
-from vibench.record import TRUTH, MetricFacts
-from vibench.report import plots, words
-from vibench.report.case_page import page_name
-from vibench.report.slices import slices_of
-from vibench.table import Cell, Column, Row, Table
-from vibench.typeset import (
+from vibench.report.numbers import (
     FLOOR_NAME,
     NOTHING,
     SPEED_HEADS,
@@ -26,6 +21,11 @@ from vibench.typeset import (
     number,
     speed_texts,
 )  # fmt: skip
+from vibench.report.page import plots, words
+from vibench.report.page.case_page import page_name
+from vibench.report.page.slices import slices_of
+from vibench.results.record import TRUTH, MetricFacts
+from vibench.results.table import Cell, Column, Row, Table
 
 Pages = Mapping[tuple[str, str], dict[str, Any] | None]
 """(protocol digest, case) -> facts about its pictures, or None where there are none."""

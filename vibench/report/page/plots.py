@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vibench.record import TRUTH
-from vibench.results import Results
-from vibench.table import Column, Table, compared_values, difference
+from vibench.results.record import TRUTH
+from vibench.results.results import Results
+from vibench.results.table import Column, Table, compared_values, difference
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

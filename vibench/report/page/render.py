@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from vibench.resources import bundled
+TEMPLATES = Path(__file__).with_name("templates")
 
 
 def render(template: str, context: dict[str, Any]) -> str:
@@ -26,7 +27,7 @@ def script_data(value: Any) -> Markup:
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(bundled("reports") / "templates"),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -39,4 +40,4 @@ def _environment() -> Environment:
 
 def _asset(name: str) -> Markup:
     """A style sheet or script of ours, to stand inside the page: a page then needs no second file to look right."""
-    return Markup((bundled("reports") / "templates" / name).read_text(encoding="utf-8"))
+    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))

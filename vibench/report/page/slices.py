@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from vibench.record import TRUTH
-from vibench.results import Results
-from vibench.table import Column, Table, compared_values
-from vibench.typeset import decimals, number
+from vibench.report.numbers import decimals, number
+from vibench.results.record import TRUTH
+from vibench.results.results import Results
+from vibench.results.table import Column, Table, compared_values
 
 FEWEST_CASES = 2
 """A slice of a single case is that case; its own page shows it better."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from vibench.record import MethodFacts, RunInfo
-from vibench.results import Results
+from vibench.results.record import MethodFacts, RunInfo
+from vibench.results.results import Results
 
 
 def sentences(results: Results) -> list[str]:

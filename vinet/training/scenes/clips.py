@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vinet.errors import UserError
-from vinet.training.chance import whole
-from vinet.training.holes import holes
-from vinet.training.scene import Motion
+from vinet.training.scenes.chance import whole
+from vinet.training.scenes.holes import holes
+from vinet.training.scenes.scene import Motion
 
 SUFFIXES = (".mp4", ".mkv", ".webm", ".avi", ".mov")
 MOST_FRAMES = 240

@@ -5,13 +5,13 @@ from pathlib import Path
 import torch
 
 from vinet.errors import UserError
-from vinet.training.chance import generator, whole
-from vinet.training.clips import real, videos
 from vinet.training.objective import REACH
-from vinet.training.photos import photos
 from vinet.training.recipe import Recipe, Stage
-from vinet.training.scene import Scene
-from vinet.training.synthetic import synthetic
+from vinet.training.scenes.chance import generator, whole
+from vinet.training.scenes.clips import real, videos
+from vinet.training.scenes.photos import photos
+from vinet.training.scenes.scene import Scene
+from vinet.training.scenes.synthetic import synthetic
 
 
 class Data:

@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vinet.outside import HoledGrey, dis_flow, holed_grey
-from vinet.training.scene import Scene
+from vinet.dis import HoledGrey, dis_flow, holed_grey
+from vinet.training.scenes.scene import Scene
 
 
 class GivenFlow:

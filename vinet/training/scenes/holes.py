@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vinet.training.chance import uniform, whole
+from vinet.training.scenes.chance import uniform, whole
 
 Kind = Literal["square", "moving-square", "free-form", "object"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

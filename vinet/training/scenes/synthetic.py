@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vinet.training.chance import normal, uniform
-from vinet.training.holes import holes
-from vinet.training.photos import SIDE_PX, squares
-from vinet.training.scene import Motion
+from vinet.training.scenes.chance import normal, uniform
+from vinet.training.scenes.holes import holes
+from vinet.training.scenes.photos import SIDE_PX, squares
+from vinet.training.scenes.scene import Motion
 
 WAVES = (2, 3, 4)
 OBJECTS = 0.75

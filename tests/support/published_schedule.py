@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vinet.aggregation import Aggregation, MaskEstimator
-from vinet.encoder import Features
-from vinet.flow import FlowHead
-from vinet.layers import GatedStackConv, GatedUpConv, StackConv, gated
-from vinet.memory import State
-from vinet.network import Previous, VINet
+from vinet.network.aggregation import Aggregation, MaskEstimator
+from vinet.network.encoder import Features
+from vinet.network.flow import FlowHead
+from vinet.network.layers import GatedStackConv, GatedUpConv, StackConv, gated
+from vinet.network.memory import State
+from vinet.network.vinet import Previous, VINet
 
 
 @torch.no_grad()

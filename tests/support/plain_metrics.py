@@ -16,12 +16,12 @@ from scipy.ndimage import map_coordinates
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from vibench.clip import Case, Frames
-from vibench.flow import Flow
-from vibench.flow_sources import dis_flow
 from vibench.method import Frame, Mask
 from vibench.metric import truth_of
-from vibench.metrics import backbones
+from vibench.metrics.flow.motion import Flow
+from vibench.metrics.flow.sources import dis_flow
 from vibench.metrics.lpips import load_backbone, untrained
+from vibench.metrics.networks import backbones
 
 Values = dict[str, list[float]]
 """Region -> one value per frame or pair."""

@@ -1,0 +1,1 @@
+"""Networks whose features metrics compare, and the weights of these networks."""

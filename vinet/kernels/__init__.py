@@ -1,0 +1,1 @@
+"""Compiled loops that do on a CPU what PyTorch does slowly or not at all."""
