@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from skimage.restoration import inpaint_biharmonic
 
-from vibench.clip import Frames, Holed
-from vibench.method import Frame, Mask
+from vibench.clip import Frame, Frames, Holed, Mask
 
 
 class Biharmonic:

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from scipy import ndimage, sparse
 from scipy.sparse import linalg
 
-from vibench.clip import Frames, Holed, Masks
+from vibench.clip import Frame, Frames, Holed, Mask, Masks
 from vibench.errors import InputError
-from vibench.method import Frame, Mask
 
 Flow = NDArray[np.float32]
 """(H, W, 2): (u, v) in pixels."""

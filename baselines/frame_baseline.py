@@ -14,9 +14,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from vibench.clip import Frames, Holed
+from vibench.clip import Frame, Frames, Holed, Mask
 from vibench.errors import InputError
-from vibench.method import Frame, Mask
 from vinet.config import VINetConfig
 from vinet.errors import UserError as NetworkError
 from vinet.network.frame_network import FrameNetwork, parameters, rounded

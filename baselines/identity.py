@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from vibench.clip import Frames, Holed
-from vibench.method import Frame, Mask
+from vibench.clip import Frame, Frames, Holed, Mask
 
 
 class Identity:

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator
 import cv2
 import numpy as np
 
-from vibench.clip import Frames, Holed
+from vibench.clip import Frame, Frames, Holed, Mask
 from vibench.errors import InputError
-from vibench.method import Frame, Mask
 
 
 class Telea:

@@ -10,6 +10,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+Frame = NDArray[np.uint8]
+"""(H, W, 3) RGB, 0..255."""
+
+Mask = NDArray[np.bool_]
+"""(H, W), True = hole."""
+
 Frames = NDArray[np.uint8]
 """(T, H, W, 3) RGB, 0..255."""
 
@@ -57,9 +63,8 @@ class Clip:
 
     def __post_init__(self) -> None:
         check_frames(self.frames)
-        for masks in (self.objects,):
-            if masks is not None:
-                check_masks(masks, self.frames)
+        if self.objects is not None:
+            check_masks(self.objects, self.frames)
 
 
 @dataclass(frozen=True)

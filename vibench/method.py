@@ -10,16 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
-
-from vibench.clip import Frames, Holed
-
-Frame = NDArray[np.uint8]
-"""(H, W, 3) RGB."""
-
-Mask = NDArray[np.bool_]
-"""(H, W), True = hole."""
+from vibench.clip import Frame, Frames, Holed, Mask
 
 
 class Method(Protocol):

@@ -18,21 +18,16 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from vibench.clip import Frames
+from vibench.document import Frozen, first_fault
 from vibench.errors import InputError
 
 FOLDER = Path(__file__).parent / "protocols"
 
 
-class Part(BaseModel):
-    """A table of the TOML file: immutable, and an unknown key is an error rather than a silent nothing."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Data(Part):
+class Data(Frozen):
     """Which clips: a data set by name, a split of it, or the clips named here; only the first ``frames`` of each."""
 
     dataset: str
@@ -41,7 +36,7 @@ class Data(Part):
     frames: int | None = Field(default=None, ge=1)
 
 
-class Resize(Part):
+class Resize(Frozen):
     """Frame size and the filter that makes it; masks are always resized by nearest neighbour."""
 
     width_px: int = Field(ge=16, le=8192)
@@ -49,7 +44,7 @@ class Resize(Part):
     filter: Literal["area", "pillow-bicubic", "opencv-bilinear", "pillow-lanczos"]
 
 
-class Holes(Part):
+class Holes(Frozen):
     """One kind of hole, True = hole, cut into every clip: one case a clip and kind (and repeat).
 
     ``source``: ``generator`` draws seeded masks with the named generator; ``objects`` takes the clip's own object
@@ -74,7 +69,7 @@ class Holes(Part):
         return self
 
 
-class Scoring(Part):
+class Scoring(Frozen):
     """From a method's frames to a number.
 
     ``composite``: ``holes`` keeps the method's pixels in the hole only, ``none`` scores the frames as returned.
@@ -88,7 +83,7 @@ class Scoring(Part):
     metrics: tuple[str, ...] = Field(min_length=1)
 
 
-class Protocol(Part):
+class Protocol(Frozen):
     """What a paper would cite as ``name@version``.
 
     ``task``: ``restore`` cuts holes into true frames, so that the truth is known; ``remove`` takes objects away,
@@ -174,15 +169,6 @@ def bundled_protocols() -> list[Protocol]:
     """All protocols that come with vibench, by name and version."""
     found = [load_protocol(str(path)) for path in FOLDER.glob("*.toml")]
     return sorted(found, key=lambda protocol: (protocol.name, protocol.version))
-
-
-def first_fault(error: ValidationError) -> str:
-    """The first fault pydantic found, as one sentence: where, what was there, what would be right."""
-    fault = error.errors()[0]
-    place = ".".join(str(part) for part in fault["loc"]) or "the file"
-    value = fault.get("input")
-    shown = f" (it is {value!r})" if isinstance(value, str | int | float) else ""
-    return f"{place}: {fault['msg']}{shown}"
 
 
 def quantise(frames: NDArray[Any], how: Literal["round", "truncate"]) -> Frames:

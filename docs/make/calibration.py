@@ -25,7 +25,7 @@ from golden_metrics import EXPECTED, array, golden_case, golden_composite, trunc
 from vibench import plugins
 from vibench.clip import Case, Frames
 from vibench.data.cases import build_case
-from vibench.data.dataset import open_dataset
+from vibench.data.layouts import open_dataset
 from vibench.errors import MissingResource
 from vibench.media.resize import dilate, resize_frames, resize_masks
 from vibench.metrics.flow import sources as flow_sources

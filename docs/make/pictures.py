@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from vibench import plugins
 from vibench.clip import Clip, Frames, Holed
-from vibench.data.dataset import open_dataset
+from vibench.data.layouts import open_dataset
 from vibench.data.synthetic import Scene, render
 from vibench.masks import moving_object, stationary_square
 from vibench.media.frames import read_frames

@@ -18,7 +18,7 @@ from baselines.telea import Telea
 from baselines.temporal_median import TemporalMedian
 from vibench import plugins
 from vibench.clip import Clip, Frames, Holed, Masks
-from vibench.data.dataset import open_dataset
+from vibench.data.layouts import open_dataset
 from vibench.data.synthetic import Scene, render
 from vibench.errors import UserError
 from vibench.masks import moving_square, stationary_square

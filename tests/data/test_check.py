@@ -12,8 +12,8 @@ from PIL import Image
 from sintel_layout import write_sintel
 
 from vibench.data.check import check, problems
-from vibench.data.dataset import Card, Dataset, card_of, open_dataset
-from vibench.data.layouts import OPENERS
+from vibench.data.dataset import Card, Dataset, card_of
+from vibench.data.layouts import OPENERS, open_dataset
 from vibench.errors import InputError
 from vibench.media.flo import read_flow
 

@@ -11,11 +11,11 @@ from davis_layout import write_davis
 from PIL import Image
 
 from vibench.clip import digest
-from vibench.data.dataset import Card, card_of, cards, open_dataset, read_card
-from vibench.data.layouts import open_davis
+from vibench.data.dataset import Card, card_of, cards, read_card
+from vibench.data.layouts import open_dataset, open_davis
 from vibench.errors import InputError
+from vibench.files import bundled
 from vibench.media.video import write_lossless
-from vibench.resources import bundled
 
 CLIPS = {"bear": 3, "cow": 4}
 

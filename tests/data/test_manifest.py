@@ -10,17 +10,17 @@ import pytest
 from davis_layout import write_davis
 
 import vibench.data.manifest
-from vibench.data.cases import build_case
-from vibench.data.dataset import Dataset, card_of, open_dataset
-from vibench.data.layouts import OPENERS
+from vibench.data.cases import build_case, planned_cases
+from vibench.data.dataset import Dataset, card_of
+from vibench.data.layouts import OPENERS, open_dataset
 from vibench.data.manifest import Manifest, as_text, check_against_published, entries, published, read_manifest
 from vibench.errors import InputError
+from vibench.files import bundled
 from vibench.masks import sttn_stationary
 from vibench.plugins import Spec
 from vibench.protocol import Protocol, bundled_protocols, load_protocol
-from vibench.resources import bundled
 from vibench.runner.bench import Bench
-from vibench.runner.order import Order, planned_cases, repeats_named
+from vibench.runner.order import Order, repeats_named
 from vibench.runner.run import run
 
 PUBLISHED = sorted(path.stem for path in (bundled("datasets") / "manifests").glob("*.json"))
@@ -144,10 +144,10 @@ def test_a_protocol_of_the_user_s_own_is_held_to_no_manifest(monkeypatch: pytest
     check_against_published(protocol, build_case(protocol, next(protocol.plan(clips.clip_names())), clips))
 
 
-def test_seeds_choose_among_the_repeats(tmp_path: Path) -> None:
+def test_seeds_choose_among_the_repeats() -> None:
     protocol = load_protocol("vinet-sintel@1")
-    order = Order(protocol, (), (), tmp_path, seeds=repeats_named("0, 3", protocol))
-    assert [case.name for case in planned_cases(order, ["alley_1"])] == [
+    seeds = repeats_named("0, 3", protocol)
+    assert [case.name for case in planned_cases(protocol, ["alley_1"], seeds=seeds)] == [
         "alley_1/moving-object/0",
         "alley_1/moving-object/3",
     ]

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from vibench.errors import InputError
+from vibench.files import cache_folder
 from vibench.metrics.cache import kept
-from vibench.resources import cache_folder
 
 SHAPE = (6, 8, 2)
 

@@ -94,7 +94,7 @@ def test_an_installed_wheel_runs_from_anywhere(wheel: Path, tmp_path: Path) -> N
         archive.extractall(site)
     probe = (
         "import vibench, sys; assert vibench.__file__.startswith(sys.argv[1]), vibench.__file__\n"
-        "from vibench.resources import bundled; from vibench.protocol import bundled_protocols\n"
+        "from vibench.files import bundled; from vibench.protocol import bundled_protocols\n"
         "assert bundled('datasets').is_relative_to(sys.argv[1])\n"
         "print(len(bundled_protocols()))"
     )

@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 
 from vibench.cli.app import app
 from vibench.errors import InputError, UserError
+from vibench.files import bundled
 from vibench.plugins import Spec, make, names
 from vibench.protocol import load_protocol
 from vibench.report.paper_table import Entry, Plan, Published, load_plan, published, tables, written
-from vibench.resources import bundled
 from vibench.results.record import TRUTH
 from vibench.results.results import Results
 from vibench.results.table import tabulate

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from vibench.clip import Case
 from vibench.errors import InputError, UserError
+from vibench.files import slug
 from vibench.media.video import write_lossless
 from vibench.results.record import Record, RunInfo
-from vibench.results.store import Store, slug
+from vibench.results.store import Store
 
 
 def info(digest: str = "d" * 64) -> RunInfo:

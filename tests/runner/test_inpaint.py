@@ -14,10 +14,9 @@ import cv2
 import numpy as np
 import pytest
 
-from vibench.clip import Frames, Holed
+from vibench.clip import Frame, Frames, Holed, Mask
 from vibench.errors import InputError
 from vibench.media.frames import read_frames
-from vibench.method import Frame, Mask
 from vibench.plugins import Spec
 from vibench.runner.inpaint import inpaint
 

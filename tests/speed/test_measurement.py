@@ -12,9 +12,8 @@ import pytest
 import torch
 from torch import nn
 
-from vibench.clip import Frames, Holed
+from vibench.clip import Frame, Frames, Holed, Mask
 from vibench.errors import UserError
-from vibench.method import Frame, Mask
 from vibench.plugins import Spec
 from vibench.speed.energy import NoCounter, joules_used
 from vibench.speed.growth import Shape, growth, shapes_by_length, shapes_by_size

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from vibench.clip import Case, Frames
-from vibench.method import Frame, Mask
+from vibench.clip import Case, Frame, Frames, Mask
 from vibench.metric import truth_of
 from vibench.metrics.flow.motion import Flow
 from vibench.metrics.flow.sources import dis_flow

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from vibench.clip import Case, Frames, digest
-from vibench.results.record import Failure, MethodFacts, MetricFacts, Record, RunInfo, Timing
+from vibench.machine.timing import Timing
+from vibench.results.record import Failure, MethodFacts, MetricFacts, Record, RunInfo
 from vibench.results.store import Store
 
 PSNR = MetricFacts(name="psnr", title="PSNR", unit="dB", better="higher", has_floor=False, source="peak 255", version=1)
@@ -124,7 +125,7 @@ def real_clip(frames: int, height: int, width: int, seed: int) -> Frames:
     """
     import cv2
 
-    from vibench.data.dataset import open_dataset
+    from vibench.data.layouts import open_dataset
 
     dataset = open_dataset("bundled")
     source = dataset.load(list(dataset.frame_counts)[seed % len(dataset.frame_counts)]).frames

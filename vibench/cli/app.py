@@ -148,6 +148,7 @@ def report(
 ) -> None:
     """Write a self-contained page (index.html) and tables as Markdown, CSV, LaTeX and JSON."""
     from vibench.report import build_report
+    from vibench.results.store import run_folders
 
     page = build_report(run_folders(runs), output, jobs)
     typer.echo(f"report: {page}")
@@ -285,17 +286,6 @@ def list_things(
 app.command()(figure)
 app.command()(video)
 app.add_typer(study)
-
-
-def run_folders(paths: list[Path]) -> list[Path]:
-    """Each path that is a run, or the runs right inside it; InputError where there is none."""
-    found = []
-    for path in paths:
-        inside = [path] if (path / "run.json").exists() else sorted(child.parent for child in path.glob("*/run.json"))
-        if not inside:
-            raise InputError(f"{str(path)!r} is not a run and holds none; see `vibench list runs`")
-        found += inside
-    return found
 
 
 def _print_summary(folder: Path) -> None:

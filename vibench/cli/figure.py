@@ -22,10 +22,10 @@ def figure(
     row: Annotated[int | None, typer.Option(min=0, help="Row of the slice; that with most hole when left out.")] = None,
 ) -> None:  # fmt: skip
     """Draw one case at print size: a film strip, one row through time, or the difference to the truth."""
+    from vibench.files import disk_errors
     from vibench.plugins import split_outside_brackets
     from vibench.report.figure import write_figure
     from vibench.results.kept_case import load_case
-    from vibench.results.store import disk_errors
 
     kept = load_case(run, case, split_outside_brackets(methods))
     with disk_errors(output.parent):
@@ -40,10 +40,10 @@ def video(
     methods: Shown = "",
 ) -> None:
     """Write one video of a case: input, methods and truth side by side, in step, each under its name."""
+    from vibench.files import disk_errors
     from vibench.plugins import split_outside_brackets
     from vibench.report.film import write_side_by_side
     from vibench.results.kept_case import load_case
-    from vibench.results.store import disk_errors
 
     kept = load_case(run, case, split_outside_brackets(methods))
     with disk_errors(output.parent):

@@ -28,10 +28,10 @@ def profile(
     os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # torch's profiler else tells that there is no GPU
 
     from vibench.data.probe import Probe
+    from vibench.files import slug
     from vibench.machine.device import resolve
     from vibench.machine.threads import pin_threads
     from vibench.plugins import Spec, make
-    from vibench.results.store import slug
     from vibench.speed.flame import draw
     from vibench.speed.profile import profile as measure
 

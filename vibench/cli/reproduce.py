@@ -32,13 +32,12 @@ def reproduce(
     The table goes to the terminal and into the run's folder. The same command again continues and runs nothing twice.
     """
     from vibench.cli.progress import progress
-    from vibench.files import replacing
+    from vibench.files import disk_errors, replacing, slug
     from vibench.machine.device import resolve
     from vibench.plugins import Spec
     from vibench.protocol import load_protocol
     from vibench.report.paper_table import load_plan, published, tables, written
     from vibench.results.results import Results
-    from vibench.results.store import disk_errors, slug
     from vibench.results.table import tabulate
     from vibench.runner.order import Order, repeats_named
 

@@ -31,10 +31,9 @@ def speed(
     Latency (one clip, frame by frame) and throughput (several clips at once) are two measurements; neither follows from the other.
     """
     from vibench.cli.progress import step_progress
-    from vibench.files import replacing
+    from vibench.files import disk_errors, replacing, slug
     from vibench.machine.device import resolve
     from vibench.plugins import Spec
-    from vibench.results.store import disk_errors, slug
     from vibench.speed.growth import Shape
     from vibench.speed.measurement import Plan, scale
     from vibench.speed.text import as_text, draw

@@ -29,8 +29,8 @@ def make(
 
     Give raters the folder and keep the key.
     """
-    from vibench.cli.app import run_folders
     from vibench.plugins import split_outside_brackets
+    from vibench.results.store import run_folders
     from vibench.study.page import make_study
 
     written = make_study(
@@ -53,7 +53,7 @@ def score(
     import json
     from dataclasses import asdict
 
-    from vibench.results.store import disk_errors, write_atomically
+    from vibench.files import disk_errors, write_atomically
     from vibench.study.answers import read_answers
     from vibench.study.key import StudyKey, read_model
     from vibench.study.score import score_study

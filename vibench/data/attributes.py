@@ -13,9 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vibench.clip import Frames, Masks
+from vibench.clip import Frame, Frames, Mask, Masks
 from vibench.media.resize import resize_frames, resize_masks
-from vibench.method import Frame, Mask
 
 SAMPLED_FRAMES = 5
 SHORT_SIDE_PX = 240

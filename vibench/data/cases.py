@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol as Interface
 
 import numpy as np
 
 from vibench import plugins
 from vibench.clip import Case, Clip, Masks
 from vibench.data.attributes import attributes_of
+from vibench.data.dataset import Dataset
 from vibench.errors import InputError
 from vibench.masks.chance import Chance
 from vibench.protocol import PlannedCase, Protocol, Resize
-
-
-class Clips(Interface):
-    """The part of a data set that cases are made from."""
-
-    def clip_names(self) -> list[str]:
-        """Names in the order of the split."""
-        ...
-
-    def load(self, name: str, limit_frames: int | None = None) -> Clip:
-        """One clip; InputError where its files are wrong."""
-        ...
 
 
 def check_generators(protocol: Protocol) -> None:
@@ -37,7 +26,7 @@ def check_generators(protocol: Protocol) -> None:
             )
 
 
-def build_case(protocol: Protocol, planned: PlannedCase, clips: Clips) -> Case:
+def build_case(protocol: Protocol, planned: PlannedCase, clips: Dataset) -> Case:
     """The case behind ``planned``; InputError in one sentence where the clip cannot give it."""
     clip = resized(clips.load(planned.clip, limit_frames=protocol.data.frames), protocol.resize)
     holes = _holes(protocol, planned, clip, clips)
@@ -76,7 +65,7 @@ def resized(clip: Clip, resize: Resize | None) -> Clip:
     )
 
 
-def _holes(protocol: Protocol, planned: PlannedCase, clip: Clip, clips: Clips) -> Masks:
+def _holes(protocol: Protocol, planned: PlannedCase, clip: Clip, clips: Dataset) -> Masks:
     from vibench.media.resize import dilate
 
     kind = planned.holes
@@ -114,3 +103,29 @@ def _fitted(masks: Masks, frames: int, height: int, width: int) -> Masks:
     forth_and_back = np.concatenate([np.arange(len(masks)), np.arange(len(masks) - 2, 0, -1)])
     played = masks[np.resize(forth_and_back, frames)]
     return played if played.shape[1:] == (height, width) else resize_masks(played, width, height)
+
+
+def planned_cases(
+    protocol: Protocol,
+    clip_names: Sequence[str],
+    *,
+    cases: Sequence[str] = (),
+    seeds: Sequence[int] = (),
+    limit: int | None = None,
+) -> list[PlannedCase]:
+    """The protocol's cases for the clips of a data set, in the protocol's order.
+
+    ``cases`` keeps those whose name holds one of these texts, ``seeds`` those of these seeded repeats, and ``limit`` the
+    first so many of what is left. InputError where the data set lacks a clip that the protocol names, or nothing is left.
+    """
+    if absent := [name for name in protocol.data.clips if name not in clip_names]:
+        raise InputError(f"protocol {protocol.label} names the clip {absent[0]!r}, which the data set has not")
+    planned = list(protocol.plan(list(protocol.data.clips) or list(clip_names)))
+    if cases:
+        planned = [case for case in planned if any(text in case.name for text in cases)]
+    if seeds:
+        planned = [case for case in planned if case.repeat in seeds]
+    planned = planned[:limit]
+    if not planned:
+        raise InputError(f"no case of {protocol.label} is left by --cases {','.join(cases)}")
+    return planned

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vibench.clip import Clip, digest
-from vibench.data.dataset import Card, Dataset, open_dataset
+from vibench.data.dataset import Card, Dataset
+from vibench.data.layouts import open_dataset
 from vibench.errors import InputError, UserError
 
 

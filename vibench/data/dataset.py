@@ -10,22 +10,17 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from vibench.clip import Clip
+from vibench.document import Frozen
 from vibench.errors import InputError
-from vibench.resources import bundled
+from vibench.files import bundled
 
 Layout = Literal["bundled", "davis", "sintel", "youtube-vos", "synthetic", "folder", "video"]
 
 
-class Part(BaseModel):
-    """A table of a card: immutable, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class File(Part):
+class File(Frozen):
     """A clip that travels with the package: checksums of the file and of its decoded frames, and what encoding cost."""
 
     path: str
@@ -34,7 +29,7 @@ class File(Part):
     psnr_db: float
 
 
-class Card(Part):
+class Card(Frozen):
     """What ``datasets/cards/NAME.toml`` says of a data set, as far as it can be said before the data is there.
 
     Keyed by split: ``splits`` holds clip -> number of frames; ``sizes_px`` (width, height) where all clips have one;
@@ -112,19 +107,3 @@ def card_of(name: str) -> Card:
         hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
         raise InputError(f"no data set is called {name!r}; {hint}")
     return known[kind]
-
-
-def open_dataset(name: str, data: Path | None = None, split: str | None = None) -> Dataset:
-    """A data set by its card's name, ``folder:PATH`` or ``video:PATH``; ``data`` is the folder it lies in.
-
-    Raises InputError for an unknown name or split, or where ``data`` is needed and missing or not in the layout.
-    """
-    from vibench.data.layouts import OPENERS
-
-    card = card_of(name)
-    if card.layout in ("folder", "video"):
-        place = name.partition(":")[2]
-        if not place:
-            raise InputError(f"data set {card.name!r} needs a place: write {card.name}:PATH")
-        data = (data or Path()) / place
-    return OPENERS[card.layout](card, data, split)

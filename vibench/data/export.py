@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from vibench.data.cases import build_case
-from vibench.data.dataset import open_dataset
+from vibench.data.cases import build_case, planned_cases
+from vibench.data.layouts import open_dataset
 from vibench.files import replacing
 from vibench.protocol import Protocol
-from vibench.runner.order import Order, planned_cases
 
 
 def export_cases(protocol: Protocol, output: Path, data: Path | None, limit: int | None) -> Iterator[tuple[str, int]]:
@@ -21,8 +20,7 @@ def export_cases(protocol: Protocol, output: Path, data: Path | None, limit: int
     ``frames/00000.png`` are RGB with the hole cut to 0, ``masks/00000.png`` grey, 255 = hole. The truth is not written.
     """
     clips = open_dataset(protocol.data.dataset, data, protocol.data.split)
-    order = Order(protocol=protocol, methods=(), metrics=(), output=output, data=data, limit=limit)
-    for planned in planned_cases(order, clips.clip_names()):
+    for planned in planned_cases(protocol, clips.clip_names(), limit=limit):
         holed = build_case(protocol, planned, clips).holed()
         for index, (frame, mask) in enumerate(zip(holed.frames, holed.masks, strict=True)):
             for kind, picture in (("frames", frame), ("masks", np.where(mask, 255, 0).astype(np.uint8))):

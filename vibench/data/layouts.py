@@ -8,15 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from vibench.clip import Clip, ExactFlow, Flows, Frames, Masks
-from vibench.data.dataset import Card, Dataset
+from vibench.clip import Clip, ExactFlow, Flows, Frame, Frames, Masks
+from vibench.data.dataset import Card, Dataset, card_of
 from vibench.errors import InputError
+from vibench.files import bundled
 from vibench.media.flo import read_flow
 from vibench.media.frames import check_size, read_frames
 from vibench.media.images import SUFFIXES, files_in, image_files, natural, read_image, read_labels
 from vibench.media.video import read_video
-from vibench.method import Frame
-from vibench.resources import bundled
 
 DAVIS_IMAGES = Path("JPEGImages", "480p")
 DAVIS_ANNOTATIONS = Path("Annotations", "480p")
@@ -221,3 +220,19 @@ OPENERS: dict[str, Callable[[Card, Path | None, str | None], Dataset]] = {
     "synthetic": open_synthetic,
     "video": open_video,
 }
+
+
+def open_dataset(name: str, data: Path | None = None, split: str | None = None) -> Dataset:
+    """A data set by its card's name, ``folder:PATH`` or ``video:PATH``; ``data`` is the folder it lies in.
+
+    Raises InputError for an unknown name or split, or where ``data`` is needed and missing or not in the layout.
+    """
+    from vibench.data.layouts import OPENERS
+
+    card = card_of(name)
+    if card.layout in ("folder", "video"):
+        place = name.partition(":")[2]
+        if not place:
+            raise InputError(f"data set {card.name!r} needs a place: write {card.name}:PATH")
+        data = (data or Path()) / place
+    return OPENERS[card.layout](card, data, split)

@@ -6,23 +6,18 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from vibench.clip import Case, digest
-from vibench.data.cases import Clips, build_case
+from vibench.data.cases import build_case
+from vibench.data.dataset import Dataset
+from vibench.document import Frozen
 from vibench.errors import InputError, UserError
-from vibench.files import replacing
+from vibench.files import bundled, replacing
 from vibench.protocol import Protocol
-from vibench.resources import bundled
 
 
-class Part(BaseModel):
-    """Immutable, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Entry(Part):
+class Entry(Frozen):
     """One case. ``generator`` is a generator's name, or ``objects`` or ``other-objects``; ``sha256`` is of the holes.
 
     It covers shape, dtype (bool) and bytes of the array (T, H, W) after dilation: ``vibench.clip.digest``.
@@ -38,7 +33,7 @@ class Entry(Part):
     sha256: str
 
 
-class Manifest(Part):
+class Manifest(Frozen):
     """All cases of one protocol, which its digest pins."""
 
     protocol: str
@@ -50,7 +45,7 @@ class Manifest(Part):
         return {entry.case: entry for entry in self.cases}.get(case)
 
 
-def entries(protocol: Protocol, clips: Clips) -> Iterator[Entry]:
+def entries(protocol: Protocol, clips: Dataset) -> Iterator[Entry]:
     """One line a case, in the protocol's order; InputError where a clip cannot be read: a manifest has no gaps."""
     for planned in protocol.plan(list(protocol.data.clips) or clips.clip_names()):
         case = build_case(protocol, planned, clips)
@@ -70,7 +65,7 @@ def entries(protocol: Protocol, clips: Clips) -> Iterator[Entry]:
 def write_manifest(protocol: Protocol, data: Path | None, output: Path) -> int:
     """Write the manifest of ``protocol`` as JSON and return how many cases it has."""
     from vibench.data.cases import check_generators
-    from vibench.data.dataset import open_dataset
+    from vibench.data.layouts import open_dataset
 
     check_generators(protocol)
     clips = open_dataset(protocol.data.dataset, data, protocol.data.split)

@@ -10,10 +10,10 @@ from time import perf_counter
 import numpy as np
 
 from vibench.clip import Frames, Holed
+from vibench.document import Frozen
 from vibench.machine.memory import peak_memory
-from vibench.machine.stopwatch import load_average, read_clocks, read_load
+from vibench.machine.stopwatch import Reading, is_disturbed, load_average, read_clocks, read_load
 from vibench.method import Method, StreamingMethod
-from vibench.results.record import Timing
 
 WARM_UP_FRAMES = 2
 AGAIN_SECONDS = 5.0
@@ -126,3 +126,47 @@ class time_limit:
 
     def _expired(self, *_: object) -> None:
         raise TimeoutError(f"took longer than --time-limit {self.seconds:g} seconds")
+
+
+class Timing(Frozen):
+    """Seconds of one method on one clip, uint8 in to uint8 out, after warm-up, device synchronised.
+
+    ``frame_seconds`` has one value per frame for a streaming method, and is empty where only the whole clip can be
+    timed; ``seconds`` is the whole clip. ``peak_host_bytes`` is the growth of resident memory during the call. ``jobs``
+    other than 1 says that cases ran side by side, so that times are those of a busy machine.
+
+    ``cpu_seconds``, ``involuntary_switches``, ``stolen_share``, ``load_average`` and ``clock_megahertz`` say what the
+    machine was doing at the time (None: written before they were recorded, or the system does not say). Precision
+    and compilation are options or facts of the method, on the run's page.
+    """
+
+    device: str
+    seconds: float
+    frames: int
+    frame_seconds: tuple[float, ...] = ()
+    first_frame_seconds: float
+    warm_up_seconds: float
+    peak_host_bytes: int
+    peak_device_bytes: int | None = None
+    threads: int = 1
+    jobs: int = 1
+    cpu_seconds: float | None = None
+    involuntary_switches: int | None = None
+    stolen_share: float | None = None
+    load_average: float | None = None
+    clock_megahertz: float | None = None
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether other programs or machines took so much that this time should be measured again."""
+        passed = Reading(self.seconds, self.cpu_seconds or 0.0, 0, self.involuntary_switches or 0)
+        return is_disturbed(passed, self.stolen_share or 0.0)
+
+    def real_time_factor(self, frames_per_second: float) -> float:
+        """How many times faster than the video plays (``frames_per_second``) it was filled; 1 just keeps up."""
+        return self.frames_per_second / frames_per_second
+
+    @property
+    def frames_per_second(self) -> float:
+        """Frames over seconds of the whole clip."""
+        return self.frames / self.seconds

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from vibench.clip import Mask
 from vibench.masks.chance import Point
-from vibench.method import Mask
 
 UNITS = 16
 """Steps per pixel."""

@@ -6,11 +6,10 @@ import math
 
 import numpy as np
 
-from vibench.clip import Masks
+from vibench.clip import Mask, Masks
 from vibench.errors import InputError
 from vibench.masks.chance import DIRECTIONS, Chance, Point, bouncing_path, in_range, shorter_side
 from vibench.masks.raster import Vertex, fill_polygon, vertex
-from vibench.method import Mask
 
 SPOKES = 8
 """Directions in which an outline's radius is drawn; must divide 64."""

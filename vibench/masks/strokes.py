@@ -7,10 +7,9 @@ import math
 
 import numpy as np
 
-from vibench.clip import Masks
+from vibench.clip import Mask, Masks
 from vibench.masks.chance import DIRECTIONS, Chance, Point, bouncing_path, in_range, shorter_side, whole_in_range
 from vibench.masks.raster import UNITS, Vertex, add_capsule, vertex
-from vibench.method import Mask
 
 MAX_AREA = 0.5
 """A piece of a stroke that would grow the hole beyond this fraction of the frame is left out."""

@@ -11,11 +11,10 @@ import math
 
 import numpy as np
 
-from vibench.clip import Masks
+from vibench.clip import Mask, Masks
 from vibench.masks.chance import Chance, Point, bouncing_path, in_range, shorter_side
 from vibench.masks.raster import fill_polygon
 from vibench.masks.silhouettes import outline
-from vibench.method import Mask
 
 SPOKES = 8
 TURN_FRAMES = 10

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from vibench.clip import Frames
+from vibench.clip import Frame, Frames
 from vibench.errors import InputError
 from vibench.media.images import SUFFIXES, image_files, read_image
 from vibench.media.video import collected, iter_video
-from vibench.method import Frame
 
 
 class FrameSource(Protocol):

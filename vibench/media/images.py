@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from vibench.clip import Frame, Mask
 from vibench.errors import InputError
-from vibench.method import Frame, Mask
 
 LOSSY = frozenset({".jpg", ".jpeg", ".webp"})
 SUFFIXES = LOSSY | {".png", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"}

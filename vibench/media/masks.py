@@ -11,12 +11,11 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from vibench.clip import Masks
+from vibench.clip import Mask, Masks
 from vibench.errors import InputError
 from vibench.media.frames import check_size
 from vibench.media.images import SUFFIXES, binary, image_files, read_mask
 from vibench.media.video import iter_video
-from vibench.method import Mask
 
 T = TypeVar("T")
 

@@ -17,9 +17,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from vibench.clip import Frames, Masks, check_frames
+from vibench.clip import Frame, Frames, Masks, check_frames
 from vibench.errors import InputError
-from vibench.method import Frame
 
 CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 """The 3x3 cross by which the STTN family grows holes."""

@@ -25,10 +25,9 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation
 from av.video.stream import VideoStream
 
-from vibench.clip import Frames, check_frames, digest
+from vibench.clip import Frame, Frames, check_frames, digest
 from vibench.errors import InputError
 from vibench.files import replacing
-from vibench.method import Frame
 
 MAX_SIDE_PX = 16_384
 """Wider or higher frames are refused before they are decoded."""

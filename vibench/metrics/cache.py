@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vibench.errors import InputError
-from vibench.files import replacing
-from vibench.resources import cache_folder
+from vibench.files import cache_folder, replacing
 
 LIMIT_VARIABLE = "VIBENCH_CACHE_BYTES"
 DEFAULT_LIMIT_BYTES = 2 * 10**9

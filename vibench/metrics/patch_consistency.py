@@ -13,9 +13,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from vibench.clip import Case, Frames
+from vibench.clip import Case, Frame, Frames, Mask
 from vibench.errors import InputError
-from vibench.method import Frame, Mask
 from vibench.metric import MetricInfo, Series
 from vibench.metrics.psnr import psnr
 

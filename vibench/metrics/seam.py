@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from vibench.clip import Case, Frames
-from vibench.method import Frame, Mask
+from vibench.clip import Case, Frame, Frames, Mask
 from vibench.metric import MetricInfo, Series
 
 

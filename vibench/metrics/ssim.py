@@ -11,9 +11,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from vibench.clip import Frames
+from vibench.clip import Frame, Frames
 from vibench.errors import InputError
-from vibench.method import Frame
 
 Image = NDArray[np.float64]
 Smooth = Callable[[Image], Image]

@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vibench.clip import Case, Frames
-from vibench.method import Mask
+from vibench.clip import Case, Frames, Mask
 from vibench.metric import MetricInfo, Series, truth_of
 from vibench.metrics.ssim import Image, check_size, ssim_map
 

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 import cv2
 import numpy as np
 
-from vibench.clip import Case, Frames
-from vibench.method import Frame
+from vibench.clip import Case, Frame, Frames
 from vibench.metric import MetricInfo, Series, truth_of
 from vibench.metrics.ssim import Image, check_size, ssim_map
 

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vibench.clip import Frames
+from vibench.clip import Frame, Frames
 from vibench.errors import InputError
-from vibench.method import Frame
 from vibench.results.kept_case import KeptCase
 
 LABEL_PX = 22

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from vibench.document import Frozen, first_fault
 from vibench.errors import InputError
-from vibench.protocol import first_fault
+from vibench.files import bundled
 from vibench.report.numbers import (
     FLOOR_NAME,
     NOTHING,
@@ -22,27 +23,24 @@ from vibench.report.numbers import (
     markdown_row,
     markdown_text,
 )
-from vibench.resources import bundled
 from vibench.results.table import Table
 
 
-class Entry(BaseModel):
+class Entry(Frozen):
     """One row: a method as ``--methods`` takes it, what the paper calls it, and in what this row differs from the paper's."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
     title: str
     setting: str = ""
 
 
-class Plan(BaseModel):
+class Plan(Frozen):
     """What a table is made of. ``setting`` says in what ours differs from the paper's.
 
     ``published`` names files of published figures, of which those for ``published_data`` are shown, measured as
     ``published_setting`` says.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     title: str
     protocol: str
     columns: tuple[str, ...] = Field(min_length=1)

@@ -15,11 +15,8 @@ one never mixes in. Names from data become file names only through ``slug``.
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import json
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,11 +26,9 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from vibench.clip import Case, Frames, Masks
-from vibench.errors import InputError, UserError
-from vibench.files import replacing
+from vibench.errors import InputError
+from vibench.files import disk_errors, slug, write_atomically
 from vibench.results.record import MetricFacts, Record, RunInfo
-
-_UNSAFE = re.compile(r"[^A-Za-z0-9._=,-]+")
 
 
 @dataclass(frozen=True)
@@ -205,32 +200,15 @@ class Store:
             path.unlink(missing_ok=True)
 
 
-def slug(name: str) -> str:
-    """A file name for any text: safe characters only, and a short hash wherever something was changed or cut."""
-    safe = _UNSAFE.sub("_", name)[:80].strip(".")
-    return safe if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write ``content`` under ``path``, whole or not at all."""
-    with replacing(path) as partial:
-        partial.write_bytes(content)
-
-
-@contextmanager
-def disk_errors(folder: Path) -> Iterator[None]:
-    """Turn a full or forbidden disk into one sentence."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise UserError(
-                f"no space left on the disk of {str(folder)!r}; everything finished so far is kept: "
-                "free some space and give the same command again"
-            ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
-            raise InputError(f"cannot write into {str(folder)!r}: {error.strerror}; choose another --output") from error
-        raise
+def run_folders(paths: Sequence[Path]) -> list[Path]:
+    """Each path that is a run, or the runs right inside it; InputError where there is none."""
+    found = []
+    for path in paths:
+        inside = [path] if (path / "run.json").exists() else sorted(child.parent for child in path.glob("*/run.json"))
+        if not inside:
+            raise InputError(f"{str(path)!r} is not a run and holds none; see `vibench list runs`")
+        found += inside
+    return found
 
 
 def _json(model: BaseModel) -> bytes:

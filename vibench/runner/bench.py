@@ -11,15 +11,16 @@ import numpy as np
 
 from vibench import plugins
 from vibench.clip import Case, Frames, digest
-from vibench.data.cases import Clips, build_case, check_generators
+from vibench.data.cases import build_case, check_generators
+from vibench.data.dataset import Dataset
 from vibench.data.manifest import check_against_published
 from vibench.errors import InputError, UserError
-from vibench.machine.timing import time_limit, timed_fill
+from vibench.machine.timing import Timing, time_limit, timed_fill
 from vibench.method import DescribedMethod, Method
 from vibench.metric import Metric
 from vibench.plugins import Spec
 from vibench.protocol import quantise
-from vibench.results.record import TRUTH, Failure, Record, Timing
+from vibench.results.record import TRUTH, Failure, Record
 from vibench.results.store import Store
 from vibench.runner.order import Order, Task
 
@@ -27,14 +28,14 @@ from vibench.runner.order import Order, Task
 class Bench:
     """Everything built once per process: the clips, the methods, the metrics."""
 
-    def __init__(self, order: Order, clips: Clips, methods: dict[str, Method], metrics: dict[str, Metric]) -> None:
+    def __init__(self, order: Order, clips: Dataset, methods: dict[str, Method], metrics: dict[str, Metric]) -> None:
         self.order, self.clips, self.methods, self.metrics = order, clips, methods, metrics
         self.unavailable: dict[str, str] = {}
 
     @classmethod
     def build(cls, order: Order) -> Bench:
         """Open the data and make every method and metric; a metric that lacks something is kept as a reason."""
-        from vibench.data.dataset import open_dataset
+        from vibench.data.layouts import open_dataset
 
         check_generators(order.protocol)
         clips = open_dataset(order.protocol.data.dataset, order.data, order.protocol.data.split)

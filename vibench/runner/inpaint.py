@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from vibench import plugins
-from vibench.clip import Holed
+from vibench.clip import Frame, Holed, Mask
 from vibench.errors import InputError
+from vibench.files import disk_errors
 from vibench.media.frames import FrameSource, open_frames
 from vibench.media.masks import MaskSource, open_masks, paired
 from vibench.media.resize import dilate
 from vibench.media.video import MAX_CLIP_BYTES
 from vibench.media.video_writer import open_writer
-from vibench.method import Frame, Mask, Method, StreamingMethod
+from vibench.method import Method, StreamingMethod
 from vibench.plugins import Spec
-from vibench.results.store import disk_errors
 from vibench.runner.bench import seed_everything
 
 Pair = tuple[Frame, Mask]

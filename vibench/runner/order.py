@@ -42,22 +42,6 @@ class Task:
     labels: tuple[str, ...]
 
 
-def planned_cases(order: Order, clip_names: list[str]) -> list[PlannedCase]:
-    """The protocol's cases, narrowed by ``cases``, ``seeds`` and ``limit``."""
-    data = order.protocol.data
-    if absent := [name for name in data.clips if name not in clip_names]:
-        raise InputError(f"protocol {order.protocol.label} names the clip {absent[0]!r}, which the data set has not")
-    planned = list(order.protocol.plan(list(data.clips) or clip_names))
-    if order.cases:
-        planned = [case for case in planned if any(text in case.name for text in order.cases)]
-    if order.seeds:
-        planned = [case for case in planned if case.repeat in order.seeds]
-    planned = planned[: order.limit]
-    if not planned:
-        raise InputError(f"no case of {order.protocol.label} is left by --cases {','.join(order.cases)}")
-    return planned
-
-
 def repeats_named(text: str, protocol: Protocol) -> tuple[int, ...]:
     """``"0,2"`` as numbers of the protocol's seeded repeats; InputError for one that it has not."""
     found = []

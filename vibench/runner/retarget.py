@@ -14,15 +14,15 @@ import cv2
 import numpy as np
 
 from vibench import plugins
-from vibench.clip import Frames, Holed, Masks
+from vibench.clip import Frame, Frames, Holed, Mask, Masks
 from vibench.errors import InputError
+from vibench.files import disk_errors
 from vibench.media.frames import open_frames, read_frames
 from vibench.media.masks import read_masks
 from vibench.media.resize import dilate
 from vibench.media.video_writer import open_writer
-from vibench.method import Frame, Mask, Method
+from vibench.method import Method
 from vibench.plugins import Spec
-from vibench.results.store import disk_errors
 from vibench.runner.bench import seed_everything
 
 Axis = Literal["width", "height"]

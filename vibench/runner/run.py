@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol as Interface
 
 from vibench import plugins
+from vibench.data.cases import planned_cases
 from vibench.method import DescribedMethod, Method
 from vibench.metric import Metric
 from vibench.plugins import Spec
@@ -19,7 +20,7 @@ from vibench.protocol import PlannedCase
 from vibench.results.record import TRUTH, MethodFacts, MetricFacts, Record, RunInfo
 from vibench.results.store import Store
 from vibench.runner.bench import Bench
-from vibench.runner.order import Order, Task, planned_cases
+from vibench.runner.order import Order, Task
 
 
 class Listener(Interface):
@@ -41,7 +42,9 @@ class Listener(Interface):
 def run(order: Order, listener: Listener) -> Store:
     """Make every record of ``order`` that does not exist yet, and return the run's store."""
     bench = Bench.build(order)
-    planned = planned_cases(order, bench.clips.clip_names())
+    planned = planned_cases(
+        order.protocol, bench.clips.clip_names(), cases=order.cases, seeds=order.seeds, limit=order.limit
+    )
     store = Store.create(order.output, run_info(order, bench, planned))
     with store.lock(listener.say):
         tasks = list(_unfinished(order, store, planned, listener))

@@ -11,10 +11,9 @@ from statistics import median_low
 import numpy as np
 
 from vibench.data.probe import Probe
-from vibench.machine.timing import timed_fill
+from vibench.machine.timing import Timing, timed_fill
 from vibench.method import Method
 from vibench.protocol import quantise
-from vibench.results.record import Timing
 
 AREAS = (0.25, 0.5, 1.0, 2.0)
 LENGTHS = (0.5, 1.0, 2.0, 4.0)

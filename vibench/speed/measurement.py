@@ -13,10 +13,9 @@ from vibench import plugins
 from vibench.data.probe import Probe
 from vibench.machine.facts import machine_facts, package_versions
 from vibench.machine.threads import pin_threads
-from vibench.machine.timing import synchronise
+from vibench.machine.timing import Timing, synchronise
 from vibench.method import Method
 from vibench.plugins import Spec
-from vibench.results.record import Timing
 from vibench.speed.energy import NoCounter, joules_used
 from vibench.speed.growth import Growth, Point, Shape, growth, measured, shapes_by_length, shapes_by_size
 from vibench.speed.throughput import Throughput, throughput

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from vibench.document import Frozen
 from vibench.errors import InputError
-from vibench.results.record import TRUTH, Frozen
+from vibench.results.record import TRUTH
 from vibench.study.key import Id, StudyKey, read_model
 
 Choice = Literal["left", "right", "tie"]

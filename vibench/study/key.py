@@ -7,8 +7,9 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from vibench.document import Frozen
 from vibench.errors import InputError
-from vibench.results.record import TRUTH, Frozen
+from vibench.results.record import TRUTH
 from vibench.study.design import BROKEN
 
 MOST_BYTES = 16 * 2**20

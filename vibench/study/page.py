@@ -14,13 +14,14 @@ import numpy as np
 
 from vibench.clip import Frames, Masks
 from vibench.errors import InputError
+from vibench.files import disk_errors, write_atomically
+from vibench.media.video_writer import encode
 from vibench.report.page.folder import case_jobs
 from vibench.report.page.media import CaseJob
-from vibench.report.page.mosaic import encode
 from vibench.report.page.render import render
 from vibench.results.record import TRUTH
 from vibench.results.results import Results, gather
-from vibench.results.store import Store, disk_errors, write_atomically
+from vibench.results.store import Store
 from vibench.study import QUESTION
 from vibench.study.design import BROKEN, Comparison, design
 from vibench.study.key import BlindClip, StudyKey, Trial

@@ -13,8 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vibench.clip import Flows, Masks
-from vibench.method import Mask
+from vibench.clip import Flows, Mask, Masks
 
 Flow = NDArray[np.float32]
 """(H, W, 2): (u, v) in pixels, right and down."""

@@ -10,9 +10,8 @@ import cv2
 import numpy as np
 import torch
 
-from vibench.clip import Flows, Frames, digest
+from vibench.clip import Flows, Frame, Frames, digest
 from vibench.errors import InputError
-from vibench.method import Frame
 from vibench.metrics.cache import kept
 from vibench.metrics.flow.motion import Flow, Motion, motion_of
 from vibench.metrics.networks.weights import downloaded_weights

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from vibench.files import slug
 from vibench.report.numbers import FLOOR_NAME, NOTHING, decimals, number
 from vibench.report.page import plots
 from vibench.results.record import TRUTH
 from vibench.results.results import Results
-from vibench.results.store import slug
 from vibench.results.table import Table
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from vibench.errors import InputError
-from vibench.files import replacing
+from vibench.files import disk_errors, replacing
 from vibench.report.numbers import write_tables
 from vibench.report.page.case_page import case_context, page_name
 from vibench.report.page.media import CaseJob, Output, make_media
@@ -14,7 +14,7 @@ from vibench.report.page.overview import overview_context
 from vibench.report.page.render import render
 from vibench.results.record import TRUTH
 from vibench.results.results import Results, gather, name_in_run
-from vibench.results.store import Store, disk_errors
+from vibench.results.store import Store
 from vibench.results.table import tabulate
 
 

@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 
 from vibench.clip import Frames, Masks
+from vibench.files import write_atomically
+from vibench.media.video_writer import ENCODER  # fmt: skip
 from vibench.report.page.mosaic import (
     BLOCK_PX,
-    ENCODER,
     Blocks,
     Grid,
     Tile,
@@ -31,9 +32,9 @@ from vibench.report.page.mosaic import (
     patch_blocks,
     write_mosaic,
     write_slices,
-)  # fmt: skip
+)
 from vibench.report.strip import STRIP_FRAMES, write_strip
-from vibench.results.store import Store, write_atomically
+from vibench.results.store import Store
 
 VERSION = 1
 """Counted up when a file of the same key would look different."""

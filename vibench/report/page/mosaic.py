@@ -18,9 +18,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vibench.clip import Frames, Masks
-from vibench.files import replacing
-from vibench.method import Frame
+from vibench.clip import Frame, Frames, Masks
+from vibench.media.video_writer import encode
 
 BLOCK_PX = 16
 """Patches and tiles end at H.264's macroblocks."""
@@ -29,9 +28,6 @@ MARGIN_PX = 8
 """Real pixels around a patch, so that the grey beyond does not ring into it."""
 
 GREY = 128
-CRF = 14
-ENCODER = {"crf": str(CRF), "preset": "veryfast", "g": "12", "bf": "0"}
-"""Short groups without B-frames: any frame is reached within 12 decoded ones, and the first has time zero."""
 
 Blocks = NDArray[np.bool_]
 """(T, rows, columns) of BLOCK_PX squares."""
@@ -189,37 +185,6 @@ def _columns(line: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
     """Pixels (1, width, 1) of one line of blocks with their margin."""
     kept = np.convolve(line.repeat(BLOCK_PX)[:width], np.ones(2 * MARGIN_PX + 1), "same") > 0
     return kept[None, :, None]
-
-
-def encode(path: Path, pictures: Iterable[Frame], frames_per_second: Fraction) -> None:
-    """H.264 in MP4 as every browser plays it: 4:2:0, BT.709, limited range, all of it written in the file."""
-    import av
-    from av.video.frame import VideoFrame
-    from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation
-
-    with (
-        replacing(path) as partial,
-        av.open(str(partial), "w", format="mp4", options={"movflags": "+faststart"}) as file,
-    ):
-        stream = None
-        for picture in pictures:
-            if stream is None:
-                stream = file.add_stream("libx264", rate=frames_per_second, options=ENCODER)
-                stream.height, stream.width = picture.shape[:2]
-                stream.pix_fmt = "yuv420p"
-                context = stream.codec_context
-                context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
-                context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
-            frame = VideoFrame.from_ndarray(picture, "rgb24").reformat(
-                format="yuv420p",
-                dst_colorspace=Colorspace.ITU709,
-                dst_color_range=ColorRange.MPEG,
-                interpolation=Interpolation.AREA | Interpolation.ACCURATE_RND,
-            )
-            file.mux(stream.encode(frame))
-        if stream is None:
-            raise ValueError("a video needs at least one picture")
-        file.mux(stream.encode())
 
 
 def coding_loss(path: Path, grid: Grid, tiles: Sequence[Tile], blocks: Blocks, every: int = 16) -> tuple[float, float]:
