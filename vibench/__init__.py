@@ -1,6 +1,16 @@
 """vibench: honest measurement of video inpainting.
 
-Names are loaded when first used, so that the command line answers before numpy and torch are imported.
+Everything that the command ``vibench`` does is here as a function::
+
+    import vibench
+
+    vibench.measure("lpips-alex", frames, truth, holes)      # one metric on two arrays
+    vibench.fill("vinet[memory=false]", frames, holes)       # one method on one clip
+    run = vibench.run("bundled", ["telea", "vinet"])         # methods on the cases of a protocol
+    run.values                                               # a row a method, case, metric and region
+    vibench.compare(f"{run.folder}::telea", f"{run.folder}::vinet")
+
+Names are loaded when they are first used, so that ``import vibench`` loads neither numpy nor torch.
 """
 
 from importlib import import_module
@@ -8,9 +18,28 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vibench.clip import Case, Clip, ExactFlow, Holed
+    from vibench.data.export import export_cases
+    from vibench.data.manifest import write_manifest
     from vibench.errors import InputError, MissingResource, UserError
     from vibench.method import DescribedMethod, Method, StreamingMethod
     from vibench.metric import Metric, MetricInfo, Series
+    from vibench.metrics.measure import Measured, measure
+    from vibench.protocol import Protocol, load_protocol
+    from vibench.report import write_report
+    from vibench.results.comparison import compare
+    from vibench.results.run import Run, open_run
+    from vibench.runner.fill import fill
+    from vibench.runner.inpaint import inpaint
+    from vibench.runner.listing import (
+        list_datasets,
+        list_masks,
+        list_methods,
+        list_metrics,
+        list_protocols,
+        list_runs,
+    )
+    from vibench.runner.retarget import retarget
+    from vibench.runner.run import run, score
 
 __version__ = "0.1.0"
 
@@ -21,20 +50,60 @@ __all__ = [
     "ExactFlow",
     "Holed",
     "InputError",
+    "Measured",
     "Method",
     "Metric",
     "MetricInfo",
     "MissingResource",
+    "Protocol",
+    "Run",
     "Series",
     "StreamingMethod",
     "UserError",
+    "compare",
+    "export_cases",
+    "fill",
+    "inpaint",
+    "list_datasets",
+    "list_masks",
+    "list_methods",
+    "list_metrics",
+    "list_protocols",
+    "list_runs",
+    "load_protocol",
+    "measure",
+    "open_run",
+    "retarget",
+    "run",
+    "score",
+    "write_manifest",
+    "write_report",
 ]
 
 _HOMES = {
     "vibench.clip": ("Case", "Clip", "ExactFlow", "Holed"),
+    "vibench.data.export": ("export_cases",),
+    "vibench.data.manifest": ("write_manifest",),
     "vibench.errors": ("InputError", "MissingResource", "UserError"),
     "vibench.method": ("DescribedMethod", "Method", "StreamingMethod"),
     "vibench.metric": ("Metric", "MetricInfo", "Series"),
+    "vibench.metrics.measure": ("Measured", "measure"),
+    "vibench.protocol": ("Protocol", "load_protocol"),
+    "vibench.report": ("write_report",),
+    "vibench.results.comparison": ("compare",),
+    "vibench.results.run": ("Run", "open_run"),
+    "vibench.runner.fill": ("fill",),
+    "vibench.runner.inpaint": ("inpaint",),
+    "vibench.runner.listing": (
+        "list_datasets",
+        "list_masks",
+        "list_methods",
+        "list_metrics",
+        "list_protocols",
+        "list_runs",
+    ),
+    "vibench.runner.retarget": ("retarget",),
+    "vibench.runner.run": ("run", "score"),
 }
 
 
@@ -43,3 +112,7 @@ def __getattr__(name: str) -> object:
         if name in names:
             return getattr(import_module(module), name)
     raise AttributeError(f"module 'vibench' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

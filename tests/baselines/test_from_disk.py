@@ -20,7 +20,7 @@ from vibench.media.video import write_lossless
 from vibench.plugins import Spec
 from vibench.protocol import Protocol
 from vibench.runner.order import Order
-from vibench.runner.run import run
+from vibench.runner.run import carry_out
 
 NAME = "swan/square"
 FRAMES = np.random.default_rng(0).integers(0, 256, (12, 16, 24, 3), np.uint8)
@@ -167,7 +167,9 @@ def test_exported_cases_filled_elsewhere_score_like_a_method_and_are_not_timed(t
         cv2.imwrite(str(tmp_path / "filled" / name / path.name), cv2.inpaint(cv2.imread(str(path)), mask, 3, cv2.INPAINT_TELEA))  # fmt: skip
     spec = f"from_disk[path={tmp_path / 'filled'}]"
     methods = (Spec.parse(spec), Spec.parse("telea"))
-    store = run(Order(protocol=protocol, methods=methods, metrics=("psnr",), output=tmp_path / "out", limit=1), Quiet())
+    store = carry_out(
+        Order(protocol=protocol, methods=methods, metrics=("psnr",), output=tmp_path / "out", limit=1), Quiet()
+    )
     records = {record.method: record for record in store.records()}
     assert records[spec].metrics == records["telea"].metrics
     assert records[spec].timing is None and records["telea"].timing is not None

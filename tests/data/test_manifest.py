@@ -19,9 +19,9 @@ from vibench.files import bundled
 from vibench.masks import sttn_stationary
 from vibench.plugins import Spec
 from vibench.protocol import Protocol, bundled_protocols, load_protocol
-from vibench.runner.bench import Bench
+from vibench.runner.bench import Workbench
 from vibench.runner.order import Order, repeats_named
-from vibench.runner.run import run
+from vibench.runner.run import carry_out
 
 PUBLISHED = sorted(path.stem for path in (bundled("datasets") / "manifests").glob("*.json"))
 
@@ -129,7 +129,7 @@ def test_run_records_the_refused_case_and_goes_on(monkeypatch: pytest.MonkeyPatc
     from listening import Silent
 
     order = Order(load_protocol("bundled@1"), (Spec.parse("identity"),), ("psnr",), tmp_path, cases=("carphone",))
-    store = run(order, Silent())
+    store = carry_out(order, Silent())
     statuses = {record.case: record for record in store.records()}
     assert [record.status for record in statuses.values()] == ["failed", "scored"]
     failed = statuses["carphone/stationary-square"]
@@ -171,4 +171,4 @@ def test_synthetic_removal_knows_the_truth_and_motion_behind_the_object() -> Non
 def test_bench_builds_on_every_protocol_that_needs_no_data(tmp_path: Path) -> None:
     for label in ("bundled@1", "synthetic@1"):
         protocol = load_protocol(label)
-        Bench.build(Order(protocol, (), ("psnr",), tmp_path))
+        Workbench.build(Order(protocol, (), ("psnr",), tmp_path))

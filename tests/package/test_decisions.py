@@ -20,7 +20,7 @@ from vibench.results.results import gather
 from vibench.results.store import Store
 from vibench.results.table import tabulate
 from vibench.runner.order import Order
-from vibench.runner.run import run
+from vibench.runner.run import carry_out
 
 CLIPS = {"ant": 3, "bee": 4, "cow": 6, "dog": 7}
 
@@ -57,7 +57,7 @@ def measured(protocol: Protocol, data: Path, output: Path) -> Store:
     order = Order(
         protocol, (Spec.parse(f"{__name__}:Fraction"),), protocol.scoring.metrics, output, data, keep_frames=False
     )
-    return run(order, Silent())
+    return carry_out(order, Silent())
 
 
 def numbers(decisions: dict[str, Any], data: Path, output: Path) -> dict[str, float | None]:

@@ -166,7 +166,7 @@ def test_building_again_makes_no_picture_again(report: Path, store: Store) -> No
 def test_a_run_without_frames_still_has_its_numbers(tmp_path: Path, store: Store) -> None:
     bare = Store.create(tmp_path, store.info)
     for record in store.records():
-        bare.write(record)
+        bare.keep(record)
     text = build_report([bare.folder], tmp_path / "report").read_text(encoding="utf-8")
     assert "did not keep its frames" in text and "<td" in text
 

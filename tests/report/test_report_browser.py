@@ -17,6 +17,7 @@ from small_run import real_clip, write_run
 from vibench.clip import Frames
 from vibench.report import build_report
 from vibench.report.page.mosaic import patch_blocks, pixels_of
+from vibench.results.record import Record
 from vibench.results.results import Results
 from vibench.results.store import Store
 from vibench.results.table import tabulate
@@ -281,8 +282,8 @@ def test_the_curve_follows_the_frame_and_says_its_values(reader: Browser, pages:
         open_case(reader, pages["long"], f"frame={frame}&curve=psnr/hole")
         lines.append(float(reader.find("[data-head]").get_attribute("x1")))
         for method in METHODS:
-            record, _ = store.record(method, CASES[0])
-            assert record is not None
+            record = store.record(method, CASES[0])
+            assert isinstance(record, Record)
             value = float(f"{record.metrics['psnr']['hole'][frame]:.4g}")
             assert f"{method} {value:g}" in reader.find("[data-part=legend]").text
     assert lines[1] - lines[0] == pytest.approx((lines[2] - lines[0]) * 40 / (FRAMES - 1), abs=0.1)

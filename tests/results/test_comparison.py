@@ -14,7 +14,7 @@ from scipy.stats import wilcoxon
 from small_run import PSNR, psnr_records, record, run_info, timing, write_run
 
 from vibench.report import comparison as comparison_text
-from vibench.results.comparison import SPEED_KEY, Comparison, Finding, compare
+from vibench.results.comparison import SPEED_KEY, Comparison, Finding, compare_methods
 from vibench.results.record import Record
 from vibench.results.results import Results
 
@@ -27,7 +27,7 @@ def finding(first: Sequence[float], second: Sequence[float], margin: float = 0.0
         label: {case: [value] for case, value in zip(CASES, values, strict=True)}
         for label, values in (("old", first), ("new", second))
     }
-    return compare(Results.of(info, psnr_records(info, scores)), "old", "new", margin).findings[0]
+    return compare_methods(Results.of(info, psnr_records(info, scores)), "old", "new", margin).findings[0]
 
 
 def draw(seed: int) -> np.ndarray:
@@ -70,17 +70,17 @@ def test_a_third_method_that_failed_everywhere_but_once_changes_nothing() -> Non
     info = run_info(["old", "new", "third"], CASES)
     both = {"old": {case: [20.0] for case in CASES}, "new": {case: [25.0] for case in CASES}}
     records = psnr_records(info, {**both, "third": {CASES[0]: [1.0]}})
-    found = compare(Results.of(info, records), "old", "new", 0.01).findings[0]
+    found = compare_methods(Results.of(info, records), "old", "new", 0.01).findings[0]
     assert found.change is not None and found.change.count == len(CASES)
 
 
 def test_other_holes_and_unshared_cases_are_incomparable() -> None:
     info = run_info(["old", "new"], CASES)
     apart = psnr_records(info, {"old": {CASES[0]: [20.0]}, "new": {CASES[1]: [21.0]}})
-    assert compare(Results.of(info, apart), "old", "new", 0.01).findings[0].verdict == "incomparable"
+    assert compare_methods(Results.of(info, apart), "old", "new", 0.01).findings[0].verdict == "incomparable"
     old, new = psnr_records(info, {"old": {CASES[0]: [20.0]}, "new": {CASES[0]: [21.0]}})
     moved = [old, new.model_copy(update={"holes_sha256": "b" * 64})]
-    (found,) = compare(Results.of(info, moved), "old", "new", 0.01).findings
+    (found,) = compare_methods(Results.of(info, moved), "old", "new", 0.01).findings
     assert found.verdict == "incomparable" and CASES[0] in found.reason
 
 
@@ -106,7 +106,7 @@ def test_time_needs_one_setting_a_quiet_machine_and_a_tenth(
 ) -> None:
     info = run_info(["old", "new"], CASES)
     records = timed("old", 1.0) + timed("new", seconds, **changes)
-    found = compare(Results.of(info, records), "old", "new", 0.01).findings[-1]
+    found = compare_methods(Results.of(info, records), "old", "new", 0.01).findings[-1]
     assert (found.key, found.verdict) == (SPEED_KEY, verdict)
 
 

@@ -23,14 +23,13 @@ from vibench.plugins import Spec
 from vibench.protocol import Protocol
 from vibench.report import build_report
 from vibench.report.numbers import as_json, csv, footnotes, latex, markdown, terminal
-from vibench.results.comparison import SPEED_KEY, compare
+from vibench.results.comparison import SPEED_KEY, compare_methods
 from vibench.results.record import TRUTH, MetricFacts, Record, RunInfo
 from vibench.results.results import Results, gather
 from vibench.results.store import Store
 from vibench.results.table import Table, tabulate
 from vibench.runner.order import Order
-from vibench.runner.rescore import rescore
-from vibench.runner.run import run
+from vibench.runner.run import carry_out, rescore
 
 VFID = MetricFacts(
     name="vfid", title="VFID", unit="", better="lower", has_floor=True, source="I3D", version=1, aggregate="frechet-distance"
@@ -207,17 +206,17 @@ def test_runs_side_by_side_share_what_either_measured_of_the_truth() -> None:
 
 def test_comparing_two_distances_gives_both_and_says_why_there_is_no_verdict() -> None:
     results = table_of({"far": FAR, "near": NEAR, "again": FAR, TRUTH: TRUE}).results
-    found = {finding.key: finding for finding in compare(results, "far", "near", 0.01).findings}
+    found = {finding.key: finding for finding in compare_methods(results, "far", "near", 0.01).findings}
     assert set(found) == {"psnr/frame", KEY, SPEED_KEY}
     assert found[KEY].verdict == "unclear" and "no difference clip by clip" in found[KEY].reason
     assert found[KEY].mean == pytest.approx(14) and found[KEY].change and found[KEY].change.mean == pytest.approx(-10)
-    same = {finding.key: finding for finding in compare(results, "far", "again", 0.01).findings}
+    same = {finding.key: finding for finding in compare_methods(results, "far", "again", 0.01).findings}
     assert same[KEY].verdict == "same"
 
 
 def test_without_the_truth_two_distances_are_incomparable() -> None:
     results = table_of({"far": FAR, "near": NEAR}).results
-    found = {finding.key: finding for finding in compare(results, "far", "near", 0.01).findings}
+    found = {finding.key: finding for finding in compare_methods(results, "far", "near", 0.01).findings}
     assert found[KEY].verdict == "incomparable"
 
 
@@ -225,7 +224,7 @@ def test_the_overview_has_the_column_and_a_case_has_none(tmp_path: Path) -> None
     info = info_of(["far", "near"])
     store = Store.create(tmp_path / "runs", info)
     for made in records_of(info, {"far": FAR, "near": NEAR, TRUTH: TRUE}):
-        store.write(made.model_copy(update={"timing": timing(1.0, 10)}) if made.method != TRUTH else made)
+        store.keep(made.model_copy(update={"timing": timing(1.0, 10)}) if made.method != TRUTH else made)
     build_report([store.folder], tmp_path / "report")
     overview = (tmp_path / "report" / "index.html").read_text()
     assert ">14.0000<" in overview and "vfid ↓" in overview
@@ -268,7 +267,7 @@ def textbook_distance(ours: np.ndarray, truth: np.ndarray) -> float:
 
 def test_a_run_scored_later_gets_the_row_of_the_truth_and_the_textbook_s_distance(tmp_path: Path) -> None:
     order = Order(Protocol.model_validate(PROTOCOL), (Spec.parse("identity"), Spec.parse("telea")), ("psnr",), tmp_path)
-    store = run(order, Silent())
+    store = carry_out(order, Silent())
     assert TRUTH not in {kept.method for kept in store.records()}
     name = MeanColour.info.name
     store = rescore(store.folder, (name,), None, "cpu", Silent())
@@ -293,7 +292,7 @@ def test_without_weights_the_column_is_absent_and_the_reason_is_there(
     monkeypatch.delenv("VIBENCH_I3D_WEIGHTS", raising=False)
     monkeypatch.setattr(weights, "find_spec", lambda _: None)
     protocol = Protocol.model_validate({**PROTOCOL, "scoring": {"metrics": ["psnr", "vfid"]}})
-    store = run(Order(protocol, (Spec.parse("identity"),), protocol.scoring.metrics, tmp_path, limit=2), Silent())
+    store = carry_out(Order(protocol, (Spec.parse("identity"),), protocol.scoring.metrics, tmp_path, limit=2), Silent())
     table = tabulate(Results.of(store.info, store.records()))
     assert KEY not in {column.key for column in table.columns}
     (said,) = (note for note in footnotes(table) if note.startswith("vfid"))
@@ -304,7 +303,7 @@ def test_compare_in_the_terminal_shows_both_and_is_no_failure(tmp_path: Path) ->
     info = info_of(["far", "near"])
     store = Store.create(tmp_path, info)
     for made in records_of(info, {"far": FAR, "near": NEAR, TRUTH: TRUE}):
-        store.write(made)
+        store.keep(made)
     shown = CliRunner().invoke(
         app, ["compare", f"{store.folder}::near", f"{store.folder}::far"], catch_exceptions=False
     )

@@ -17,8 +17,8 @@ from vibench.clip import Case
 from vibench.errors import InputError, UserError
 from vibench.files import slug
 from vibench.media.video import write_lossless
-from vibench.results.record import Record, RunInfo
-from vibench.results.store import Store
+from vibench.results.record import Failure, Record, RunInfo
+from vibench.results.store import Problem, Store
 
 
 def info(digest: str = "d" * 64) -> RunInfo:
@@ -42,8 +42,8 @@ def tiny_case() -> Case:
 def test_a_record_reads_back_equal(tmp_path: Path) -> None:
     store = Store.create(tmp_path, info())
     written = record(metrics={"psnr": {"frame": (1.5, None, 1 / 3)}}, hole_fraction=0.1)
-    store.write(written)
-    assert store.record("telea", "a/1") == (written, None)
+    store.keep(written)
+    assert store.record("telea", "a/1") == written
     assert store.records() == [written]
 
 
@@ -56,25 +56,24 @@ def test_the_same_run_opens_the_same_folder_and_another_digest_another(tmp_path:
 @pytest.mark.parametrize("content", [b"", b"{", b'{"schema": 1}', b"\xff\xfe", b"[]"])
 def test_a_torn_record_is_reported_and_not_used(tmp_path: Path, content: bytes) -> None:
     store = Store.create(tmp_path, info())
-    store.write(record())
+    store.keep(record())
     path = next(store.folder.glob("records/*/*.json"))
     path.write_bytes(content)
-    found, problem = store.record("telea", "a/1")
-    assert found is None
-    assert problem is not None and "torn" in problem
-    assert store.records() == [] and store.strangers() == [problem]
+    problem = store.record("telea", "a/1")
+    assert isinstance(problem, Problem) and "torn" in problem.sentence
+    assert store.scan() == ([], [problem])
 
 
 def test_a_record_of_another_run_is_reported_and_not_used(tmp_path: Path) -> None:
     store = Store.create(tmp_path, info())
-    store.write(record(run="e" * 64))
-    found, problem = store.record("telea", "a/1")
-    assert found is None and problem is not None and "another run" in problem
+    store.keep(record(run="e" * 64))
+    problem = store.record("telea", "a/1")
+    assert isinstance(problem, Problem) and "another run" in problem.sentence
 
 
 def test_a_failed_write_leaves_the_old_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store.create(tmp_path, info())
-    store.write(record())
+    store.keep(record())
 
     def torn(self: Path, content: bytes) -> int:
         with self.open("wb") as file:
@@ -83,8 +82,8 @@ def test_a_failed_write_leaves_the_old_record(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr(Path, "write_bytes", torn)
     with pytest.raises(UserError, match="no space left"):
-        store.write(record(frames=7))
-    assert store.record("telea", "a/1")[0] == record()
+        store.keep(record(frames=7))
+    assert store.record("telea", "a/1") == record()
     assert [path.name for path in store.folder.rglob("*partial*")] == []
 
 
@@ -103,8 +102,7 @@ def test_different_names_get_different_files(first: str, second: str) -> None:
 
 def test_case_and_output_frames_come_back_bit_for_bit(tmp_path: Path) -> None:
     store, case = Store.create(tmp_path, info()), tiny_case()
-    store.write_case(case)
-    store.write_frames("telea", "a/1", case.frames, 24.0)
+    store.keep(record(), case.frames, case=case)
     kept = store.case_frames("a/1")
     assert kept is not None and kept[2] is not None
     np.testing.assert_array_equal(kept[0], case.frames)
@@ -127,10 +125,9 @@ def filled_and_its_case() -> tuple[Case, np.ndarray]:
 def test_an_output_is_kept_as_its_difference_to_the_input(tmp_path: Path) -> None:
     case, filled = filled_and_its_case()
     alone, beside = Store.create(tmp_path / "alone", info()), Store.create(tmp_path / "beside", info())
-    beside.write_case(case)
     sizes = []
-    for store in (alone, beside):
-        store.write_frames("telea", "a/1", filled, 24.0)
+    for store, shown in ((alone, None), (beside, case)):
+        store.keep(record(), filled, case=shown)
         np.testing.assert_array_equal(store.frames("telea", "a/1"), filled)
         sizes.append(next(store.folder.glob("frames/telea/*.mkv")).stat().st_size)
     assert sizes[1] < 0.2 * sizes[0]
@@ -140,8 +137,7 @@ def test_an_output_is_kept_as_its_difference_to_the_input(tmp_path: Path) -> Non
 def test_without_its_input_an_output_counts_as_not_kept(tmp_path: Path, change: str) -> None:
     case, filled = filled_and_its_case()
     store = Store.create(tmp_path, info())
-    store.write_case(case)
-    store.write_frames("telea", "a/1", filled, 24.0)
+    store.keep(record(), filled, case=case)
     kept = next(store.folder.glob("cases/*.mkv"))
     if change == "removed":
         kept.unlink()
@@ -155,7 +151,7 @@ def test_without_its_input_an_output_counts_as_not_kept(tmp_path: Path, change: 
 def test_a_removed_object_keeps_its_own_truth(tmp_path: Path) -> None:
     store, case = Store.create(tmp_path, info()), tiny_case()
     removal = Case(case.name, case.frames, case.holes, case.frames[::-1].copy())
-    store.write_case(removal)
+    store.keep(record(), case=removal)
     kept = store.case_frames("a/1")
     assert kept is not None
     np.testing.assert_array_equal(kept[2], removal.truth)
@@ -199,3 +195,34 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(json.dumps({"schema": 1}))
     with pytest.raises(InputError, match="torn or was not written by vibench"):
         Store.open(tmp_path)
+
+
+def test_a_record_in_another_ones_place_is_a_stranger_that_is_named(tmp_path: Path) -> None:
+    store = Store.create(tmp_path, info())
+    store.keep(record())
+    path = next(store.folder.glob("records/*/*.json"))
+    path.with_name("copy.json").write_bytes(path.read_bytes())
+    records, problems = store.scan()
+    assert records == [record()]
+    assert [problem.sentence for problem in problems] == [
+        "copy.json in telea is in the wrong place: it is about telea on a/1"
+    ]
+
+
+def test_a_folder_in_the_place_of_a_record_is_named_and_harms_no_other(tmp_path: Path) -> None:
+    store = Store.create(tmp_path, info())
+    store.keep(record())
+    (store.folder / "records" / "telea" / "b.json").mkdir()
+    records, (problem,) = store.scan()
+    assert records == [record()] and "b.json" in problem.sentence
+
+
+def test_what_a_failed_method_left_before_is_gone_with_its_record(tmp_path: Path) -> None:
+    store, case = Store.create(tmp_path, info()), tiny_case()
+    store.keep(record(), case.frames, case=case)
+    failure = Failure(kind="error", message="it fell over")
+    store.keep(record(failure=failure).model_copy(update={"status": "failed"}), traceback="Traceback ...")
+    assert store.frames("telea", "a/1") is None
+    assert [path.read_text() for path in store.folder.rglob("*.traceback.txt")] == ["Traceback ..."]
+    store.keep(record(), case.frames, case=case)
+    assert list(store.folder.rglob("*.traceback.txt")) == []

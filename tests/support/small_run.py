@@ -157,17 +157,16 @@ def write_run(
         truth = pictures(frames, height, width, place)
         holes = np.zeros(truth.shape[:3], bool)
         holes[:, height // 4 : height // 2, width // 4 : width // 2] = True
-        store.write_case(Case(name=name, frames=truth, holes=holes, truth=truth))
+        case = Case(name=name, frames=truth, holes=holes, truth=truth)
         for index, method in enumerate(methods):
             if (method, name) in fails:
-                store.write(failed(info, method, name, "the method fell over <here> & there"))
+                store.keep(failed(info, method, name, "the method fell over <here> & there"), case=case)
                 continue
             error = 6 * (index + 1) + place
             output = truth.copy()
             output[holes] = np.clip(output[holes].astype(int) + error, 0, 255)
-            store.write_frames(method, name, output, 24.0)
-            store.write(_scored(info, method, name, error, len(truth), index, digest(output)))
-        store.write(record(info, "truth", name, {"warping-error-dis": {"frame": [0.001] * (len(truth) - 1)}}))
+            store.keep(_scored(info, method, name, error, len(truth), index, digest(output)), output, case=case)
+        store.keep(record(info, "truth", name, {"warping-error-dis": {"frame": [0.001] * (len(truth) - 1)}}))
     return store
 
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from vibench.errors import InputError
-
-if TYPE_CHECKING:
-    from vibench.results.comparison import Comparison
-    from vibench.results.store import Store
 
 SIDE = "A run folder, or RUN::METHOD for one method of it."
 
@@ -28,61 +23,20 @@ def compare(
     Exit status: 0 nothing worse, 1 something worse, 3 incomparable (another protocol, no shared case), 2 a mistake.
     """
     from vibench.report import comparison as comparison_text
+    from vibench.results.comparison import Incomparable
+    from vibench.results.comparison import compare as compare_runs
 
     writers = {"text": comparison_text.text, "json": comparison_text.as_json, "markdown": comparison_text.markdown}
     if format not in writers:
         raise InputError(f"--format is text, json or markdown, not {format!r}")
-    comparisons = _comparisons(first, second, margin)
+    try:
+        comparisons = compare_runs(first, second, margin)
+    except Incomparable as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(3) from None
     typer.echo(writers[format](comparisons))
     verdicts = {finding.verdict for comparison in comparisons for finding in comparison.findings}
     if "worse" in verdicts:
         raise typer.Exit(1)
     if verdicts <= {"incomparable"}:
         raise typer.Exit(3)
-
-
-def _comparisons(first: str, second: str, margin: float) -> list[Comparison]:
-    from vibench.results.comparison import compare as compare_methods
-    from vibench.results.results import gather, label_beside
-
-    (old, old_method), (new, new_method) = _side(first), _side(second)
-    groups = gather([old] if old.info.digest == new.info.digest else [old, new])
-    if len(groups) > 1:
-        typer.echo(
-            f"incomparable: {old.info.protocol_label} and {new.info.protocol_label} are different protocols "
-            f"(digests {old.info.protocol_digest[:8]} and {new.info.protocol_digest[:8]})",
-            err=True,
-        )
-        raise typer.Exit(3)
-    pairs = _pairs(old, old_method, new, new_method)
-    return [
-        compare_methods(groups[0], before, label_beside(after, new.info, old.info), margin) for before, after in pairs
-    ]
-
-
-def _side(text: str) -> tuple[Store, str | None]:
-    from vibench.results.store import Store
-
-    folder, _, method = text.partition("::")
-    store = Store.open(Path(folder))
-    labels = [facts.label for facts in store.info.methods]
-    if method and method not in labels:
-        raise InputError(f"run {folder!r} has no method {method!r}; it has {', '.join(labels)}")
-    return store, method or None
-
-
-def _pairs(old: Store, old_method: str | None, new: Store, new_method: str | None) -> list[tuple[str, str]]:
-    """Labels to compare; one named side is compared with the method of the same name, unless the other is named too."""
-    before, after = ([facts.label for facts in store.info.methods] for store in (old, new))
-    if old_method or new_method:
-        pairs = [(old_method or new_method or "", new_method or old_method or "")]
-    else:
-        pairs = [(label, label) for label in before if label in after]
-    pairs = [(first, second) for first, second in pairs if first in before and second in after]
-    if old.info.digest == new.info.digest:
-        pairs = [(first, second) for first, second in pairs if first != second]
-    if not pairs:
-        raise InputError(
-            f"nothing to compare: A has {', '.join(before)} and B has {', '.join(after)}; name methods as RUN::METHOD"
-        )
-    return pairs

@@ -1,17 +1,35 @@
-"""What several commands have in common: options of the same meaning, lengths of time and sizes."""
+"""What several commands have in common: options of the same meaning, lengths of time and sizes, and an end by Ctrl-C."""
 
 from __future__ import annotations
 
 import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from vibench.errors import InputError
 
+Methods = Annotated[
+    str,
+    typer.Option(
+        "--methods",
+        "-m",
+        help="Methods by comma: names of [bold]vibench list methods[/bold] or module:factory, each with options in "
+        "brackets, such as 'vinet\\[memory=false],telea'.",
+    ),
+]
+Data = Annotated[Path | None, typer.Option(help="Folder of the protocol's data set, where it is not bundled.")]
+ProtocolName = Annotated[str, typer.Argument(metavar="PROTOCOL", help="Name, name@version or a .toml file.")]
+FirstCases = Annotated[int | None, typer.Option(min=1, help="Only the first N cases.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace OUTPUT if it is there.")]
+OutputVideo = Annotated[Path, typer.Option("--output", "-o", help="Video to write: .mp4, .mov, .m4v or lossless .mkv.")]
 OneMethod = Annotated[str, typer.Argument(help="One method, as in --methods of run: 'vinet\\[memory=false]'.")]
 Size = Annotated[str, typer.Option(help="Width x height of the clip in pixels.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N; auto takes CUDA when there is one.")]
 
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)(s|m|h)?$")
 _SIZE = re.compile(r"^(\d+)x(\d+)$")
@@ -32,3 +50,21 @@ def size_of(text: str) -> tuple[int, int]:
     if match is None or min(int(match[1]), int(match[2])) < 16:
         raise InputError(f"{text!r} is no size; write WIDTHxHEIGHT, such as 432x240, at least 16 each")
     return int(match[1]), int(match[2])
+
+
+@contextmanager
+def ends_after_interrupt(
+    sentence: str = "stopped; everything finished is kept, and the same command continues",
+) -> Iterator[None]:
+    """Let Ctrl-C inside the block end the command with a sentence and the shell's usual status 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(f"\n{sentence}", err=True)
+        sys.exit(130)
+
+
+def refuse_to_replace(output: Path, overwrite: bool) -> None:
+    """InputError where a file is in the way and nobody said that it may go."""
+    if output.exists() and not overwrite:
+        raise InputError(f"{output} is there already; add --overwrite to replace it")

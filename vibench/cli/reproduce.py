@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from vibench.cli.options import Device
-from vibench.errors import MissingResource
-
-if TYPE_CHECKING:
-    from vibench.results.store import Store
-    from vibench.runner.order import Order
-    from vibench.runner.run import Listener
 
 
 def reproduce(
@@ -31,15 +27,12 @@ def reproduce(
 
     The table goes to the terminal and into the run's folder. The same command again continues and runs nothing twice.
     """
+    import vibench
     from vibench.cli.progress import progress
-    from vibench.files import disk_errors, replacing, slug
-    from vibench.machine.device import resolve
+    from vibench.files import disk_errors, slug, write_atomically
     from vibench.plugins import Spec
-    from vibench.protocol import load_protocol
     from vibench.report.paper_table import load_plan, published, tables, written
-    from vibench.results.results import Results
     from vibench.results.table import tabulate
-    from vibench.runner.order import Order, repeats_named
 
     if table == "list":
         for name, title in tables().items():
@@ -47,41 +40,27 @@ def reproduce(
         return
     plan = load_plan(table)
     specs = tuple(Spec.parse(entry.name) for entry in plan.methods)
-    chosen = load_protocol(protocol or plan.protocol)
-    repeats = repeats_named(seeds, chosen)
-    order = Order(chosen, specs, plan.metrics, output, data, resolve(device), limit, seeds=repeats)
+    chosen = vibench.load_protocol(protocol or plan.protocol)
     with progress() as listener:
-        store = _complete(order, listener)
+        done = vibench.run(
+            chosen,
+            [spec.label for spec in specs],
+            output=output,
+            metrics=plan.metrics,
+            data=data,
+            device=device,
+            limit=limit,
+            seeds=seeds,
+            listener=listener,
+            command=shlex.join(["vibench", *sys.argv[1:]]),
+        )
     other = [f"protocol {chosen.label} instead of {plan.protocol}"] if chosen.label != plan.protocol else []
     other += ["the first case only" if limit == 1 else f"the first {limit} cases only"] if limit else []
-    other += [f"repeats {seeds} of {chosen.repeats} only"] if repeats else []
-    measured = tabulate(Results.of(store.info, store.records()))
+    other += [f"repeats {seeds} of {chosen.repeats} only"] if seeds else []
+    measured = tabulate(done.results)
     text = written(plan, [spec.label for spec in specs], measured, published(plan), ", ".join(other))
-    path = store.folder / "reproduced" / f"{slug(table.removesuffix('.toml'))}.md"
-    with disk_errors(store.folder):
+    path = done.folder / "reproduced" / f"{slug(table.removesuffix('.toml'))}.md"
+    with disk_errors(done.folder):
         path.parent.mkdir(exist_ok=True)
-        with replacing(path) as partial:
-            partial.write_text(text + "\n", encoding="utf-8")
+        write_atomically(path, f"{text}\n".encode())
     typer.echo(f"{text}\n\ntable: {path}")
-
-
-def _complete(order: Order, listener: Listener) -> Store:
-    """Run what is missing; score what an earlier run of the same methods was not asked to measure."""
-    from vibench.runner.rescore import rescore
-    from vibench.runner.run import run
-
-    store = run(order, listener)
-    known = {facts.name for facts in store.info.metrics}
-    lacking = tuple(name for name in order.metrics if name not in known and _can_measure(name, order.device))
-    return rescore(store.folder, lacking, order.data, order.device, listener) if lacking else store
-
-
-def _can_measure(metric: str, device: str) -> bool:
-    """Whether its weights are there; where they are not, the records already say so."""
-    from vibench import plugins
-
-    try:
-        plugins.make("metrics", plugins.Spec.parse(metric), device=device)
-    except MissingResource:
-        return False
-    return True

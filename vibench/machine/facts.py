@@ -61,6 +61,22 @@ def package_versions() -> dict[str, str]:
     return found
 
 
+def deciding_versions() -> dict[str, str]:
+    """Versions of vibench and of the packages whose arithmetic is in every number: numpy, torch, OpenCV, PyAV."""
+    import av
+    import cv2
+    import numpy as np
+    import torch
+
+    return {
+        "vibench": package_versions()["vibench"],
+        "numpy": np.__version__,
+        "torch": torch.__version__,
+        "opencv": cv2.__version__,
+        "av": av.__version__,
+    }
+
+
 def commit() -> str | None:
     """Git commit of the checkout that vibench runs from, with ``+changes`` if it is dirty; None in a wheel."""
     folder = Path(__file__).parents[2]

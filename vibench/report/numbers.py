@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from vibench.files import replacing
 from vibench.machine.facts import differing_facts
 from vibench.results.record import TRUTH
-from vibench.results.results import Results, Run
+from vibench.results.results import Results
 from vibench.results.statistics import TOO_FEW, Estimate
+from vibench.results.store import Store
 from vibench.results.table import Cell, Column, Row, Table, tabulate
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def as_json(tables: Iterable[Table]) -> str:
     return json.dumps([_plain(table) for table in tables], indent=1, ensure_ascii=False) + "\n"
 
 
-def print_summary(run: Run) -> None:
+def print_summary(run: Store) -> None:
     """The run's table on standard output, by rich."""
     from rich.console import Console
     from rich.text import Text

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from vibench.errors import InputError, UserError
 from vibench.machine.facts import differing_facts
 from vibench.results.distance import frechet_distances
 from vibench.results.record import TRUTH, Record
-from vibench.results.results import Results
+from vibench.results.results import Results, gather, label_beside
+from vibench.results.run import Run
 from vibench.results.statistics import Estimate, mann_whitney_p
+from vibench.results.store import Store
 from vibench.results.table import Column, columns_of, compared_values, difference
 from vibench.results.timings import seconds_per_frame
 
@@ -47,7 +51,59 @@ class Comparison:
     findings: tuple[Finding, ...]
 
 
-def compare(results: Results, first: str, second: str, margin: float) -> Comparison:
+def compare(first: str | Path | Run, second: str | Path | Run, margin: float = 0.01) -> list[Comparison]:
+    """Say for every metric whether ``second`` is better or worse than ``first``, clip by clip, and how sure that is.
+
+    Each side is a ``Run``, a run folder, or ``"FOLDER::METHOD"`` for one method of it. Two runs are compared in every
+    method that both have. Raises InputError where there is nothing to compare, and Incomparable where the two runs follow
+    different protocols.
+    """
+    (old, old_method), (new, new_method) = _side(first), _side(second)
+    groups = gather([old] if old.info.digest == new.info.digest else [old, new])
+    if len(groups) > 1:
+        raise Incomparable(
+            f"incomparable: {old.info.protocol_label} and {new.info.protocol_label} are different protocols "
+            f"(digests {old.info.protocol_digest[:8]} and {new.info.protocol_digest[:8]})"
+        )
+    return [
+        compare_methods(groups[0], before, label_beside(after, new.info, old.info), margin)
+        for before, after in _pairs(old, old_method, new, new_method)
+    ]
+
+
+class Incomparable(UserError):
+    """Two runs follow different protocols, so that no number of one may be held against one of the other."""
+
+
+def _side(named: str | Path | Run) -> tuple[Store, str | None]:
+    if isinstance(named, Run):
+        return named.store, None
+    folder, _, method = str(named).partition("::")
+    store = Store.open(Path(folder))
+    labels = [facts.label for facts in store.info.methods]
+    if method and method not in labels:
+        raise InputError(f"run {folder!r} has no method {method!r}; it has {', '.join(labels)}")
+    return store, method or None
+
+
+def _pairs(old: Store, old_method: str | None, new: Store, new_method: str | None) -> list[tuple[str, str]]:
+    """Labels to compare; a named method meets the one of the same name, unless the other side names one too."""
+    before, after = ([facts.label for facts in store.info.methods] for store in (old, new))
+    if old_method or new_method:
+        pairs = [(old_method or new_method or "", new_method or old_method or "")]
+    else:
+        pairs = [(label, label) for label in before if label in after]
+    pairs = [(first, second) for first, second in pairs if first in before and second in after]
+    if old.info.digest == new.info.digest:
+        pairs = [(first, second) for first, second in pairs if first != second]
+    if not pairs:
+        raise InputError(
+            f"nothing to compare: A has {', '.join(before)} and B has {', '.join(after)}; name methods as RUN::METHOD"
+        )
+    return pairs
+
+
+def compare_methods(results: Results, first: str, second: str, margin: float) -> Comparison:
     """``second`` against ``first``, two method labels of ``results``, over the cases that both have.
 
     better, worse: the paired 95 % interval excludes zero. same: every clip scores alike, or the whole interval lies within

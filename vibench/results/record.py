@@ -25,8 +25,11 @@ class Failure(Frozen):
 class Record(Frozen):
     """One method on one case.
 
-    ``metrics`` maps metric name -> region -> values (one a frame or pair; None where the region is empty);
-    ``unavailable`` maps metric name -> reason. Everything but ``timing`` is equal in a repeated run.
+    ``metrics`` maps metric name -> region -> values (one a frame or pair; None where the region is empty), and
+    ``measured_by`` the name to the sha256 of the code and files that measured it; ``unavailable`` maps metric name ->
+    reason. ``input_sha256``, ``truth_sha256`` and ``holes_sha256`` are of the arrays that the method and the metrics saw,
+    ``output_sha256`` of the composited frames. ``versions`` are those of the packages whose arithmetic is in the numbers.
+    What an older version did not write yet is empty. Everything but ``timing`` is equal in a repeated run.
     """
 
     schema_version: int = Field(default=SCHEMA, alias="schema")
@@ -39,11 +42,15 @@ class Record(Frozen):
     height: int = 0
     width: int = 0
     hole_fraction: float = 0.0
+    input_sha256: str = ""
+    truth_sha256: str = ""
     holes_sha256: str = ""
     output_sha256: str = ""
     attributes: dict[str, str | float] = Field(default_factory=dict)
     metrics: dict[str, dict[str, tuple[float | None, ...]]] = Field(default_factory=dict)
+    measured_by: dict[str, str] = Field(default_factory=dict)
     unavailable: dict[str, str] = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=dict)
     timing: Timing | None = None
 
     def value(self, metric: str, region: str) -> float | None:

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
 
 from vibench.results.record import TRUTH, MethodFacts, MetricFacts, Record, RunInfo
+from vibench.results.store import Store
 
 FEATURES = "features"
 """The region of feature vectors: what is under it is of a metric that compares sets of clips, even where an old page omits it."""
-
-
-class Run(Protocol):
-    """The part of a store that tables are made from."""
-
-    @property
-    def info(self) -> RunInfo:
-        """The page about the run."""
-        ...
-
-    def records(self) -> list[Record]:
-        """Its sound records."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -122,9 +111,9 @@ class Results:
         return {(record.method, record.case): record for record in self.records}
 
 
-def gather(runs: Sequence[Run]) -> list[Results]:
+def gather(runs: Sequence[Store]) -> list[Results]:
     """Runs grouped by what may be compared, in the order given: equal protocol digests make one ``Results``."""
-    groups: dict[str, list[Run]] = {}
+    groups: dict[str, list[Store]] = {}
     for run in runs:
         groups.setdefault(run.info.protocol_digest, []).append(run)
     return [_merged(group) for group in groups.values()]
@@ -145,7 +134,7 @@ def _suffix(digest: str) -> str:
     return f" (run {digest[:6]})"
 
 
-def _merged(runs: list[Run]) -> Results:
+def _merged(runs: list[Store]) -> Results:
     if len(runs) == 1:
         return Results.of(runs[0].info, runs[0].records())
     methods: dict[str, MethodFacts] = {}
@@ -172,14 +161,41 @@ def _merged(runs: list[Run]) -> Results:
     )
 
 
+def _version_notes(records: Sequence[Record]) -> tuple[str, ...]:
+    """A sentence for each package of which more than one version is in the numbers, and for metrics of several codes."""
+    notes = []
+    versions: dict[str, Counter[str]] = {}
+    codes: dict[str, set[str]] = {}
+    for record in records:
+        for package, version in record.versions.items():
+            versions.setdefault(package, Counter())[version] += 1
+        for metric, identity in record.measured_by.items():
+            codes.setdefault(metric, set()).add(identity)
+    for package, found in versions.items():
+        if len(found) > 1:
+            shares = ", ".join(f"{version} ({count} records)" for version, count in sorted(found.items()))
+            notes.append(f"These numbers were made under more than one version of {package}: {shares}.")
+    notes += [
+        f"Values of {metric} were measured by {len(found)} states of its code; `vibench score RUN --metrics {metric}` "
+        "measures all of them by the present one."
+        for metric, found in codes.items()
+        if len(found) > 1
+    ]
+    return tuple(notes)
+
+
 def _aggregated(results: Results) -> Results:
-    """With the aggregation of metrics whose page was written before it was recorded there: features tell them."""
+    """With what the records tell: the aggregation of metrics whose page is older than that field, and mixed versions.
+
+    Metrics that compare sets of clips are told by their features.
+    """
     distances = {name for record in results.records for name, regions in record.metrics.items() if FEATURES in regions}
     metrics = (
         metric.model_copy(update={"aggregate": "frechet-distance"}) if metric.name in distances else metric
         for metric in results.metrics
     )
-    return replace(results, metrics=tuple(metrics))
+    notes = (*results.notes, *_version_notes(results.records))
+    return replace(results, metrics=tuple(metrics), notes=notes)
 
 
 def _new_labels(info: RunInfo, methods: dict[str, MethodFacts], notes: list[str]) -> dict[str, str]:

@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ValidationError
@@ -28,7 +29,16 @@ from pydantic import BaseModel, ValidationError
 from vibench.clip import Case, Frames, Masks
 from vibench.errors import InputError
 from vibench.files import disk_errors, slug, write_atomically
+from vibench.protocol import Protocol
 from vibench.results.record import MetricFacts, Record, RunInfo
+
+Document = TypeVar("Document", Record, RunInfo)
+
+
+class Problem(NamedTuple):
+    """Why a file of a run cannot be used, in one sentence."""
+
+    sentence: str
 
 
 @dataclass(frozen=True)
@@ -45,7 +55,8 @@ class Store:
         path = folder / "run.json"
         with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            if not path.exists() or _problem(path, RunInfo, info.digest):
+            known = _parsed(path, RunInfo) if path.exists() else None
+            if not isinstance(known, RunInfo) or known.digest != info.digest:
                 write_atomically(path, _json(info))
         return cls.open(folder)
 
@@ -62,6 +73,11 @@ class Store:
         except (NotADirectoryError, ValidationError, UnicodeDecodeError) as error:
             raise InputError(f"{str(path)!r} is torn or was not written by vibench; delete it or run again") from error
         return cls(folder, info)
+
+    @property
+    def protocol(self) -> Protocol:
+        """The protocol that the run followed, as its page holds it."""
+        return Protocol.model_validate(self.info.protocol)
 
     @contextmanager
     def lock(self, say: Callable[[str], None]) -> Iterator[None]:
@@ -80,56 +96,55 @@ class Store:
         finally:
             lock.release()
 
-    def record(self, method: str, case: str) -> tuple[Record | None, str | None]:
-        """The record of a case, or None and why it has to be made again (None, None: never made)."""
+    def record(self, method: str, case: str) -> Record | Problem | None:
+        """The record of a case, why it has to be made again, or None where it was never made."""
         path = self._record_path(method, case)
-        if not path.exists():
-            return None, None
-        if problem := _problem(path, Record, self.info.digest):
-            return None, problem
-        return Record.model_validate_json(path.read_bytes()), None
+        return self._read(path) if path.exists() else None
+
+    def scan(self) -> tuple[list[Record], list[Problem]]:
+        """All sound records, in the order of the run's cases and methods, and what is wrong with every other file."""
+        found = [self._read(path) for path in sorted(self.folder.glob("records/*/*.json"))]
+        place = {case: index for index, case in enumerate(self.info.cases)}
+        records = [record for record in found if isinstance(record, Record)]
+        records.sort(key=lambda record: (place.get(record.case, len(place)), record.method))
+        return records, [problem for problem in found if isinstance(problem, Problem)]
 
     def records(self) -> list[Record]:
-        """All sound records of this run in the order of its cases and methods; torn or foreign files are left out."""
-        found = []
-        for path in sorted(self.folder.glob("records/*/*.json")):
-            if _problem(path, Record, self.info.digest) is None:
-                found.append(Record.model_validate_json(path.read_bytes()))
-        place = {case: index for index, case in enumerate(self.info.cases)}
-        return sorted(found, key=lambda record: (place.get(record.case, len(place)), record.method))
+        """The sound records of ``scan``."""
+        return self.scan()[0]
 
-    def strangers(self) -> list[str]:
-        """One sentence for each file among the records that is torn or not of this run."""
-        problems = (_problem(path, Record, self.info.digest) for path in sorted(self.folder.glob("records/*/*.json")))
-        return [problem for problem in problems if problem]
+    def keep(
+        self, record: Record, frames: Frames | None = None, traceback: str = "", *, case: Case | None = None
+    ) -> None:
+        """Write all that came of one method on one case; the record comes last, so that it never promises too much.
 
-    def write(self, record: Record) -> None:
-        """Write one record, whole or not at all."""
+        ``frames`` are the method's composited frames and ``case`` is what a report shows beside them, each None where it
+        is not to be kept. What a failed method left behind before is removed. Raises UserError where the disk is full.
+        """
+        path = self._record_path(record.method, record.case)
         with disk_errors(self.folder):
-            write_atomically(self._record_path(record.method, record.case), _json(record))
-
-    def write_traceback(self, method: str, case: str, text: str) -> None:
-        """Keep the traceback of a failed case beside its record, for whoever mends the method."""
-        with disk_errors(self.folder):
-            write_atomically(self._record_path(method, case).with_suffix(".traceback.txt"), text.encode())
+            if case is not None:
+                self._keep_case(case)
+            if frames is not None:
+                self._keep_frames(record, frames, case.frames_per_second if case is not None else 24.0)
+            elif record.status == "failed":
+                self._frames_path(record.method, record.case).unlink(missing_ok=True)
+            told = path.with_suffix(".traceback.txt")
+            if traceback:
+                write_atomically(told, traceback.encode())
+            elif record.status != "failed":
+                told.unlink(missing_ok=True)
+            write_atomically(path, _json(record))
 
     def with_metrics(self, metrics: tuple[MetricFacts, ...]) -> Store:
         """The same run, its page naming further metrics that its records now hold."""
         known = {facts.name: facts for facts in (*self.info.metrics, *metrics)}
+        if tuple(known.values()) == self.info.metrics:
+            return self
         info = self.info.model_copy(update={"metrics": tuple(known.values())})
         with disk_errors(self.folder):
             write_atomically(self.folder / "run.json", _json(info))
         return Store(self.folder, info)
-
-    def write_frames(self, method: str, case: str, frames: Frames, frames_per_second: float) -> None:
-        """Keep a method's composited frames, losslessly: as their difference to the case's input where that is kept."""
-        from vibench.media.video import write_lossless
-
-        base = self._input(case)
-        if base is not None and base.shape != frames.shape:
-            base = None
-        with disk_errors(self.folder):
-            write_lossless(_made(self._frames_path(method, case)), frames, frames_per_second, base)
 
     def frames(self, method: str, case: str) -> Frames | None:
         """A method's composited frames (T, H, W, 3), or None if they were not kept or are torn."""
@@ -144,23 +159,8 @@ class Store:
             return None
         return _remembered(path, found.st_mtime_ns, found.st_size)
 
-    def write_case(self, case: Case) -> None:
-        """Keep what a report shows beside the outputs: input, holes and truth."""
-        from vibench.media.video import write_lossless
-
-        path = self._case_path(case.name, ".holes.npz")
-        if path.exists():
-            return
-        with disk_errors(self.folder):
-            _made(path)
-            write_lossless(self._case_path(case.name, ".mkv"), case.frames, case.frames_per_second)
-            if case.truth is not None and case.truth is not case.frames:
-                write_lossless(self._case_path(case.name, ".truth.mkv"), case.truth, case.frames_per_second)
-            # Written last: its presence says that the case is whole.
-            write_atomically(path, _packed(case.holes, has_truth=case.truth is not None))
-
     def case_frames(self, case: str) -> tuple[Frames, Masks, Frames | None] | None:
-        """(input frames, holes, truth or None) as kept by ``write_case``; None where they were not kept."""
+        """(input frames, holes, truth or None) as kept; None where they were not kept."""
         frames = self._input(case)
         path = self._case_path(case, ".holes.npz")
         if frames is None or not path.exists():
@@ -171,12 +171,16 @@ class Store:
         truth = _lossless(self._case_path(case, ".truth.mkv"))
         return frames, holes, (truth if truth is not None else frames) if has_truth else None
 
+    def has_frames(self, method: str, case: str) -> bool:
+        """Whether frames of a method were kept, sound or not."""
+        return self._frames_path(method, case).exists()
+
     def has_case(self, case: str) -> bool:
-        """Whether ``write_case`` kept this case."""
+        """Whether input and holes of this case were kept."""
         return self._case_path(case, ".holes.npz").exists()
 
     def frames_per_second(self, case: str) -> float | None:
-        """Frame rate of a case as kept by ``write_case``; None where it was not kept."""
+        """Frame rate of a case as kept; None where it was not kept."""
         from vibench.media.video import iter_video
 
         path = self._case_path(case, ".mkv")
@@ -184,6 +188,39 @@ class Store:
             return iter_video(path).frames_per_second if path.exists() else None
         except InputError:
             return None
+
+    def _read(self, path: Path) -> Record | Problem:
+        found = _parsed(path, Record)
+        if isinstance(found, Problem):
+            return found
+        where = f"{path.name} in {path.parent.name}"
+        if found.run != self.info.digest:
+            return Problem(f"{where} belongs to another run ({found.run[:12]})")
+        if path != self._record_path(found.method, found.case):
+            return Problem(f"{where} is in the wrong place: it is about {found.method} on {found.case}")
+        return found
+
+    def _keep_frames(self, record: Record, frames: Frames, frames_per_second: float) -> None:
+        """Losslessly: as their difference to the case's input where that is kept."""
+        from vibench.media.video import write_lossless
+
+        base = self._input(record.case)
+        if base is not None and base.shape != frames.shape:
+            base = None
+        write_lossless(_made(self._frames_path(record.method, record.case)), frames, frames_per_second, base)
+
+    def _keep_case(self, case: Case) -> None:
+        """Input, holes and truth, unless they are there already."""
+        from vibench.media.video import write_lossless
+
+        path = self._case_path(case.name, ".holes.npz")
+        if path.exists():
+            return
+        write_lossless(_made(self._case_path(case.name, ".mkv")), case.frames, case.frames_per_second)
+        if case.truth is not None and case.truth is not case.frames:
+            write_lossless(self._case_path(case.name, ".truth.mkv"), case.truth, case.frames_per_second)
+        # Written last: its presence says that the case is whole.
+        write_atomically(path, _packed(case.holes, has_truth=case.truth is not None))
 
     def _record_path(self, method: str, case: str) -> Path:
         return self.folder / "records" / slug(method) / f"{slug(case)}.json"
@@ -215,13 +252,12 @@ def _json(model: BaseModel) -> bytes:
     return (json.dumps(model.model_dump(mode="json", by_alias=True), indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def _problem(path: Path, kind: type[Record | RunInfo], digest: str) -> str | None:
+def _parsed(path: Path, kind: type[Document]) -> Document | Problem:
+    """The document in a file, parsed once, or what is wrong with the file."""
     try:
-        found = kind.model_validate_json(path.read_bytes())
-    except (ValidationError, UnicodeDecodeError):
-        return f"{path.name} in {path.parent.name} is torn or was not written by vibench"
-    run = found.run if isinstance(found, Record) else found.digest
-    return None if run == digest else f"{path.name} in {path.parent.name} belongs to another run ({run[:12]})"
+        return kind.model_validate_json(path.read_bytes())
+    except (ValidationError, UnicodeDecodeError, OSError):
+        return Problem(f"{path.name} in {path.parent.name} is torn or was not written by vibench")
 
 
 def _packed(holes: Masks, has_truth: bool) -> bytes:

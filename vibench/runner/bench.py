@@ -1,42 +1,62 @@
-"""One process's workbench: the clips, methods and metrics of an order, and what is done with one case."""
+"""One process's workbench: the clips, methods and metrics of an order, and what is done with one case of it."""
 
 from __future__ import annotations
 
-import random
-import traceback
-from collections.abc import Iterator
-from typing import Any
-
-import numpy as np
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from vibench import plugins
 from vibench.clip import Case, Frames, digest
 from vibench.data.cases import build_case, check_generators
 from vibench.data.dataset import Dataset
+from vibench.data.layouts import open_dataset
 from vibench.data.manifest import check_against_published
 from vibench.errors import InputError, UserError
-from vibench.machine.timing import Timing, time_limit, timed_fill
-from vibench.method import DescribedMethod, Method
-from vibench.metric import Metric
-from vibench.plugins import Spec
-from vibench.protocol import quantise
+from vibench.machine.facts import deciding_versions
+from vibench.method import Method
 from vibench.results.record import TRUTH, Failure, Record
-from vibench.results.store import Store
+from vibench.runner.fill import Rules, fill_case
 from vibench.runner.order import Order, Task
+from vibench.runner.score import Scorer
+
+KeptFrames = Callable[[Record], Frames | None]
+"""Gives the frames that were kept for a record; None where they were not, or are torn."""
 
 
-class Bench:
-    """Everything built once per process: the clips, the methods, the metrics."""
+Contents = dict[str, str]
+"""Field of a record -> sha256."""
 
-    def __init__(self, order: Order, clips: Dataset, methods: dict[str, Method], metrics: dict[str, Metric]) -> None:
-        self.order, self.clips, self.methods, self.metrics = order, clips, methods, metrics
-        self.unavailable: dict[str, str] = {}
+
+class Made(NamedTuple):
+    """All that came of one method on one case, as ``Store.keep`` takes it.
+
+    ``said`` is why nothing came of it, in one sentence; the record is then the one that was there before.
+    """
+
+    record: Record
+    frames: Frames | None = None
+    traceback: str = ""
+    case: Case | None = None
+    said: str = ""
+
+
+@dataclass
+class Workbench:
+    """Everything that is built once per process."""
+
+    order: Order
+    clips: Dataset
+    methods: dict[str, Method]
+    scorer: Scorer
+    run_digest: str
+    versions: dict[str, str]
 
     @classmethod
-    def build(cls, order: Order) -> Bench:
-        """Open the data and make every method and metric; a metric that lacks something is kept as a reason."""
-        from vibench.data.layouts import open_dataset
-
+    def build(cls, order: Order, run_digest: str = "") -> Workbench:
+        """Open the data and make every method and metric; InputError where one of them cannot be had."""
+        for (kind, name), factory in order.factories.items():
+            plugins.register(kind, name, factory)
         check_generators(order.protocol)
         clips = open_dataset(order.protocol.data.dataset, order.data, order.protocol.data.split)
         methods = {spec.label: plugins.make("methods", spec, device=order.device) for spec in order.methods}
@@ -44,170 +64,103 @@ class Bench:
             raise InputError("a method is named twice with the same options; name each once")
         if TRUTH in methods:
             raise InputError(f"no method may be called {TRUTH!r}: that is the row of the truth itself")
-        bench = cls(order, clips, methods, {})
-        for name in order.metrics:
-            try:
-                bench.metrics[name] = plugins.make("metrics", Spec.parse(name), device=order.device)
-            except UserError as error:
-                if name not in order.protocol.scoring.metrics or isinstance(error, InputError):
-                    raise
-                bench.unavailable[name] = str(error)
-        return bench
+        scorer = Scorer.of(order.metrics, order.device, order.protocol.scoring.metrics)
+        return cls(order, clips, methods, scorer, run_digest, deciding_versions())
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """Row names of the table: the methods, and the truth where a metric has a floor."""
-        has_floor = any(metric.info.has_floor for metric in self.metrics.values())
-        return (*self.methods, TRUTH) if has_floor and not self.order.predict_only else tuple(self.methods)
+    def rows(self) -> tuple[str, ...]:
+        """Who has a record of every case: the methods, and the truth where a metric has a floor."""
+        with_truth = self.scorer.has_floor and not self.order.predict_only
+        return (*self.methods, TRUTH) if with_truth else tuple(self.methods)
 
-    def work(self, task: Task, store: Store) -> Iterator[Record]:
-        """Make and write the records of one case; whatever a method does wrong becomes a record too."""
+    def work(self, task: Task, kept: KeptFrames) -> Iterator[Made]:
+        """Make the records of one case; whatever a method does wrong becomes a record too."""
         try:
             case = build_case(self.order.protocol, task.planned, self.clips)
             check_against_published(self.order.protocol, case)
         except UserError as error:
-            for label in task.labels:
-                failed = Record(
-                    run=store.info.digest,
-                    method=label,
-                    case=task.planned.name,
-                    status="failed",
-                    failure=Failure(kind="bad-input", message=str(error)),
-                )
-                store.write(failed)
-                yield failed
+            yield from self._not_to_be_had(task, error)
             return
-        if self.order.keep_frames:
-            store.write_case(case)
-        for label in task.labels:
-            record = self._record(label, case, task.planned.seed, store)
-            if record is not None:
-                store.write(record)
-                yield record
+        contents = _contents(case)
+        for label in task.fill:
+            blank = self._blank(label, case, contents)
+            if label != TRUTH:
+                yield self._filled(blank, case, task.planned.seed)
+            elif case.truth is not None:
+                yield Made(self.scorer.score(blank, case.truth, case))
+        for record in task.score:
+            yield self._scored(record, case, contents, task.planned.seed, kept)
 
-    def _record(self, label: str, case: Case, seed: int, store: Store) -> Record | None:
-        blank = blank_record(store.info.digest, label, case)
-        if label == TRUTH:
-            if case.truth is None:
-                return None
-            return self.scored(blank, case.truth, case, floor_only=True)
-        earlier, _ = store.record(label, case.name)
-        frames = store.frames(label, case.name) if earlier and earlier.status == "predicted" else None
-        if earlier is not None and frames is not None:
-            return self.scored(blank.model_copy(update={"timing": earlier.timing}), frames, case)
-        filled = self._filled(label, case, seed, store)
-        if isinstance(filled, Failure):
-            return blank.model_copy(update={"status": "failed", "failure": filled})
-        frames, timing = filled
-        record = blank.model_copy(update={"timing": timing, "output_sha256": digest(frames), "status": "predicted"})
-        if self.order.keep_frames:
-            store.write_frames(label, case.name, frames, case.frames_per_second)
-        return record if self.order.predict_only else self.scored(record, frames, case)
+    def _filled(self, blank: Record, case: Case, seed: int) -> Made:
+        order = self.order
+        rules = Rules(order.protocol.scoring, order.device, order.time_limit_seconds, order.jobs)
+        filled = fill_case(self.methods[blank.method], case, rules, seed)
+        shown = case if order.keep_frames else None
+        if filled.frames is None:
+            return Made(blank.model_copy(update={"failure": filled.failure}), None, filled.traceback, shown)
+        changes = {"timing": filled.timing, "output_sha256": digest(filled.frames), "status": "predicted"}
+        record = blank.model_copy(update=changes)
+        if not order.predict_only:
+            record = self.scorer.score(record, filled.frames, case)
+        return Made(record, filled.frames if order.keep_frames else None, case=shown)
 
-    def _filled(self, label: str, case: Case, seed: int, store: Store) -> tuple[Frames, Timing | None] | Failure:
-        seed_everything(seed)
-        scoring = self.order.protocol.scoring
-        method = self.methods[label]
+    def _scored(self, record: Record, case: Case, contents: Contents, seed: int, kept: KeptFrames) -> Made:
+        """Measure kept frames; where they are torn or were made for other data, fill anew if the method is at hand.
 
-        def to_uint8(frames: Frames) -> Frames:
-            return quantise(frames, scoring.quantise)
+        InputError where it is not and the record is about another input, truth or hole than ``case`` has.
+        """
+        blank = self._blank(record.method, case, contents)
+        changed = [what for what, sha256 in contents.items() if getattr(record, what) not in ("", sha256)]
+        frames = None if changed else case.truth if record.method == TRUTH else kept(record)
+        if frames is not None:
+            return Made(self.scorer.score(record.model_copy(update=contents), frames, case))
+        if record.method in self.methods:
+            return self._filled(blank, case, seed)
+        if record.method == TRUTH and self.methods and case.truth is not None:
+            return Made(self.scorer.score(blank, case.truth, case))
+        if changed:
+            what = changed[0].removesuffix("_sha256")
+            raise InputError(
+                f"the {what} of {case.name!r} {'are' if what == 'holes' else 'is'} not what {record.method} filled: the "
+                "data or vibench changed; run again"
+            )
+        return Made(record, said=f"no frames of {record.method} on {case.name} were kept; its record stays as it is")
 
-        timing: Timing | None = None
-        try:
-            with time_limit(self.order.time_limit_seconds):
-                if isinstance(method, DescribedMethod) and method.describe().get("not_timed"):
-                    raw = to_uint8(method(case.holed()))
-                else:
-                    raw, timing = timed_fill(method, case.holed(), self.order.device, to_uint8)
-            check_output(raw, case)
-        except Exception as error:  # noqa: BLE001 - foreign code: whatever it raises is a result, not our end
-            store.write_traceback(label, case.name, traceback.format_exc())
-            return failure(error)
-        frames = composited(raw, case) if scoring.composite == "holes" else raw
-        return frames, timing and timing.model_copy(update={"jobs": self.order.jobs})
-
-    def scored(self, record: Record, frames: Frames, case: Case, floor_only: bool = False) -> Record:
-        """``record`` with every metric measured on composited ``frames``, or the reason why one was not."""
-        metrics = dict(record.metrics)
-        # A kept record may say why it lacks a metric that nobody asks for this time.
-        unavailable = {name: reason for name, reason in record.unavailable.items() if name not in self.metrics}
-        unavailable |= self.unavailable
-        for name, metric in self.metrics.items():
-            if floor_only and not metric.info.has_floor:
-                continue
-            if reason := missing_for(metric, case):
-                unavailable[name] = reason
-                continue
-            try:
-                measured = metric.measure(frames, case)
-            except UserError as error:
-                unavailable[name] = str(error)
-                continue
-            metrics[name] = {region: series.values for region, series in measured.items()}
-        return record.model_copy(
-            update={
-                "metrics": metrics,
-                "unavailable": unavailable,
-                "status": "scored",
-                "output_sha256": digest(frames),
-            }
+    def _blank(self, label: str, case: Case, contents: Contents) -> Record:
+        """What is known of a record before the method has run."""
+        frames, height, width = case.frames.shape[:3]
+        return Record(
+            run=self.run_digest,
+            method=label,
+            case=case.name,
+            status="failed",
+            frames=frames,
+            height=height,
+            width=width,
+            hole_fraction=float(case.holes.mean()),
+            attributes=dict(case.attributes),
+            versions=self.versions,
+            **contents,
         )
 
-
-def missing_for(metric: Metric, case: Case) -> str | None:
-    """Why ``metric`` cannot be measured on ``case``, or None."""
-    if "truth" in metric.info.needs and case.truth is None:
-        return "nobody knows the truth of this case"
-    if "exact-flow" in metric.info.needs and case.flow is None:
-        return "the exact motion of this clip is not known"
-    return None
-
-
-def composited(filled: Frames, case: Case) -> Frames:
-    """The method's pixels in the holes, the input's everywhere else."""
-    return np.where(case.holes[..., None], filled, case.frames)
-
-
-def check_output(frames: Any, case: Case) -> None:
-    """ValueError unless a method gave back frames of the case's shape."""
-    if not isinstance(frames, np.ndarray) or frames.dtype != np.uint8 or frames.shape != case.frames.shape:
-        found = f"{frames.dtype} {frames.shape}" if isinstance(frames, np.ndarray) else type(frames).__name__
-        raise ValueError(f"the method returned {found}; it must return uint8 or float {case.frames.shape}")
+    def _not_to_be_had(self, task: Task, error: UserError) -> Iterator[Made]:
+        """A record of every method that says why the case could not be made; what was kept before stays as it is."""
+        failure = Failure(kind="bad-input", message=str(error))
+        for label in task.fill:
+            yield Made(
+                Record(
+                    run=self.run_digest, method=label, case=task.planned.name, status="failed", failure=failure,
+                    versions=self.versions,
+                )
+            )  # fmt: skip
+        for record in task.score:
+            yield Made(record, said=f"{task.planned.name}: {error}")
 
 
-def blank_record(run_digest: str, label: str, case: Case) -> Record:
-    """What is known of a record before the method has run."""
-    frames, height, width = case.frames.shape[:3]
-    return Record(
-        run=run_digest,
-        method=label,
-        case=case.name,
-        status="failed",
-        frames=frames,
-        height=height,
-        width=width,
-        hole_fraction=float(case.holes.mean()),
-        holes_sha256=digest(case.holes),
-        attributes=dict(case.attributes),
-    )
-
-
-def failure(error: Exception) -> Failure:
-    """Name what went wrong in a method, in one line."""
-    text = f"{type(error).__name__}: {error}".splitlines()[0][:500]
-    if isinstance(error, TimeoutError):
-        return Failure(kind="time-out", message=str(error))
-    if isinstance(error, MemoryError) or "out of memory" in text.lower() or "can't allocate memory" in text.lower():
-        return Failure(kind="out-of-memory", message=text)
-    if isinstance(error, UserError):
-        return Failure(kind="bad-input", message=str(error))
-    return Failure(kind="error", message=text)
-
-
-def seed_everything(seed: int) -> None:
-    """Make whatever a method draws the same in every run."""
-    import torch
-
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)
+def _contents(case: Case) -> Contents:
+    """Sha256 of the arrays that the method and the metrics see, under the names of a record's fields."""
+    found = {"input_sha256": digest(case.frames), "holes_sha256": digest(case.holes)}
+    if case.truth is not None:
+        is_input = case.truth is case.frames
+        found["truth_sha256"] = found["input_sha256"] if is_input else case.truth_digest
+    return found

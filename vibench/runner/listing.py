@@ -5,54 +5,79 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from vibench import plugins
 from vibench.errors import UserError
 
-KINDS = ("methods", "metrics", "masks", "protocols", "datasets", "runs")
+
+class Listed(NamedTuple):
+    """One thing: its name, a line about it, and the options that may follow the name in brackets."""
+
+    name: str
+    about: str
+    options: tuple[str, ...] = ()
 
 
-def listing(kind: str, output: Path) -> Iterator[tuple[str, str]]:
-    """(name, about) of each thing of ``kind``; runs are looked for right inside ``output``."""
-    if kind in ("methods", "metrics", "masks"):
-        yield from _plugins(kind)  # type: ignore[arg-type]
-    elif kind == "protocols":
-        from vibench.protocol import bundled_protocols
-
-        yield from ((protocol.label, protocol.title) for protocol in bundled_protocols())
-    elif kind == "datasets":
-        from vibench.data.dataset import cards
-
-        yield from ((card.name, card.title) for card in cards())
-    else:
-        yield from _runs(output)
+def list_methods() -> list[Listed]:
+    """Every method that is installed, with its options."""
+    return list(_plugins("methods"))
 
 
-def _plugins(kind: plugins.Kind) -> Iterator[tuple[str, str]]:
+def list_metrics() -> list[Listed]:
+    """Every metric that is installed, with its options."""
+    return list(_plugins("metrics"))
+
+
+def list_masks() -> list[Listed]:
+    """Every generator of holes that is installed, with its options."""
+    return list(_plugins("masks"))
+
+
+def list_protocols() -> list[Listed]:
+    """Every protocol that comes with vibench."""
+    from vibench.protocol import bundled_protocols
+
+    return [Listed(protocol.label, protocol.title) for protocol in bundled_protocols()]
+
+
+def list_datasets() -> list[Listed]:
+    """Every data set whose layout vibench knows."""
+    from vibench.data.dataset import cards
+
+    return [Listed(card.name, card.title) for card in cards()]
+
+
+def list_runs(output: str | Path = "results") -> list[Listed]:
+    """Every run right inside ``output``."""
+    return list(_runs(Path(output)))
+
+
+def _plugins(kind: plugins.Kind) -> Iterator[Listed]:
     for name in plugins.names(kind):
         try:
             build = plugins.factory(kind, name)
         except UserError as error:
-            yield name, f"unavailable: {error}"
+            yield Listed(name, f"unavailable: {error}")
             continue
-        options = ", ".join(key for key in inspect.signature(build).parameters if key not in _GIVEN)
-        about = (inspect.getdoc(build) or "").partition("\n")[0]
-        yield name, f"{about}" + (f"  [{options}]" if options else "")
+        options = tuple(key for key in inspect.signature(build).parameters if key not in _GIVEN)
+        yield Listed(name, (inspect.getdoc(build) or "").partition("\n")[0], options)
 
 
 # What the harness passes by itself, and so no option of a plug-in.
 _GIVEN = frozenset({"device", "frames", "height", "width", "seed", "kwargs"})
 
 
-def _runs(output: Path) -> Iterator[tuple[str, str]]:
+def _runs(output: Path) -> Iterator[Listed]:
     from vibench.results.store import Store
 
     for path in sorted(output.glob("*/run.json")):
         try:
             store = Store.open(path.parent)
         except UserError as error:
-            yield path.parent.name, f"unreadable: {error}"
+            yield Listed(path.parent.name, f"unreadable: {error}")
             continue
         info, records = store.info, store.records()
         methods = ", ".join(facts.label for facts in info.methods)
-        yield path.parent.name, f"{info.protocol_label}: {methods}; {len(records)} records, started {info.started}"
+        about = f"{info.protocol_label}: {methods}; {len(records)} records, started {info.started}"
+        yield Listed(path.parent.name, about)

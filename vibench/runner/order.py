@@ -1,21 +1,28 @@
-"""What the user asked for, and the cases that it comes to."""
+"""An order: what the user asked for, and the tasks that it comes to."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from vibench import plugins
 from vibench.errors import InputError
 from vibench.plugins import Spec
 from vibench.protocol import PlannedCase, Protocol
+from vibench.results.record import Record
 
 
 @dataclass(frozen=True)
 class Order:
     """What the user asked for. Everything in it can be sent to another process.
 
-    ``limit`` keeps the first cases only; ``cases`` those whose name holds one of these texts; ``seeds`` those of the
-    protocol's repeats (none: all). ``jobs`` cases run side by side. ``time_limit_seconds`` ends a method that takes longer on one case.
+    ``limit`` keeps the first cases only, ``cases`` those whose name holds one of these texts, and ``seeds`` those of these
+    seeded repeats of the protocol (empty: all). ``jobs`` cases run side by side. ``predict_only`` fills and keeps frames
+    and scores nothing. ``retry_failed`` tries cases again that failed before. ``time_limit_seconds`` ends a method that
+    takes longer on one case. ``factories`` are methods and metrics that were given as Python objects, by (kind, name).
+    ``command`` says how the run was started, for its page.
     """
 
     protocol: Protocol
@@ -32,14 +39,26 @@ class Order:
     keep_frames: bool = True
     retry_failed: bool = False
     time_limit_seconds: float | None = None
+    factories: Mapping[tuple[plugins.Kind, str], Callable[..., Any]] = field(default_factory=dict)
+    command: str = ""
 
 
 @dataclass(frozen=True)
 class Task:
-    """One case and the methods that still lack a record of it."""
+    """What is to be done with one case.
+
+    ``fill`` names the methods that have to fill it (and the row of the truth, where that is missing); ``score`` holds the
+    records whose frames were kept and only need to be measured.
+    """
 
     planned: PlannedCase
-    labels: tuple[str, ...]
+    fill: tuple[str, ...] = ()
+    score: tuple[Record, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many records the task gives."""
+        return len(self.fill) + len(self.score)
 
 
 def repeats_named(text: str, protocol: Protocol) -> tuple[int, ...]:

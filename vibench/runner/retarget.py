@@ -13,7 +13,6 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from vibench import plugins
 from vibench.clip import Frame, Frames, Holed, Mask, Masks
 from vibench.errors import InputError
 from vibench.files import disk_errors
@@ -23,7 +22,7 @@ from vibench.media.resize import dilate
 from vibench.media.video_writer import open_writer
 from vibench.method import Method
 from vibench.plugins import Spec
-from vibench.runner.bench import seed_everything
+from vibench.runner.fill import made_method, seed_everything
 
 Axis = Literal["width", "height"]
 FEATHER_PX = 1.0
@@ -31,14 +30,14 @@ FEATHER_PX = 1.0
 
 
 def retarget(
-    video: Path,
-    mask: Path,
-    method: Spec,
-    output: Path,
+    video: str | Path,
+    mask: str | Path,
+    method: str | Spec,
+    output: str | Path,
     *,
     factor: float,
     axis: Axis = "width",
-    device: str = "cpu",
+    device: str = "auto",
     dilation_iterations: int = 4,
     progress: Callable[[int | None], Callable[[], None]] | None = None,
 ) -> int:
@@ -51,13 +50,14 @@ def retarget(
         raise InputError(f"the factor is {factor}; it must be from 0.1 to 1")
     if axis not in ("width", "height"):
         raise InputError(f"the axis is {axis!r}; it is width or height")
+    video, mask, output = Path(video), Path(mask), Path(output)
     source = open_frames(video)
     frames, rate = read_frames(video)
     objects = read_masks(mask, *frames.shape[:3])
     height, width = _squeezed_size(frames, factor, axis)
     if _largest_extent(objects, axis) > (width if axis == "width" else height):
         raise InputError(f"the object of {mask} is wider than the squeezed frame of {width}x{height}; squeeze less")
-    filler: Method = plugins.make("methods", method, device=device)
+    filler = made_method(method, device)
     background = filled_background(filler, frames, dilate(objects, dilation_iterations))
     advance = progress(len(frames)) if progress else lambda: None
     sound = video if source.has_audio else None

@@ -1,29 +1,37 @@
-"""Runs an order: plans it, finds what is missing, has it made here or in worker processes, and continues after anything."""
+"""Carries out an order: plans it, has what is missing made here or in worker processes, and continues after anything."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import shlex
-import sys
-from collections.abc import Iterable, Iterator
+import typing
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol as Interface
+from typing import Any
 
 from vibench import plugins
 from vibench.data.cases import planned_cases
+from vibench.errors import InputError
+from vibench.machine.facts import commit, deciding_versions, machine_facts, package_versions
 from vibench.method import DescribedMethod, Method
-from vibench.metric import Metric
 from vibench.plugins import Spec
-from vibench.protocol import PlannedCase
-from vibench.results.record import TRUTH, MethodFacts, MetricFacts, Record, RunInfo
+from vibench.protocol import PlannedCase, Protocol, load_protocol
+from vibench.results.record import TRUTH, MethodFacts, Record, RunInfo
+from vibench.results.run import Run
 from vibench.results.store import Store
-from vibench.runner.bench import Bench
-from vibench.runner.order import Order, Task
+from vibench.runner.bench import Workbench
+from vibench.runner.order import Order, Task, repeats_named
+
+Factories = dict[tuple[plugins.Kind, str], Callable[..., Any]]
+"""Methods and metrics that were given as Python objects, by (kind, name)."""
 
 
-class Listener(Interface):
+Named = str | Iterable[str | Callable[..., Any]]
+"""Methods or metrics by name, or as Python objects."""
+
+
+class Listener(typing.Protocol):
     """Told how a run goes; the command line draws a progress bar from it."""
 
     def started(self, total: int, remaining: int) -> None:
@@ -39,26 +47,313 @@ class Listener(Interface):
         ...
 
 
-def run(order: Order, listener: Listener) -> Store:
+class Quiet:
+    """A listener that passes everything over."""
+
+    def started(self, total: int, remaining: int) -> None:
+        """Do nothing."""
+
+    def finished(self, record: Record) -> None:
+        """Do nothing."""
+
+    def say(self, sentence: str) -> None:
+        """Do nothing."""
+
+
+def run(
+    protocol: str | Path | Protocol,
+    methods: Named,
+    *,
+    output: str | Path = "results",
+    metrics: Named = (),
+    data: str | Path | None = None,
+    device: str = "auto",
+    limit: int | None = None,
+    cases: str | Iterable[str] = (),
+    seeds: str | Iterable[int] = (),
+    jobs: int = 1,
+    predict_only: bool = False,
+    keep_frames: bool = True,
+    retry_failed: bool = False,
+    time_limit_seconds: float | None = None,
+    listener: Listener | None = None,
+    command: str = "",
+) -> Run:
+    """Fill the holes of every case with every method, time it, score it, and write one record each.
+
+    The same call continues where an earlier one stopped, and what is there already is not made again. A call with other
+    methods, another protocol or other cases goes into a folder of its own.
+
+    Args:
+        protocol: ``"davis-stationary"``, ``"davis-stationary@1"``, a .toml file, or a ``Protocol``.
+        methods: as ``--methods`` takes them, ``"vinet[memory=false],telea"`` or a list of such names, or factories:
+            classes or functions of your own that make a method when they are called without arguments.
+        output: folder that holds runs.
+        metrics: names, or factories of metrics; the protocol's own when left out.
+        data: folder of the protocol's data set, where it is not bundled.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        limit: only the first so many cases.
+        cases: only cases whose name holds one of these texts.
+        seeds: only these of the protocol's seeded repeats, from 0.
+        jobs: cases side by side; times are then those of a busy machine. Factories must then be importable.
+        predict_only: fill and keep frames; ``vibench.score`` measures later.
+        keep_frames: keep output frames, losslessly, for scoring and reports.
+        retry_failed: try failed cases once more.
+        time_limit_seconds: longest time that a method may take for a case.
+        listener: told how the run goes.
+        command: how the run was started, for its page; this call when left out.
+
+    Raises:
+        InputError: where something cannot be used as it was given.
+        UserError: where the disk is full, or weights are missing.
+    """
+    from vibench.machine.device import resolve
+
+    chosen = protocol if isinstance(protocol, Protocol) else load_protocol(str(protocol))
+    factories: Factories = {}
+    specs = _specs("methods", methods, factories)
+    asked = tuple(spec.label for spec in _specs("metrics", metrics, factories))
+    if not specs:
+        raise InputError("--methods names no method; see `vibench list methods`")
+    if predict_only and not keep_frames:
+        raise InputError("--predict-only with --no-keep-frames would keep nothing; drop one of them")
+    order = Order(
+        protocol=chosen,
+        methods=specs,
+        metrics=asked or chosen.scoring.metrics,
+        output=Path(output),
+        data=None if data is None else Path(data),
+        device=resolve(device),
+        limit=limit,
+        cases=tuple(plugins.split_outside_brackets(cases) if isinstance(cases, str) else cases),
+        seeds=repeats_named(seeds if isinstance(seeds, str) else ",".join(map(str, seeds)), chosen),
+        jobs=jobs,
+        predict_only=predict_only,
+        keep_frames=keep_frames,
+        retry_failed=retry_failed,
+        time_limit_seconds=time_limit_seconds,
+        factories=factories,
+        command=command or _as_call(chosen.label, [spec.label for spec in specs], str(output)),
+    )
+    return Run(carry_out(order, listener or Quiet()))
+
+
+def score(
+    run: str | Path | Run,
+    metrics: Named = (),
+    *,
+    data: str | Path | None = None,
+    device: str = "auto",
+    listener: Listener | None = None,
+) -> Run:
+    """Measure the kept frames of a run again, without its methods: after ``predict_only``, or with further metrics.
+
+    Measured are those of ``metrics`` (left out: the protocol's own) that a record has no value of, or one that other code
+    measured; all other values stay. ``data`` is the folder of the data set, where it is no longer where the run found it.
+    Raises InputError where the data is not what the methods filled.
+    """
+    from vibench.machine.device import resolve
+
+    factories: Factories = {}
+    asked = tuple(spec.label for spec in _specs("metrics", metrics, factories))
+    folder = run.folder if isinstance(run, Run) else Path(run)
+    place = None if data is None else Path(data)
+    return Run(rescore(folder, asked, place, resolve(device), listener or Quiet(), factories))
+
+
+def _specs(kind: plugins.Kind, named: Named, factories: Factories) -> tuple[Spec, ...]:
+    """Names with options as they are; an object goes into ``factories`` under a name: its own."""
+    specs = []
+    for one in plugins.split_outside_brackets(named) if isinstance(named, str) else named:
+        if isinstance(one, str):
+            specs.append(Spec.parse(one))
+            continue
+        name = getattr(one, "__qualname__", "")
+        if not callable(one) or not name or "<" in name:
+            raise InputError(f"{one!r} is no name, and no class or function that makes one of the {kind}")
+        if factories.setdefault((kind, name), one) is not one:
+            raise InputError(f"two of the {kind} are called {name!r}; give them different names")
+        specs.append(Spec(name))
+    return tuple(specs)
+
+
+def _as_call(protocol: str, methods: Sequence[str], output: str) -> str:
+    return f"vibench.run({protocol!r}, {list(methods)!r}, output={output!r})  # in Python"
+
+
+def carry_out(order: Order, listener: Listener) -> Store:
     """Make every record of ``order`` that does not exist yet, and return the run's store."""
-    bench = Bench.build(order)
+    bench = Workbench.build(order)
     planned = planned_cases(
         order.protocol, bench.clips.clip_names(), cases=order.cases, seeds=order.seeds, limit=order.limit
     )
-    store = Store.create(order.output, run_info(order, bench, planned))
+    info = run_info(order, bench, planned)
+    bench.run_digest = info.digest
+    store = Store.create(order.output, info)
     with store.lock(listener.say):
-        tasks = list(_unfinished(order, store, planned, listener))
-        total = len(planned) * len(bench.labels)
-        listener.started(total, sum(len(task.labels) for task in tasks))
-        for record in _work(order, bench, store, tasks):
-            listener.finished(record)
-    return store
+        tasks = _unfinished(bench, store, planned, listener)
+        listener.started(len(planned) * len(bench.rows), sum(task.count for task in tasks))
+        _make(bench, store, tasks, listener)
+        # Written last, so that the page names no metric before it is measured.
+        return store.with_metrics(bench.scorer.facts())
 
 
-def run_info(order: Order, bench: Bench, planned: list[PlannedCase]) -> RunInfo:
-    """The page about a run. Its digest covers what decides frames and numbers, and nothing else."""
-    from vibench.machine.facts import commit, machine_facts, package_versions
+def rescore(
+    folder: Path,
+    metrics: tuple[str, ...],
+    data: Path | None,
+    device: str,
+    listener: Listener,
+    factories: Factories | None = None,
+) -> Store:
+    """Measure kept frames of the run in ``folder`` again, without the methods that made them.
 
+    Measured are those of ``metrics`` (empty: the protocol's own) that a record holds no value of, or one that other code
+    measured; what else it holds stays. Cases are made again from the data, and one whose input, truth or holes are not
+    those of the record is refused with an InputError, since its number would not belong to these frames. Where a metric
+    needs the row of the truth and the run has none, it is made.
+    """
+    store = Store.open(folder)
+    protocol = store.protocol
+    source = data or (Path(store.info.data) if store.info.data else None)
+    asked = metrics or protocol.scoring.metrics
+    order = Order(protocol, (), asked, folder.parent, source, device, keep_frames=False, factories=factories or {})
+    bench = Workbench.build(order, store.info.digest)
+    with store.lock(listener.say):
+        tasks = _unmeasured(bench, store, list(protocol.plan(bench.clips.clip_names())))
+        listener.started(len(store.records()), sum(task.count for task in tasks))
+        _make(bench, store, tasks, listener)
+        return store.with_metrics(bench.scorer.facts())
+
+
+def _unfinished(bench: Workbench, store: Store, planned: list[PlannedCase], listener: Listener) -> list[Task]:
+    """What is left to do: cases without a record, and records that lack a value, for which frames may have been kept."""
+    order, tasks = bench.order, []
+    known = _known(store, listener)
+    # What is not on the page could not be made when the run was begun: what it lacked then may be there now.
+    on_page = {facts.name for facts in store.info.metrics}
+    for case in planned:
+        fill: list[str] = []
+        score: list[Record] = []
+        for label in bench.rows:
+            record = known.get((label, case.name))
+            if record is None or (record.status == "failed" and order.retry_failed):
+                fill.append(label)
+            elif record.status != "failed" and not order.predict_only and bench.scorer.lacking(record, on_page):
+                if _can_score(store, record):
+                    score.append(record)
+                else:
+                    fill.append(label)
+        if fill or score:
+            tasks.append(Task(case, tuple(fill), tuple(score)))
+    return tasks
+
+
+def _can_score(store: Store, record: Record) -> bool:
+    return record.method == TRUTH or store.has_frames(record.method, record.case)
+
+
+def _known(store: Store, listener: Listener) -> dict[tuple[str, str], Record]:
+    """The run's sound records by method and case; says what is wrong with other files, and if the versions are others."""
+    records, problems = store.scan()
+    for problem in problems:
+        listener.say(f"{problem.sentence}; making it again")
+    now = deciding_versions()
+    others = {f"{name} {version}" for record in records for name, version in record.versions.items()
+              if now.get(name) != version}  # fmt: skip
+    if others:
+        here = ", ".join(f"{name} {version}" for name, version in now.items())
+        listener.say(
+            f"earlier records of this run were made under {', '.join(sorted(others))}, and those to come are under {here}; "
+            "every record says under which, and tables say that they differ"
+        )
+    return {(record.method, record.case): record for record in records}
+
+
+def _unmeasured(bench: Workbench, store: Store, planned: list[PlannedCase]) -> list[Task]:
+    """Every record that lacks a value that is asked for, and the rows of the truth that are missing."""
+    tasks = []
+    by_case: dict[str, list[Record]] = {}
+    for record in store.records():
+        by_case.setdefault(record.case, []).append(record)
+    for case in planned:
+        records = by_case.get(case.name, [])
+        score = [
+            record
+            for record in records
+            if record.status != "failed" and (record.status == "predicted" or bench.scorer.lacking(record))
+        ]
+        made = {record.method for record in records}
+        fill = tuple(row for row in bench.rows if row not in made) if records else ()
+        if fill or score:
+            tasks.append(Task(case, fill, tuple(score)))
+    return tasks
+
+
+def _make(bench: Workbench, store: Store, tasks: list[Task], listener: Listener) -> None:
+    """Carry out the tasks, here or side by side, and tell of each record."""
+    here = bench.order.jobs <= 1 or len(tasks) <= 1
+    done = (
+        (made for task in tasks for made in _kept(bench, store, task)) if here else _side_by_side(bench, store, tasks)
+    )
+    for record, said in done:
+        if said:
+            listener.say(said)
+        listener.finished(record)
+
+
+def _kept(bench: Workbench, store: Store, task: Task) -> Iterator[tuple[Record, str]]:
+    """Do one task and keep what comes of it: the only place where anything enters a run's store."""
+    for made in bench.work(task, lambda record: store.frames(record.method, record.case)):
+        if not made.said:
+            store.keep(made.record, made.frames, made.traceback, case=made.case)
+        yield made.record, made.said
+
+
+def _side_by_side(bench: Workbench, store: Store, tasks: list[Task]) -> Iterator[tuple[Record, str]]:
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+
+    # Spawned, not forked: a forked child of a process whose torch has threads may hang.
+    context = multiprocessing.get_context("spawn")
+    jobs = bench.order.jobs
+    with ProcessPoolExecutor(jobs, context, _settle_worker, (bench.order, store.folder)) as pool:
+        futures = [pool.submit(_work_in_worker, task) for task in tasks]
+        try:
+            for future in as_completed(futures):
+                yield from future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+_worker: tuple[Workbench, Store] | None = None
+
+
+def _settle_worker(order: Order, folder: Path) -> None:
+    import os
+    import signal
+
+    import cv2
+    import torch
+
+    global _worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; only the parent answers it
+    threads = max(1, (os.cpu_count() or 1) // order.jobs)
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)
+    store = Store.open(folder)
+    _worker = Workbench.build(order, store.info.digest), store
+
+
+def _work_in_worker(task: Task) -> list[tuple[Record, str]]:
+    if _worker is None:
+        raise ValueError("the worker process was not set up")
+    return list(_kept(*_worker, task))
+
+
+def run_info(order: Order, bench: Workbench, planned: list[PlannedCase]) -> RunInfo:
+    """The page about a run. Its digest covers what decides frames, and nothing else: values carry their own identity."""
     methods = tuple(method_facts(spec, bench.methods[spec.label]) for spec in order.methods)
     versions = package_versions()
     deciding = {
@@ -74,14 +369,14 @@ def run_info(order: Order, bench: Bench, planned: list[PlannedCase]) -> RunInfo:
         protocol_label=order.protocol.label,
         protocol_digest=order.protocol.digest,
         methods=methods,
-        metrics=metric_facts(bench.metrics.values()),
+        metrics=bench.scorer.facts(),
         cases=tuple(case.name for case in planned),
         machine=machine_facts(),
         versions=versions,
         commit=commit(),
         data=None if order.data is None else str(order.data),
         device=order.device,
-        command=shlex.join(["vibench", *sys.argv[1:]]),
+        command=order.command,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
@@ -96,91 +391,3 @@ def method_facts(spec: Spec, method: Method) -> MethodFacts:
         options=dict(spec.options),
         facts=dict(method.describe()) if isinstance(method, DescribedMethod) else {},
     )
-
-
-def metric_facts(metrics: Iterable[Metric]) -> tuple[MetricFacts, ...]:
-    """What the run's page says of its metrics."""
-    return tuple(
-        MetricFacts(
-            name=metric.info.name,
-            title=metric.info.title,
-            unit=metric.info.unit,
-            better=metric.info.better,
-            has_floor=metric.info.has_floor,
-            source=metric.info.source,
-            version=metric.info.version,
-            aggregate=metric.info.aggregate,
-        )
-        for metric in metrics
-    )
-
-
-def _unfinished(order: Order, store: Store, planned: list[PlannedCase], listener: Listener) -> Iterator[Task]:
-    labels = [facts.label for facts in store.info.methods]
-    if not order.predict_only and any(facts.has_floor for facts in store.info.metrics):
-        labels.append(TRUTH)
-    for case in planned:
-        missing = []
-        for label in labels:
-            record, problem = store.record(label, case.name)
-            if problem:
-                listener.say(f"{problem}; making it again")
-            if record is None or not _settled(record, order):
-                missing.append(label)
-        if missing:
-            yield Task(case, tuple(missing))
-
-
-def _settled(record: Record, order: Order) -> bool:
-    if record.status == "failed":
-        return not order.retry_failed
-    return record.status == "scored" or order.predict_only
-
-
-def _work(order: Order, bench: Bench, store: Store, tasks: list[Task]) -> Iterator[Record]:
-    if order.jobs <= 1 or len(tasks) <= 1:
-        for task in tasks:
-            yield from bench.work(task, store)
-        return
-    yield from _side_by_side(order, store, tasks)
-
-
-def _side_by_side(order: Order, store: Store, tasks: list[Task]) -> Iterator[Record]:
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor, as_completed
-
-    # Spawned, not forked: a forked child of a process whose torch has threads may hang.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(order.jobs, context, _settle_worker, (order, store.folder)) as pool:
-        futures = [pool.submit(_work_in_worker, task) for task in tasks]
-        try:
-            for future in as_completed(futures):
-                yield from future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-_worker: tuple[Bench, Store] | None = None
-
-
-def _settle_worker(order: Order, folder: Path) -> None:
-    import os
-    import signal
-
-    import cv2
-    import torch
-
-    global _worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; only the parent answers it
-    threads = max(1, (os.cpu_count() or 1) // order.jobs)
-    torch.set_num_threads(threads)
-    cv2.setNumThreads(threads)
-    _worker = Bench.build(order), Store.open(folder)
-
-
-def _work_in_worker(task: Task) -> list[Record]:
-    if _worker is None:
-        raise ValueError("the worker process was not set up")
-    bench, store = _worker
-    return list(bench.work(task, store))

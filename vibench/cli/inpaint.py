@@ -1,0 +1,71 @@
+"""The commands ``vibench inpaint`` and ``vibench retarget``, for somebody who has a video."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vibench.cli.options import Device, OutputVideo, Overwrite, ends_after_interrupt, refuse_to_replace
+
+Video = Annotated[Path, typer.Argument(help="A video file, or a folder of images.")]
+
+
+def inpaint(
+    video: Video,
+    mask: Annotated[
+        Path,
+        typer.Option("--mask", help="Where the hole is (white): an image for all frames, a folder, a video or .npy."),
+    ],
+    output: OutputVideo,
+    method: Annotated[
+        str, typer.Option("--method", "-m", help="One method, as in --methods of run.")
+    ] = "flow_propagation",
+    dilate: Annotated[int, typer.Option(min=0, max=64, help="Grow the hole N times by one pixel.")] = 0,
+    overwrite: Overwrite = False,
+    device: Device = "auto",
+) -> None:
+    """Remove what the mask marks from one video; sound is kept, and pixels outside the mask."""
+    import vibench
+    from vibench.cli.progress import frame_progress
+
+    refuse_to_replace(output, overwrite)
+    with ends_after_interrupt(f"stopped; {output} was not written"), frame_progress() as progress:
+        count = vibench.inpaint(
+            video, mask, method, output, device=device, dilation_iterations=dilate, progress=progress
+        )
+    typer.echo(f"{count} frames: {output}")
+
+
+def retarget(
+    video: Video,
+    mask: Annotated[
+        Path, typer.Option("--mask", help="The object that keeps its shape: image, folder, video or .npy.")
+    ],
+    output: OutputVideo,
+    factor: Annotated[float, typer.Option(min=0.1, max=1.0, help="New width (or height) as a share of the old.")] = 0.5,
+    axis: Annotated[str, typer.Option(help="What is squeezed: width or height.")] = "width",
+    method: Annotated[str, typer.Option("--method", "-m", help="What fills the background.")] = "flow_propagation",
+    dilate: Annotated[int, typer.Option(min=0, max=64, help="Grow the object N times by one pixel for filling.")] = 4,
+    overwrite: Overwrite = False,
+    device: Device = "auto",
+) -> None:
+    """Squeeze a video without squeezing the object in it: fill behind it, squeeze, paste it back."""
+    import vibench
+    from vibench.cli.progress import frame_progress
+
+    refuse_to_replace(output, overwrite)
+    with ends_after_interrupt(f"stopped; {output} was not written"), frame_progress() as progress:
+        count = vibench.retarget(
+            video,
+            mask,
+            method,
+            output,
+            factor=factor,
+            axis=axis,  # type: ignore[arg-type]
+            device=device,
+            dilation_iterations=dilate,
+            progress=progress,
+        )
+    typer.echo(f"{count} frames: {output}")

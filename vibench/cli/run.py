@@ -1,0 +1,88 @@
+"""The commands ``vibench run`` and ``vibench score``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vibench.cli.options import Data, Device, FirstCases, Methods, ends_after_interrupt
+
+if TYPE_CHECKING:
+    from vibench import Run
+
+
+def run(
+    methods: Methods,
+    protocol: Annotated[str, typer.Option("--protocol", "-p", help="Name, name@version or a .toml file.")] = "bundled",
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder that holds runs.")] = Path("results"),
+    data: Data = None,
+    limit: FirstCases = None,
+    cases: Annotated[str, typer.Option(help="Only cases whose name holds one of these texts, by comma.")] = "",
+    seeds: Annotated[str, typer.Option(help="Only these of the protocol's seeded repeats, by comma, from 0.")] = "",
+    metrics: Annotated[str, typer.Option(help="Metrics by comma instead of the protocol's own.")] = "",
+    device: Device = "auto",
+    jobs: Annotated[int, typer.Option(min=1, help="Cases side by side; times are then those of a busy machine.")] = 1,
+    predict_only: Annotated[bool, typer.Option("--predict-only", help="Fill and keep frames; score later.")] = False,
+    keep_frames: Annotated[bool, typer.Option(help="Keep output frames, losslessly, for score and report.")] = True,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try failed cases once more.")] = False,
+    time_limit: Annotated[float | None, typer.Option(min=0.001, help="Seconds a method may take a case.")] = None,
+) -> None:
+    """Fill the holes of every case with every method, time it, score it, and write one record each.
+
+    The same command continues where it stopped: after Ctrl-C, a kill, a full disk. Another command never mixes in.
+    """
+    import vibench
+    from vibench.cli.progress import progress
+
+    with progress() as listener, ends_after_interrupt():
+        done = vibench.run(
+            protocol,
+            methods,
+            output=output,
+            metrics=metrics,
+            data=data,
+            device=device,
+            limit=limit,
+            cases=cases,
+            seeds=seeds,
+            jobs=jobs,
+            predict_only=predict_only,
+            keep_frames=keep_frames,
+            retry_failed=retry_failed,
+            time_limit_seconds=time_limit,
+            listener=listener,
+            command=shlex.join(["vibench", *sys.argv[1:]]),
+        )
+    _print_summary(done)
+
+
+def score(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders, as `vibench list runs` prints them.")],
+    metrics: Annotated[str, typer.Option(help="Metrics by comma; the protocol's own when left out.")] = "",
+    data: Data = None,
+    device: Device = "auto",
+) -> None:
+    """Measure kept frames again, without the methods: after --predict-only, or with further metrics.
+
+    Only what a record has no value of is measured, and what another version of a metric's code measured.
+    """
+    import vibench
+    from vibench.cli.progress import progress
+
+    for folder in runs:
+        with progress() as listener, ends_after_interrupt():
+            done = vibench.score(folder, metrics, data=data, device=device, listener=listener)
+        _print_summary(done)
+
+
+def _print_summary(done: Run) -> None:
+    from vibench.report.numbers import print_summary
+
+    for problem in done.problems:
+        typer.secho(f"note: {problem}", err=True)
+    print_summary(done.store)
+    typer.echo(f"run: {done.folder}")

@@ -1,0 +1,130 @@
+"""A run as a person in a notebook holds it: its values as a data frame, its table, its frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vibench.clip import Frames
+from vibench.errors import InputError
+from vibench.results.kept_case import KeptCase, load_case
+from vibench.results.record import TRUTH, RunInfo
+from vibench.results.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from vibench.results.results import Results
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run on the disk, finished or not. What is read of it is as it was when it was first asked for."""
+
+    store: Store
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+        return self.store.folder
+
+    @property
+    def info(self) -> RunInfo:
+        """Its page: protocol, methods, metrics, machine, versions, and how it was started."""
+        return self.store.info
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Labels of its methods, such as ``vinet[memory=false]``."""
+        return tuple(facts.label for facts in self.info.methods)
+
+    @property
+    def cases(self) -> tuple[str, ...]:
+        """Names of its cases, such as ``blackswan/stationary``."""
+        return self.info.cases
+
+    @cached_property
+    def results(self) -> Results:
+        """Its records, as tables are made from them."""
+        from vibench.results.results import Results
+
+        return Results.of(self.info, self.store.records())
+
+    @cached_property
+    def values(self) -> pd.DataFrame:
+        """One row a method, case, metric and region.
+
+        Columns: ``method``, ``case``, ``clip`` and ``hole`` (what the case is made of), ``metric``, ``region``, ``value``
+        (the mean over the clip's frames or pairs), ``weight`` (how many these are), ``unit`` and ``better``. The truth has
+        rows too, where a metric has a floor. Metrics that compare sets of clips have no value a case, and no rows.
+        """
+        found = self.results.values.copy()
+        attributes = {(record.method, record.case): record.attributes for record in self.results.records}
+        keys = list(zip(found["method"], found["case"], strict=True))
+        for place, name in enumerate(("clip", "hole"), start=2):
+            found.insert(place, name, [attributes[key].get(name, "") for key in keys])
+        facts = {metric.name: metric for metric in self.info.metrics}
+        for name in ("unit", "better"):
+            found[name] = [getattr(facts[metric], name) for metric in found["metric"]]
+        return found
+
+    def table(self) -> pd.DataFrame:
+        """One row a method, metric and region: mean, 95 % interval, number of clips, and whether it is best or second.
+
+        Means are over the cases that every method with a value has; the row ``truth`` is the floor.
+        """
+        from vibench.results.table import tabulate
+
+        return tabulate(self.results).frame()
+
+    def frames(self, method: str, case: str) -> Frames:
+        """What ``method`` made of ``case``, composited: uint8 (T, H, W, 3); ``method`` may be ``truth``.
+
+        InputError where there is no such method or case, or its frames were not kept.
+        """
+        self._check(method, case)
+        if method == TRUTH:
+            truth = self.case(case).truth
+            if truth is None:
+                raise InputError(f"nobody knows the truth of {case!r}")
+            return truth
+        found = self.store.frames(method, case)
+        if found is None:
+            raise InputError(f"{str(self.folder)!r} kept no sound frames of {method!r} for {case!r}")
+        return found
+
+    def case(self, case: str) -> KeptCase:
+        """Input, holes, truth and every method's frames of a case; InputError where they were not kept."""
+        return load_case(self.folder, case)
+
+    @property
+    def failures(self) -> dict[tuple[str, str], str]:
+        """(method, case) -> why it has no frames."""
+        records = self.results.records
+        return {(record.method, record.case): record.failure.message for record in records if record.failure}
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """A sentence for each file among its records that is torn or not its own."""
+        return tuple(problem.sentence for problem in self.store.scan()[1])
+
+    def _check(self, method: str, case: str) -> None:
+        if method not in (*self.methods, TRUTH):
+            raise InputError(f"{str(self.folder)!r} has no method {method!r}; its methods: {', '.join(self.methods)}")
+        if case not in self.cases:
+            raise InputError(f"{str(self.folder)!r} has no case {case!r}; its cases: {', '.join(self.cases[:8])}")
+
+    def __repr__(self) -> str:
+        done = len(self.store.records())
+        return f"Run({str(self.folder)!r}: {self.info.protocol_label}, {', '.join(self.methods)}, {done} records)"
+
+
+def open_run(folder: str | Path) -> Run:
+    """The run in ``folder``, or the only one inside it; InputError where there is none, or more than one."""
+    path = Path(folder)
+    inside = sorted(child.parent for child in path.glob("*/run.json"))
+    if not (path / "run.json").exists() and len(inside) == 1:
+        path = inside[0]
+    return Run(Store.open(path))

@@ -1,0 +1,138 @@
+"""Metrics measure one case: each gives its values or the reason why it has none, and says by which code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from vibench import plugins
+from vibench.clip import Case, Frames, digest
+from vibench.errors import InputError, UserError
+from vibench.metric import Metric
+from vibench.plugins import Spec
+from vibench.results.record import TRUTH, MetricFacts, Record
+
+
+@dataclass
+class Scorer:
+    """The metrics of an order, made once. ``unavailable`` says of each that could not be made what it lacks.
+
+    ``identities`` maps a metric's name to the sha256 of its code, its options and the files that it reads.
+    """
+
+    metrics: dict[str, Metric] = field(default_factory=dict)
+    unavailable: dict[str, str] = field(default_factory=dict)
+    identities: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, names: Sequence[str], device: str, may_be_missing: Sequence[str] = ()) -> Scorer:
+        """Make the metrics of these names; one of ``may_be_missing`` that lacks weights is kept as a reason.
+
+        InputError for one that cannot be made as it is asked for, and where two have the same name.
+        """
+        made = cls()
+        for asked in names:
+            spec = Spec.parse(asked)
+            try:
+                metric: Metric = plugins.make("metrics", spec, device=device)
+            except UserError as error:
+                if asked not in may_be_missing or isinstance(error, InputError):
+                    raise
+                made.unavailable[asked] = str(error)
+                continue
+            name = metric.info.name
+            if name in made.metrics:
+                raise InputError(f"two metrics are called {name!r}, the second asked for as {asked!r}; ask for one")
+            made.metrics[name] = metric
+            made.identities[name] = identity_of(spec, metric)
+        return made
+
+    @property
+    def has_floor(self) -> bool:
+        """Whether a metric wants the row of the truth itself."""
+        return any(metric.info.has_floor for metric in self.metrics.values())
+
+    def facts(self) -> tuple[MetricFacts, ...]:
+        """What the run's page says of its metrics."""
+        return tuple(_facts(metric) for metric in self.metrics.values())
+
+    def lacking(self, record: Record, settled: Collection[str] = ()) -> tuple[str, ...]:
+        """Names of the metrics of which ``record`` holds no value, or one that other code measured.
+
+        Of a metric in ``settled`` a reason why it could not be measured is as good as a value.
+        """
+        return tuple(
+            name
+            for name, metric in self.metrics.items()
+            if (metric.info.has_floor or record.method != TRUTH)
+            and not (name in settled and name in record.unavailable)
+            and (name not in record.metrics or record.measured_by.get(name) != self.identities[name])
+        )
+
+    def score(self, record: Record, frames: Frames, case: Case) -> Record:
+        """``record`` with every metric measured on composited ``frames`` of ``case``, or the reason why one was not.
+
+        Of the truth only what has a floor is measured. Values of metrics that nobody asks for this time stay.
+        """
+        # A kept record may say why it lacks a metric that nobody asks for this time.
+        unavailable = {name: reason for name, reason in record.unavailable.items() if name not in self.metrics}
+        unavailable |= self.unavailable
+        metrics, measured_by = dict(record.metrics), dict(record.measured_by)
+        for name, metric in self.metrics.items():
+            if record.method == TRUTH and not metric.info.has_floor:
+                continue
+            found = _measured(metric, frames, case)
+            if isinstance(found, str):
+                unavailable[name] = found
+                metrics.pop(name, None)
+                measured_by.pop(name, None)
+            else:
+                metrics[name], measured_by[name] = found, self.identities[name]
+        changes: dict[str, Any] = {
+            "metrics": metrics,
+            "measured_by": measured_by,
+            "unavailable": unavailable,
+            "status": "scored",
+            "output_sha256": digest(frames),
+        }
+        return record.model_copy(update=changes)
+
+
+def identity_of(spec: Spec, metric: Metric) -> str:
+    """Sha256 of what a metric's values depend on: its code, its options and its ``resources``, where it has any."""
+    parts = {
+        "code": plugins.source_digest(plugins.factory("metrics", spec.name)),
+        "options": {key: str(value) for key, value in spec.options.items()},
+        "version": metric.info.version,
+        "resources": dict(getattr(metric, "resources", {})),
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _measured(metric: Metric, frames: Frames, case: Case) -> dict[str, tuple[float | None, ...]] | str:
+    """Region -> values, or why there are none."""
+    if "truth" in metric.info.needs and case.truth is None:
+        return "nobody knows the truth of this case"
+    if "exact-flow" in metric.info.needs and case.flow is None:
+        return "the exact motion of this clip is not known"
+    try:
+        return {region: series.values for region, series in metric.measure(frames, case).items()}
+    except UserError as error:
+        return str(error)
+
+
+def _facts(metric: Metric) -> MetricFacts:
+    info = metric.info
+    return MetricFacts(
+        name=info.name,
+        title=info.title,
+        unit=info.unit,
+        better=info.better,
+        has_floor=info.has_floor,
+        source=info.source,
+        version=info.version,
+        aggregate=info.aggregate,
+    )
