@@ -202,13 +202,13 @@ def check_pair(frames: Frames, truth: Frames, holes: Masks | None = None) -> Non
             "pass the same number of frames, of the same size, for both"
         )
     steps = tuple(slice(None, None, -(-size // most)) for size, most in zip(frames.shape[:3], (3, 48, 48), strict=True))
-    ours, true = frames[steps], truth[steps].astype(np.int16)
-    if holes is not None:
-        outside = ~holes[steps]
-        ours, true = ours[outside], true[outside]
-    if not ours.size:
-        return
-    as_given, reversed_ = (float(np.abs(order - true).mean()) for order in (ours, ours[..., ::-1]))
+    # One plane per channel: numpy is slow along an axis of three.
+    ours, true = (np.moveaxis(clip[steps], -1, 0).astype(np.int16, order="C") for clip in (frames, truth))
+    outside = np.ones(ours.shape[1:], np.bool_) if holes is None else ~holes[steps]
+    count = max(3 * int(outside.sum()), 1)
+    as_given, reversed_ = (
+        float(np.abs(order - true).sum(dtype=np.int64, where=outside)) / count for order in (ours, ours[::-1])
+    )
     if reversed_ < as_given / 2:
         raise InputError(
             f"frames look BGR: their mean difference to the truth is {as_given:.1f} grey levels as given and "
