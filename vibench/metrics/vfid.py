@@ -53,7 +53,7 @@ class VFID:
         self._network = load_i3d(weights).to(device).train(as_sttn)
 
     def measure(self, frames: Frames, case: Case) -> Mapping[str, Series]:
-        """Return 1,024 values of the whole clip in the region ``features``; they are kept on disk."""
+        """Return 1,024 values of the whole clip of the region ``features``, kept on disk."""
         key = f"{self.info.name} {WEIGHTS_SHA256} {self._device} {digest(frames)}"
         features = kept("i3d", key, (FEATURES,), lambda: video_features(self._network, frames, self._as_sttn))
         # Seven digits are what float32 holds, and half as long in a record.
