@@ -1,15 +1,14 @@
 """A protocol: every decision behind a number, as a versioned TOML file that is never edited.
 
-A change of meaning is a new version, and results of different protocols or versions are not compared. The
-fields below are the five decisions that papers hide (polarity and dilation of the hole, resize filter, compositing,
-quantisation, averaging order) and the data, holes and metrics they apply to.
+A change of meaning is a new version, and results of different protocols or versions are not compared. The fields below
+are the five decisions that papers rarely state (polarity and dilation of the hole, resize filter, compositing,
+quantisation, averaging order), and the data, holes and metrics that they apply to.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,17 +17,21 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from vibench.clip import Frames
-from vibench.document import Frozen, first_fault
+from vibench.document import Frozen, read_toml
 from vibench.errors import InputError
 
 FOLDER = Path(__file__).parent / "protocols"
 
 
 class Data(Frozen):
-    """Which clips: a data set by name, a split of it, or the clips named here; only the first ``frames`` of each."""
+    """Which clips are used: those of a data set, of one ``split`` of it, or only the ``clips`` that are named.
+
+    ``dataset`` is a name that ``vibench list datasets`` shows. Of each clip only the first ``frames`` are used, or all
+    where that is None.
+    """
 
     dataset: str
     split: str | None = None
@@ -37,7 +40,7 @@ class Data(Frozen):
 
 
 class Resize(Frozen):
-    """Frame size and the filter that makes it; masks are always resized by nearest neighbour."""
+    """The size of the frames in pixels and the filter that makes it; masks always take the nearest pixel."""
 
     width_px: int = Field(ge=16, le=8192)
     height_px: int = Field(ge=16, le=8192)
@@ -45,12 +48,13 @@ class Resize(Frozen):
 
 
 class Holes(Frozen):
-    """One kind of hole, True = hole, cut into every clip: one case a clip and kind (and repeat).
+    """One kind of hole that is cut into every clip; each clip, kind and repeat is one case.
 
-    ``source``: ``generator`` draws seeded masks with the named generator; ``objects`` takes the clip's own object
-    silhouettes; ``other-objects`` those of another clip of the data set, fitted to this one's size and length: of the
-    ``next`` one, or with ``pairing = "seeded"`` of one that the case's seed draws among all others.
-    ``dilation_iterations`` times a 3x3 cross is added after resizing.
+    ``source`` says where the masks (True inside the hole) come from: ``generator`` draws them from the case's seed
+    with the mask generator named by ``generator`` and its ``options``; ``objects`` takes the silhouettes of the clip's
+    own objects; ``other-objects`` takes those of another clip of the data set, fitted to this clip's size and length.
+    That is the next clip, or with ``pairing = "seeded"`` one that the case's seed chooses among all others. After
+    resizing, masks are dilated ``dilation_iterations`` times by a 3x3 cross.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -70,11 +74,13 @@ class Holes(Frozen):
 
 
 class Scoring(Frozen):
-    """From a method's frames to a number.
+    """How the frames that a method returns become numbers.
 
-    ``composite``: ``holes`` keeps the method's pixels in the hole only, ``none`` scores the frames as returned.
-    ``quantise``: how a method's float frames become uint8, half away from zero or cut off. ``averaging``: ``clips`` is frame mean,
-    then clip mean; ``frames`` is the mean over all frames of all clips, in which long clips weigh more.
+    ``composite = "holes"`` takes the method's pixels inside the hole only and the input's outside it; ``none`` scores
+    the frames as they were returned. ``quantise`` says how float frames become uint8: ``round`` (halves away from
+    zero) or ``truncate``. ``averaging = "clips"`` takes the mean over the frames of each clip and then over clips;
+    ``frames`` takes the mean over all frames of all clips, in which long clips weigh more. ``metrics`` are the
+    metrics' names.
     """
 
     composite: Literal["holes", "none"] = "holes"
@@ -84,10 +90,11 @@ class Scoring(Frozen):
 
 
 class Protocol(Frozen):
-    """What a paper would cite as ``name@version``.
+    """All decisions behind a table of results, which a paper cites as ``name@version``.
 
-    ``task``: ``restore`` cuts holes into true frames, so that the truth is known; ``remove`` takes objects away,
-    and the truth is the clip's background where the data set has one.
+    ``task = "restore"`` cuts holes into true frames, so that the truth is known. ``remove`` takes objects away, and
+    the truth is the clip's background where the data set knows it. Each case is repeated ``repeats`` times with other
+    seeds, all of which follow from ``seed``.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -104,21 +111,21 @@ class Protocol(Frozen):
 
     @property
     def label(self) -> str:
-        """``name@version``."""
+        """The name and version, as in ``davis-object@1``."""
         return f"{self.name}@{self.version}"
 
     @property
     def digest(self) -> str:
-        """Sha256 of every decision; titles and descriptions are words, not decisions, and may be mended."""
+        """Sha256 of every decision. Title and description are left out, so that they can be corrected."""
         decisions = self.model_dump(mode="json", exclude={"title", "description"})
         for holes in decisions["holes"]:
-            # Younger than the first protocols, whose digests must not change: counted where it says something.
+            # The field came after the first protocols, whose digests must stay: its default value does not count.
             if holes["pairing"] == "next":
                 del holes["pairing"]
         return hashlib.sha256(json.dumps(decisions, sort_keys=True).encode()).hexdigest()
 
     def plan(self, clips: list[str]) -> Iterator[PlannedCase]:
-        """Every case for the named clips, in order."""
+        """Yield every case for the named clips: for each clip every kind of hole, and for that every repeat."""
         for clip in clips:
             for holes in self.holes:
                 for repeat in range(self.repeats):
@@ -130,7 +137,7 @@ class Protocol(Frozen):
 
 @dataclass(frozen=True)
 class PlannedCase:
-    """A case before its pixels are read: which clip, which hole, which seed."""
+    """A case before its pixels are read: its clip, its kind of hole, the number of its repeat and its seed."""
 
     clip: str
     holes: Holes
@@ -140,39 +147,32 @@ class PlannedCase:
 
     @property
     def name(self) -> str:
-        """``clip/hole``, with the number of the repeat where there are several."""
+        """The name ``clip/hole``, or ``clip/hole/repeat`` where the protocol repeats its cases."""
         return f"{self.clip}/{self.holes.name}" + (f"/{self.repeat}" if self.repeated else "")
 
 
 def repeat_of(case: str, repeats: int) -> int:
-    """The number of the repeat in the name of a case of a protocol with ``repeats``; see ``PlannedCase.name``."""
+    """Return the number of the repeat that stands in a case's name; ``repeats`` is how many its protocol has."""
     return int(case.rpartition("/")[2]) if repeats > 1 else 0
 
 
 def load_protocol(name_or_file: str) -> Protocol:
-    """A bundled protocol by ``name@version`` (or ``name`` for its newest version), or one from a TOML file."""
+    """Return a bundled protocol by ``name@version`` (or ``name`` for its newest version), or read one from a TOML file.
+
+    Raises InputError where there is none of that name, or the file is not a protocol.
+    """
     path = Path(name_or_file)
-    if path.suffix != ".toml":
-        path = _bundled_file(name_or_file)
-    try:
-        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-        return Protocol.model_validate(content)
-    except (FileNotFoundError, IsADirectoryError) as error:
-        raise InputError(f"there is no protocol file {str(path)!r}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"protocol {str(path)!r} is not valid TOML: {error}") from error
-    except ValidationError as error:
-        raise InputError(f"protocol {str(path)!r}: {first_fault(error)}") from error
+    return read_toml(path if path.suffix == ".toml" else _bundled_file(name_or_file), Protocol, "protocol")
 
 
 def bundled_protocols() -> list[Protocol]:
-    """All protocols that come with vibench, by name and version."""
+    """Return all protocols that come with vibench, sorted by name and version."""
     found = [load_protocol(str(path)) for path in FOLDER.glob("*.toml")]
     return sorted(found, key=lambda protocol: (protocol.name, protocol.version))
 
 
 def quantise(frames: NDArray[Any], how: Literal["round", "truncate"]) -> Frames:
-    """Frames in 0..255 of any float type as uint8; uint8 passes unchanged."""
+    """Turn float frames in 0..255 into uint8 by rounding halves away from zero or by truncating; keep uint8 as it is."""
     if frames.dtype == np.uint8:
         return frames
     clipped = np.clip(frames, 0, 255)

@@ -86,8 +86,8 @@ def test_batches_and_remembered_truth_change_nothing(monkeypatch: pytest.MonkeyP
 def test_the_truth_is_looked_at_once_for_all_methods(monkeypatch: pytest.MonkeyPatch) -> None:
     frames, truth = noisy_pair(4)
     metric, seen = ours.alex(), []
-    features = metric._features
-    monkeypatch.setattr(metric, "_features", lambda clip: seen.append(clip.sum()) or features(clip))
+    features = ours.deep_features
+    monkeypatch.setattr(ours, "deep_features", lambda network, clip: seen.append(clip.sum()) or features(network, clip))
     for _ in range(3):
         metric.measure(frames, case_of(truth))
     assert len(seen) == 4

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vibench.errors import InputError
-from vibench.metrics.networks.pickled_arrays import read_pickled_arrays
+from vibench.metrics.networks.weights import read_pickled_arrays
 
 
 class Command:

@@ -14,8 +14,7 @@ from pathlib import Path
 from safetensors.numpy import save_file
 
 from vibench.metrics.networks.backbones import ALEX_LAYERS, renamed_from_flax
-from vibench.metrics.networks.pickled_arrays import read_pickled_arrays
-from vibench.metrics.networks.weights import checked
+from vibench.metrics.networks.weights import checked, read_pickled_arrays
 
 SOURCE_SHA256 = "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1"
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""Metrics as one writes them first, for timing: what the package's are measured by.
+"""Metrics as one writes them first, to compare the speed of the package's metrics with.
 
-Libraries do the work, frame by frame, each region by itself, and nothing is kept from one method to the next. The numbers are the same.
+Libraries do the work, frame by frame, each region by itself, and nothing is kept from one method to the next. The
+numbers are the same.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from vibench.metrics.lpips import load_backbone, untrained
 from vibench.metrics.networks import backbones
 
 Values = dict[str, list[float]]
-"""Region -> one value per frame or pair."""
+"""A mapping from each region to one value per frame or pair."""
 
 
 def psnr(frames: Frames, case: Case) -> Values:
-    """Of whole frames and of holes."""
+    """PSNR of whole frames and of holes, by scikit-image."""
     triples = list(zip(frames, truth_of(case), case.holes, strict=True))
     return {
         "frame": [peak_signal_noise_ratio(true, frame, data_range=255) for frame, true, _ in triples],
@@ -36,7 +37,7 @@ def psnr(frames: Frames, case: Case) -> Values:
 
 
 def ssim_gaussian(frames: Frames, case: Case) -> Values:
-    """By scikit-image's map, of which the border is cut off."""
+    """SSIM by scikit-image's map, of which the border is cut off."""
     inner = np.zeros(frames.shape[1:3], bool)
     inner[5:-5, 5:-5] = True
     maps = [
@@ -53,7 +54,7 @@ def ssim_gaussian(frames: Frames, case: Case) -> Values:
 
 
 def ssim_sttn(frames: Frames, case: Case) -> Values:
-    """By scikit-image, window 65."""
+    """SSIM by scikit-image with a window of 65 px."""
     pairs = zip(frames, truth_of(case), strict=True)
     return {
         "frame": [
@@ -63,7 +64,7 @@ def ssim_sttn(frames: Frames, case: Case) -> Values:
 
 
 def lpips_alex(frames: Frames, case: Case) -> Values:
-    """By the package lpips: once for the number, once for the map."""
+    """LPIPS by the package lpips, which is called once for the number and once for the map."""
     network, whole, inside = _lpips(), [], []
     for frame, true, hole in zip(frames, truth_of(case), case.holes, strict=True):
         with torch.inference_mode():
@@ -75,7 +76,7 @@ def lpips_alex(frames: Frames, case: Case) -> Values:
 
 
 def warping_error_dis(frames: Frames, case: Case) -> Values:
-    """Flow of the truth both ways, what can be trusted of it, and SciPy's linear interpolation."""
+    """Warping error by flow of the truth in both directions and SciPy's linear interpolation."""
     truth, whole, inside = truth_of(case), [], []
     for index in range(len(frames) - 1):
         forward, backward = dis_flow(truth[index], truth[index + 1]), dis_flow(truth[index + 1], truth[index])

@@ -1,8 +1,9 @@
 """What describes a case in slices: how far its hole, its object and its camera move, how much its hole deforms.
 
-Source: Szeto and Corso, The DEVIL Is in the Details, CVPR 2022, and its code (MichiganCOG/devil). Displacement is DEVIL's
-union of silhouettes; camera motion its share of the frame that leaves the picture under affine alignment. Ours: 5 sampled
-frames and the largest value among their pairs, ORB features at 240 px, and silhouettes aligned by their centres of mass.
+Source: Szeto and Corso, The DEVIL Is in the Details, CVPR 2022, and its code (MichiganCOG/devil). Displacement is
+DEVIL's union of silhouettes; camera motion its share of the frame that leaves the picture under affine alignment.
+Ours: 5 sampled frames and the largest value among their pairs, ORB features at 240 px, and silhouettes aligned by
+their centres of mass.
 """
 
 from __future__ import annotations

@@ -115,8 +115,9 @@ def planned_cases(
 ) -> list[PlannedCase]:
     """The protocol's cases for the clips of a data set, in the protocol's order.
 
-    ``cases`` keeps those whose name holds one of these texts, ``seeds`` those of these seeded repeats, and ``limit`` the
-    first so many of what is left. InputError where the data set lacks a clip that the protocol names, or nothing is left.
+    ``cases`` keeps those whose name holds one of these texts, ``seeds`` those of these seeded repeats, and ``limit``
+    the first so many of what is left. InputError where the data set lacks a clip that the protocol names, or nothing
+    is left.
     """
     if absent := [name for name in protocol.data.clips if name not in clip_names]:
         raise InputError(f"protocol {protocol.label} names the clip {absent[0]!r}, which the data set has not")

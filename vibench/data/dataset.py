@@ -1,8 +1,7 @@
-"""A data set by name: its card says what it holds, its layout where the files are; clips are read one at a time."""
+"""Data sets by name: the card says what a data set holds, and ``Dataset`` reads its clips one at a time."""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -10,10 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from vibench.clip import Clip
-from vibench.document import Frozen
+from vibench.document import Frozen, read_toml
 from vibench.errors import InputError
 from vibench.files import bundled
 
@@ -21,7 +20,10 @@ Layout = Literal["bundled", "davis", "sintel", "youtube-vos", "synthetic", "fold
 
 
 class File(Frozen):
-    """A clip that travels with the package: checksums of the file and of its decoded frames, and what encoding cost."""
+    """A clip that travels with the package: its file, checksums of the file and of its decoded frames.
+
+    ``psnr_db`` is the PSNR of the decoded frames against the original ones, that is, what encoding lost.
+    """
 
     path: str
     sha256: str
@@ -30,11 +32,13 @@ class File(Frozen):
 
 
 class Card(Frozen):
-    """What ``datasets/cards/NAME.toml`` says of a data set, as far as it can be said before the data is there.
+    """What ``datasets/cards/NAME.toml`` says of a data set, so that it is known before the data is there.
 
-    Keyed by split: ``splits`` holds clip -> number of frames; ``sizes_px`` (width, height) where all clips have one;
-    ``folders`` and ``totals`` where clips lie and how many there must be, where the card does not list them. ``url`` is
-    where the archive can be had directly, ``url_sha256`` its checksum where it is known.
+    ``url`` is where the archive can be downloaded directly, and ``url_sha256`` its checksum; each is None where it is
+    not known. ``layout`` says which function of ``vibench.data.layouts`` reads the files. The next four tables have
+    one entry per split. ``splits`` maps clips to their numbers of frames. ``sizes_px`` is (width, height) where all
+    clips have the same size. Where the card does not list the clips, ``folders`` says where they lie and ``totals``
+    how many there are. ``files`` describes the clips that travel with the package.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -52,31 +56,35 @@ class Card(Frozen):
     files: dict[str, File] = Field(default_factory=dict)
 
     def split(self, name: str | None) -> str:
-        """``name``, or the default split; InputError where there is none of that name."""
+        """Return ``name``, or the default split where it is None; raise InputError where there is no such split."""
         name = name or self.default_split
         if (known := {**self.splits, **self.folders}) and name not in known:
             raise InputError(f"data set {self.name!r} has no split {name!r}; there are {', '.join(sorted(known))}")
         return name
 
     def clips(self, split: str | None) -> dict[str, int]:
-        """Clip names of a split (None: the default one) with their numbers of frames."""
+        """Return the clips of a split, or of the default split, with their numbers of frames."""
         return self.splits[self.split(split)]
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Clips by name. ``frame_counts`` is what the card promises, None where nobody promised anything."""
+    """The clips of a data set on this disk, by name.
+
+    ``frame_counts`` maps each clip to its number of frames as the card gives it, or to None where it gives none.
+    ``read`` reads a clip by its name, or its first frames where the second argument is their number.
+    """
 
     card: Card
     frame_counts: dict[str, int | None]
     read: Callable[[str, int | None], Clip]
 
     def clip_names(self) -> list[str]:
-        """Names in the order of the split."""
+        """Return the clips' names in the order of the split."""
         return list(self.frame_counts)
 
     def load(self, name: str, limit_frames: int | None = None) -> Clip:
-        """Read one clip, or its first ``limit_frames`` frames; InputError where its files are not as they should be."""
+        """Read one clip, or its first ``limit_frames`` frames; raise InputError where it is missing or damaged."""
         if name not in self.frame_counts:
             close = get_close_matches(name, self.frame_counts, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"it has {len(self.frame_counts)} others"
@@ -86,20 +94,20 @@ class Dataset:
 
 @cache
 def cards() -> list[Card]:
-    """The cards of all data sets that vibench knows, sorted by name."""
+    """Return the cards of all data sets that vibench knows, sorted by name."""
     return sorted((read_card(path) for path in (bundled("datasets") / "cards").glob("*.toml")), key=lambda c: c.name)
 
 
 def read_card(path: Path) -> Card:
-    """Read and check one card; InputError where it is not one."""
-    try:
-        return Card.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, ValidationError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not a card of a data set: {error}") from error
+    """Read one card; raise InputError where the file is not one."""
+    return read_toml(path, Card, "card of a data set")
 
 
 def card_of(name: str) -> Card:
-    """The card of a data set; for ``folder:PATH`` and ``video:PATH`` that of ``folder`` or ``video``."""
+    """Return the card of a data set; for ``folder:PATH`` and ``video:PATH`` it is that of ``folder`` or ``video``.
+
+    Raises InputError where no data set has that name.
+    """
     kind = name.partition(":")[0]
     known = {card.name: card for card in cards()}
     if kind not in known:

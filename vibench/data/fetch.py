@@ -14,8 +14,8 @@ from vibench.errors import InputError, MissingResource
 def fetch(card: Card, data: Path, sha256: str | None = None) -> list[Path]:
     """Download and unpack into ``data``; the files unpacked.
 
-    ``sha256`` is for an archive whose checksum the card does not know. InputError where there is no direct address or no
-    checksum to hold the download to, MissingResource where the download fails or differs from it.
+    ``sha256`` is for an archive whose checksum the card does not know. InputError where there is no direct address or
+    no checksum to hold the download to, MissingResource where the download fails or differs from it.
     """
     import pooch
 

@@ -1,4 +1,4 @@
-"""A manifest: every case of a protocol with its clip, generator, seed and the hash of its holes, so that all cut the same."""
+"""Manifests: every case of a protocol with the hash of its holes, by which everybody can see that theirs are the same."""
 
 from __future__ import annotations
 
@@ -6,21 +6,20 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from vibench.clip import Case, digest
 from vibench.data.cases import build_case
 from vibench.data.dataset import Dataset
-from vibench.document import Frozen
+from vibench.document import Frozen, read_json
 from vibench.errors import InputError, UserError
 from vibench.files import bundled, replacing
 from vibench.protocol import Protocol
 
 
 class Entry(Frozen):
-    """One case. ``generator`` is a generator's name, or ``objects`` or ``other-objects``; ``sha256`` is of the holes.
+    """One case of a manifest.
 
-    It covers shape, dtype (bool) and bytes of the array (T, H, W) after dilation: ``vibench.clip.digest``.
+    ``generator`` is the name of a mask generator, or ``objects`` or ``other-objects``. ``sha256`` is the hash of the
+    case's holes, bool (T, H, W) after dilation, over their shape, dtype and bytes; see ``vibench.clip.digest``.
     """
 
     case: str
@@ -34,19 +33,19 @@ class Entry(Frozen):
 
 
 class Manifest(Frozen):
-    """All cases of one protocol, which its digest pins."""
+    """All cases of one protocol, with the digest of that protocol."""
 
     protocol: str
     digest: str
     cases: tuple[Entry, ...]
 
     def entry(self, case: str) -> Entry | None:
-        """The line about a case, or None where the manifest has none."""
+        """Return the entry of a case, or None where the manifest has none."""
         return {entry.case: entry for entry in self.cases}.get(case)
 
 
 def entries(protocol: Protocol, clips: Dataset) -> Iterator[Entry]:
-    """One line a case, in the protocol's order; InputError where a clip cannot be read: a manifest has no gaps."""
+    """Yield one entry per case, in the protocol's order; raise InputError where a clip cannot be read."""
     for planned in protocol.plan(list(protocol.data.clips) or clips.clip_names()):
         case = build_case(protocol, planned, clips)
         frames, height, width = case.holes.shape
@@ -79,28 +78,25 @@ def write_manifest(protocol: Protocol, data: Path | None, output: Path) -> int:
 
 
 def as_text(manifest: Manifest) -> str:
-    """JSON with one line a case, so that a difference between two manifests can be read."""
+    """Return JSON with one line per case, so that a person can read the difference between two manifests."""
     lines = ",\n".join(f"  {entry.model_dump_json()}" for entry in manifest.cases)
     return f'{{"protocol": "{manifest.protocol}", "digest": "{manifest.digest}", "cases": [\n{lines}\n]}}\n'
 
 
 @cache
 def published(label: str) -> Manifest | None:
-    """The manifest that travels with vibench for ``name@version``, or None."""
+    """Return the manifest that travels with vibench for ``name@version``, or None."""
     path = bundled("datasets") / "manifests" / f"{label}.json"
     return read_manifest(path) if path.is_file() else None
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Read and check one manifest; InputError where it is not one."""
-    try:
-        return Manifest.model_validate_json(path.read_bytes())
-    except (ValidationError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not a manifest of vibench") from error
+    """Read one manifest; raise InputError where the file is not one."""
+    return read_json(path, Manifest, "manifest of vibench")
 
 
 def check_against_published(protocol: Protocol, case: Case) -> None:
-    """InputError where this protocol has a published manifest and the holes of ``case`` are not those it lists."""
+    """Raise InputError where this protocol has a published manifest that gives other holes to ``case``."""
     manifest = published(protocol.label)
     if manifest is None or manifest.digest != protocol.digest:
         return
@@ -111,5 +107,6 @@ def check_against_published(protocol: Protocol, case: Case) -> None:
     if found != entry.sha256:
         raise InputError(
             f"the holes of case {case.name!r} have sha256 {found[:12]} and the published manifest of {protocol.label} "
-            f"says {entry.sha256[:12]}: the data, a mask generator or a library differs, so its numbers would not compare"
+            f"says {entry.sha256[:12]}: the data, a mask generator or a library differs, "
+            "so its numbers would not compare"
         )

@@ -21,10 +21,11 @@ Array = NDArray[np.float32]
 
 
 def kept(kind: str, key: str, shape: tuple[int, ...], compute: Callable[[], NDArray[Any]]) -> Array:
-    """``compute()`` as float32 of ``shape``, or what it gave before under the same ``kind`` and ``key``.
+    """Return ``compute()`` as float32 of ``shape``, or what it returned before under the same ``kind`` and ``key``.
 
-    ``key`` names everything that the array depends on. A file that is torn or of another shape is computed anew. When
-    the folder of a kind grows over ``$VIBENCH_CACHE_BYTES`` (default 2 GB), its least recently used files are removed.
+    ``key`` names everything that the array depends on. Where the kept file is torn or of another shape, the array is
+    computed again. When the folder of a kind grows over ``$VIBENCH_CACHE_BYTES`` (default 2 GB), its least recently
+    used files are removed.
     """
     path = cache_folder(kind) / f"{sha256(key.encode()).hexdigest()}.npy"
     known = _read(path, shape)
@@ -40,7 +41,7 @@ def kept(kind: str, key: str, shape: tuple[int, ...], compute: Callable[[], NDAr
 
 
 def limit_bytes() -> int:
-    """How much a folder may hold: ``$VIBENCH_CACHE_BYTES`` or 2 GB."""
+    """Return how many bytes a folder may hold: ``$VIBENCH_CACHE_BYTES`` or 2 GB."""
     text = os.environ.get(LIMIT_VARIABLE, str(DEFAULT_LIMIT_BYTES))
     if not text.isdecimal():
         raise InputError(f"{LIMIT_VARIABLE} is {text!r}; it must be a number of bytes such as {DEFAULT_LIMIT_BYTES}")

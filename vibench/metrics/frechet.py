@@ -1,6 +1,7 @@
 """The Frechet distance between two sets of feature vectors, each taken as a sample of a normal distribution.
 
-Source: Dowson and Landau, The Fréchet Distance between Multivariate Normal Distributions, 1982; Heusel et al., NeurIPS 2017.
+Source: Dowson and Landau, The Fréchet Distance between Multivariate Normal Distributions, 1982; Heusel et al., GANs
+Trained by a Two Time-Scale Update Rule, NeurIPS 2017.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ from numpy.typing import NDArray
 from vibench.errors import InputError
 
 Vectors = NDArray[np.float64]
-"""(n, D): one vector a clip."""
+"""(n, D): one vector of D features for each of n clips."""
 
 
 def frechet_distance(ours: Vectors, truth: Vectors) -> float:
-    """``|m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^(1/2))`` with sample covariances (n - 1); InputError below two vectors a set.
+    """Return ``|m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^(1/2))``: 0 for equal sets, lower is better.
 
-    The last trace is the sum of the singular values of the product of both centred sets. That needs no root of a D x D
-    matrix, and is exact where there are fewer vectors than dimensions, at which the usual root is only near it.
+    m are means and C sample covariances (divided by n - 1) of the two sets of vectors. The trace of the root is the
+    sum of the singular values of the product of both centred sets. That needs no root of a D x D matrix, and it is
+    exact where there are fewer vectors than dimensions, at which the usual root is only near it. Fewer than two
+    vectors in a set raise InputError.
     """
     for vectors in (ours, truth):
         if len(vectors) < 2:
@@ -33,7 +36,7 @@ def frechet_distance(ours: Vectors, truth: Vectors) -> float:
 
 
 def frechet_warning(clips: int, dimensions: int) -> str | None:
-    """What a table must say beside a Frechet distance of few clips, or None."""
+    """Return the sentence that a table must show beside a Frechet distance of few clips, or None for many."""
     if clips >= 2 * dimensions:
         return None
     return (
@@ -43,6 +46,6 @@ def frechet_warning(clips: int, dimensions: int) -> str | None:
 
 
 def _deviations(vectors: Vectors) -> Vectors:
-    """A with A'A the sample covariance."""
+    """Return A such that A'A is the sample covariance."""
     deviations: Vectors = (vectors - vectors.mean(axis=0)) / np.sqrt(len(vectors) - 1)
     return deviations

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from vibench.clip import Case, Frame, Frames, Mask
+from vibench.clip import Case, Frame, Frames, Mask, as_pair
 from vibench.errors import InputError
 from vibench.metric import MetricInfo, Series
 from vibench.metrics.psnr import psnr
@@ -24,17 +24,20 @@ SEED = 1234
 
 
 class Corner(NamedTuple):
-    """Upper left pixel of a patch."""
+    """The upper left pixel of a patch."""
 
     row: int
     column: int
 
 
 def patch_consistency(frame: Frame, following: Frame, corner: Corner) -> float:
-    """PSNR of a 50x50 patch of ``frame`` and the most alike one of ``following``, at most 100 dB.
+    """Return the PSNR between a 50x50 patch of ``frame`` and the patch of ``following`` that is most like it.
 
-    Corners from 20 px before to 19 px after the patch's own are tried, as far as they lie within the frame.
+    Both frames are uint8 (H, W, 3), and the result is in decibels, from 0 to 100, higher is better. ``corner`` is where
+    the patch lies in ``frame``. In ``following``, corners from 20 px before to 19 px after it are tried in both
+    directions, as far as they lie within the frame. Frames of other dtypes or shapes raise InputError.
     """
+    frame, following = as_pair(frame, following)
     patch = frame[corner.row : corner.row + PATCH_PX, corner.column : corner.column + PATCH_PX]
     top, left = max(0, corner.row - REACH_PX), max(0, corner.column - REACH_PX)
     last = PATCH_PX + REACH_PX - 1
@@ -46,7 +49,10 @@ def patch_consistency(frame: Frame, following: Frame, corner: Corner) -> float:
 
 
 def centred_corner(hole: Mask) -> Corner | None:
-    """The corner of a patch around the hole's centre of mass, pushed into the frame; None without a hole."""
+    """Return the corner of a patch around the hole's centre of mass, moved so that the patch lies inside the frame.
+
+    ``hole`` is bool (H, W). The result is None where it is empty.
+    """
     if not hole.any():
         return None
     row, column = (
@@ -57,10 +63,10 @@ def centred_corner(hole: Mask) -> Corner | None:
 
 
 class PatchConsistency:
-    """DEVIL's consistency of random patches (``frame``) and of patches around the hole's centre (``hole``).
+    """Likeness of a patch to its best match in the next frame (DEVIL), at random places and at the hole.
 
-    DEVIL draws the random places of all clips from one generator, so that its number depends on the order of the clips; here
-    each clip begins with the same seed, 1234, as DEVIL's first clip does.
+    DEVIL draws the random places of all clips from one generator, so that its number depends on the order of the clips.
+    Here each clip begins with the same seed, 1234, as DEVIL's first clip does.
     """
 
     info = MetricInfo(
@@ -70,15 +76,20 @@ class PatchConsistency:
         better="higher",
         has_floor=True,
         needs=frozenset(),
-        source="MichiganCOG/video-inpainting-evaluation pcons_psnr: 50 px patches, 20 px reach, seed 1234 for every clip",
+        source="MichiganCOG/video-inpainting-evaluation pcons_psnr: "
+        "50 px patches, 20 px reach, seed 1234 for every clip",
     )
 
     def measure(self, frames: Frames, case: Case) -> Mapping[str, Series]:
-        """Regions ``frame`` and ``hole``, one value per pair; InputError for a single frame or frames up to 50 px."""
+        """Return one value per pair of frames in the regions ``frame``, a random place, and ``hole``, its centre.
+
+        A single frame, or frames of up to 50 px a side, raise InputError.
+        """
         height, width = frames.shape[1:3]
         if len(frames) < 2 or min(height, width) <= PATCH_PX:
             raise InputError(
-                f"{self.info.name} needs two frames larger than its patches of {PATCH_PX} px, not {len(frames)} of {width}x{height}"
+                f"{self.info.name} needs two frames larger than its patches of {PATCH_PX} px, "
+                f"not {len(frames)} of {width}x{height}"
             )
         generator = np.random.default_rng(SEED)
         anywhere, around = [], []

@@ -1,4 +1,4 @@
-"""PSNR: how far pixels are from the truth, in decibels."""
+"""PSNR, the peak signal-to-noise ratio: how far pixels are from the truth, in decibels."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from vibench.clip import Case, Frame, Frames, Mask
+from vibench.clip import Case, Frame, Frames, Mask, as_mask, as_pair
 from vibench.metric import MetricInfo, Series, truth_of
 
 PEAK = 255.0
 PERFECT_DB = 100.0
-"""What a perfect frame counts, and the most that any frame can reach: infinity has no mean."""
+"""The value of a perfect frame, and the most that any frame can reach. Infinity would have no mean over frames."""
 
 
 def psnr(frame: Frame, truth: Frame, region: Mask | None = None) -> float | None:
-    """``10 log10(255² / MSE)`` of two uint8 (H, W, 3) frames, at most 100 dB.
+    """Return ``10 log10(255² / MSE)`` of two frames, uint8 (H, W, 3), in decibels: from 0 to 100, higher is better.
 
-    The error is averaged over all channels of the pixels in ``region`` (bool (H, W); default the whole frame); None
-    where the region is empty. Equal to ``skimage.metrics.peak_signal_noise_ratio(data_range=255)`` below 100 dB.
+    The squared error is averaged over all channels of the pixels in ``region``, bool (H, W), or of the whole frame
+    where that is None. An empty region gives None. Below 100 dB the number equals that of
+    ``skimage.metrics.peak_signal_noise_ratio(data_range=255)``. Other dtypes and shapes raise InputError.
     """
+    frame, truth = as_pair(frame, truth)
+    region = None if region is None else as_mask(region, frame, "region")
     difference = frame.astype(np.int32) - truth.astype(np.int32)
     inside = difference if region is None else difference[region]
     if not inside.size:
@@ -29,7 +32,7 @@ def psnr(frame: Frame, truth: Frame, region: Mask | None = None) -> float | None
 
 
 class PSNR:
-    """PSNR of every frame, over all of it and over its hole alone."""
+    """PSNR of every frame, over the whole frame and over its hole alone."""
 
     info = MetricInfo(
         name="psnr",
@@ -40,7 +43,7 @@ class PSNR:
     )
 
     def measure(self, frames: Frames, case: Case) -> Mapping[str, Series]:
-        """Regions ``frame`` and ``hole`` (error over hole pixels only), one value per frame."""
+        """Return one value per frame in the regions ``frame`` (all pixels) and ``hole`` (pixels in the hole only)."""
         truth = truth_of(case)
         triples = list(zip(frames, truth, case.holes, strict=True))
         return {

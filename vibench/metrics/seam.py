@@ -1,4 +1,4 @@
-"""Seam: how visible the border of the hole is in the output. Needs no truth."""
+"""Seam: how visible the border of the hole is in the output. No truth is needed."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from vibench.clip import Case, Frame, Frames, Mask
+from vibench.clip import Case, Frame, Frames, Mask, as_frame, as_mask
 from vibench.metric import MetricInfo, Series
 
 
 def seam(frame: Frame, hole: Mask) -> float | None:
-    """By how many grey levels neighbours across the hole's border differ more than the pairs next to them.
+    """Return by how many grey levels neighbours across the hole's border differ more than the pairs beside them do.
 
-    Pairs are horizontal and vertical; the pairs next to one across the border lie one pixel further in and further out on
-    its line. Mean absolute difference over RGB. Near 0 where nothing shows; None where no border lies within the frame.
+    ``frame`` is uint8 (H, W, 3) and ``hole`` bool (H, W). A pair is two pixels that touch in a row or a column, and
+    its difference is the mean absolute one over RGB. The pairs beside a pair across the border lie on its line, one
+    pixel further in and one further out. The result is the mean over pairs across the border minus the mean over pairs
+    beside it: from -255 to 255, near 0 where no border shows, lower is better. It is None where no border lies within
+    the frame. Other dtypes and shapes raise InputError. The measure is our own.
     """
+    frame = as_frame(frame)
+    hole = as_mask(hole, frame)
     across, beside = np.empty(0), np.empty(0)
     picture = frame.astype(np.float64)
     for pixels, inside in ((picture, hole), (picture.swapaxes(0, 1), hole.T)):
@@ -30,7 +35,7 @@ def seam(frame: Frame, hole: Mask) -> float | None:
 
 
 class Seam:
-    """Excess step across the hole's border in every frame."""
+    """Visible border of the hole in every frame: the step across it beyond the steps beside it."""
 
     info = MetricInfo(
         name="seam",
@@ -43,5 +48,5 @@ class Seam:
     )
 
     def measure(self, frames: Frames, case: Case) -> Mapping[str, Series]:
-        """Region ``hole``, one value per frame."""
+        """Return one value per frame in the region ``hole``."""
         return {"hole": Series.of([seam(frame, hole) for frame, hole in zip(frames, case.holes, strict=True)])}

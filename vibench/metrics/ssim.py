@@ -11,22 +11,28 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from vibench.clip import Frame, Frames
+from vibench.clip import Frame, as_frame, as_pair
 from vibench.errors import InputError
 
 Image = NDArray[np.float64]
 Smooth = Callable[[Image], Image]
-"""Weighted mean of a float64 (H, W) image over a window around each pixel; weights sum to 1."""
+"""A function that gives, for a float64 (H, W) image, the weighted mean over a window around each pixel.
+
+The result has the size of the image, and the weights sum to 1.
+"""
 
 C1 = (0.01 * 255) ** 2
 C2 = (0.03 * 255) ** 2
 
 
 def ssim_map(frame: Frame, truth: Frame, smooth: Smooth, covariance_factor: float = 1.0) -> Image:
-    """Similarity of two uint8 (H, W, 3) frames at every pixel and channel, in -1..1.
+    """Return the similarity of two frames, uint8 (H, W, 3), at every pixel and channel: float64 (H, W, 3) in -1..1.
 
-    ``covariance_factor`` turns the population's (co)variances into the sample's: n / (n - 1) for n pixels in a window.
+    ``smooth`` is the window. ``covariance_factor`` turns the variances and covariances of a population into those of a
+    sample; for a window of n equally weighted pixels it is n / (n - 1). Frames of other dtypes or shapes raise
+    InputError.
     """
+    frame, truth = as_pair(frame, truth)
     # One channel at a time: its planes stay in the processor's cache, which makes this twice as fast.
     channels = zip(np.moveaxis(frame, -1, 0), np.moveaxis(truth, -1, 0), strict=True)
     return np.dstack([_plane(ours, true, smooth, covariance_factor) for ours, true in channels])
@@ -44,8 +50,8 @@ def _plane(frame: NDArray[np.uint8], truth: NDArray[np.uint8], smooth: Smooth, c
     return similar
 
 
-def check_size(frames: Frames, window_px: int, name: str) -> None:
-    """InputError where no window fits into the frames."""
-    height, width = frames.shape[1:3]
+def check_size(frame: Frame, window_px: int, name: str) -> None:
+    """Raise InputError where no window of ``window_px`` x ``window_px`` fits into ``frame``, uint8 (H, W, 3)."""
+    height, width = as_frame(frame).shape[:2]
     if min(height, width) < window_px:
         raise InputError(f"{name} has a window of {window_px}x{window_px} px; frames of {width}x{height} are smaller")

@@ -1,4 +1,8 @@
-"""SSIM with the 11x11 Gaussian window of its authors."""
+"""SSIM with the 11x11 Gaussian window of its authors.
+
+Source: Wang, Bovik, Sheikh and Simoncelli, Image Quality Assessment: From Error Visibility to Structural Similarity,
+IEEE TIP 2004. Equal to piq and to scikit-image with ``gaussian_weights``; torchmetrics pads the frames and differs.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vibench.clip import Case, Frames, Mask
+from vibench.clip import Case, Frame, Frames, Mask, as_mask
 from vibench.metric import MetricInfo, Series, truth_of
 from vibench.metrics.ssim import Image, check_size, ssim_map
 
@@ -19,18 +23,35 @@ RADIUS_PX = 5
 WEIGHTS = cv2.getGaussianKernel(2 * RADIUS_PX + 1, 1.5, cv2.CV_64F)
 
 
+def ssim_gaussian(frame: Frame, truth: Frame, region: Mask | None = None) -> float | None:
+    """Return the mean structural similarity of two frames, uint8 (H, W, 3): from -1 to 1, higher is better.
+
+    The mean is over RGB and over the pixels whose 11x11 window lies inside the frame; with ``region``, bool (H, W),
+    over those of them that lie in it. It is None where there are none. Frames of other dtypes or shapes, or frames
+    smaller than the window, raise InputError.
+    """
+    similar = similarity(frame, truth)
+    return float(similar.mean()) if region is None else _mean_inside(similar, valid(as_mask(region, frame, "region")))
+
+
+def similarity(frame: Frame, truth: Frame) -> Image:
+    """Return the map whose mean is SSIM, float64 (H - 10, W - 10, 3): one value per pixel with a whole window."""
+    check_size(frame, 2 * RADIUS_PX + 1, "ssim-gaussian")
+    return valid(ssim_map(frame, truth, smooth))
+
+
 def smooth(image: Image) -> Image:
-    """Gaussian mean of standard deviation 1.5 px over 11x11 px, float64 (H, W), of the same size."""
+    """Return the Gaussian mean of standard deviation 1.5 px over 11x11 px of a float64 (H, W) image, in its size."""
     return np.asarray(cv2.sepFilter2D(image, cv2.CV_64F, WEIGHTS, WEIGHTS))
 
 
 def valid(picture: NDArray[Pixel]) -> NDArray[Pixel]:
-    """The pixels whose whole window lies inside the picture (H, W, ...)."""
+    """Return the pixels of a picture (H, W, ...) whose whole window lies inside it."""
     return picture[RADIUS_PX:-RADIUS_PX, RADIUS_PX:-RADIUS_PX]
 
 
 class SSIMGaussian:
-    """SSIM of every frame; equals piq and scikit-image (``gaussian_weights``), not torchmetrics, which pads."""
+    """SSIM of every frame with the Gaussian window of its authors, as piq and scikit-image compute it."""
 
     info = MetricInfo(
         name="ssim-gaussian",
@@ -41,11 +62,10 @@ class SSIMGaussian:
     )
 
     def measure(self, frames: Frames, case: Case) -> Mapping[str, Series]:
-        """Region ``frame``: mean of the map over pixels with a whole window; ``hole``: over those of them in the hole."""
-        check_size(frames, 2 * RADIUS_PX + 1, self.info.name)
+        """Return one value per frame in the regions ``frame`` and ``hole``; see ``ssim_gaussian``."""
         whole, inside = [], []
         for frame, truth, hole in zip(frames, truth_of(case), case.holes, strict=True):
-            similar = valid(ssim_map(frame, truth, smooth))
+            similar = similarity(frame, truth)
             whole.append(float(similar.mean()))
             inside.append(_mean_inside(similar, valid(hole)))
         return {"frame": Series.of(whole), "hole": Series.of(inside)}

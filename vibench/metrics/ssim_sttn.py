@@ -1,4 +1,7 @@
-"""SSIM as STTN, FuseFormer, E2FGVI and ProPainter publish it: a uniform window of 65x65 px."""
+"""SSIM as STTN, FuseFormer, E2FGVI and ProPainter publish it: a uniform window of 65x65 px.
+
+Source: ``core/metrics.py`` of MCG-NKU/E2FGVI, which calls scikit-image with ``win_size=65``.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +19,20 @@ SAMPLE_COVARIANCE = WINDOW_PX**2 / (WINDOW_PX**2 - 1)
 
 
 def ssim_sttn(frame: Frame, truth: Frame) -> float:
-    """``structural_similarity(win_size=65, data_range=255, channel_axis=2)`` of scikit-image for two uint8 frames.
+    """Return the mean structural similarity of two frames, uint8 (H, W, 3): from -1 to 1, higher is better.
 
-    The mean is over the channels and over the pixels whose whole window lies inside the frame.
+    It equals ``skimage.metrics.structural_similarity(win_size=65, data_range=255, channel_axis=2)``. The mean is over
+    RGB and over the pixels whose 65x65 window lies inside the frame. Frames of other dtypes or shapes, or frames
+    smaller than the window, raise InputError.
     """
+    check_size(frame, WINDOW_PX, "ssim-sttn")
     margin = WINDOW_PX // 2
     similar = ssim_map(frame, truth, _smooth, SAMPLE_COVARIANCE)
     return float(similar[margin:-margin, margin:-margin].mean())
 
 
 class SSIMSttn:
-    """SSIM of every frame, whole frames only: the number of this family has no other region."""
+    """SSIM of every whole frame with a window of 65 px, as STTN, E2FGVI and ProPainter publish it."""
 
     info = MetricInfo(
         name="ssim-sttn",
@@ -37,8 +43,7 @@ class SSIMSttn:
     )
 
     def measure(self, frames: Frames, case: Case) -> Mapping[str, Series]:
-        """Region ``frame``, one value per frame; InputError where frames are smaller than the window."""
-        check_size(frames, WINDOW_PX, self.info.name)
+        """Return one value per frame in the region ``frame``; see ``ssim_sttn``."""
         pairs = zip(frames, truth_of(case), strict=True)
         return {"frame": Series.of([ssim_sttn(frame, truth) for frame, truth in pairs])}
 

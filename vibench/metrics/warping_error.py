@@ -1,8 +1,8 @@
 """Flow warping error: how much a clip changes from frame to frame beyond what its motion explains.
 
-Source: Lai et al., Learning Blind Video Temporal Consistency, ECCV 2018, section 4.1. With the flow of the truth it reaches
-the digits of the authors' ``evaluate_WarpError.py``. On the flow of the output itself no truth is needed, but an output that
-stands still, is blurred or breaks the flow looks steady: read such a number beside the pictures.
+Source: Lai et al., Learning Blind Video Temporal Consistency, ECCV 2018, section 4.1. With the flow of the truth the
+numbers equal those of the authors' ``evaluate_WarpError.py``. With the flow of the output itself no truth is needed,
+but an output that stands still, is blurred or breaks the flow estimate looks steady. Look at the pictures too.
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from vibench.clip import Case, Frames, Masks
+from vibench.clip import Case, Frames, Masks, as_frames
 from vibench.errors import InputError
 from vibench.metric import MetricInfo, Need, Series, truth_of
 from vibench.metrics.flow import sources as flow_sources
 from vibench.metrics.flow.motion import Motion, known_motion, motion_of, warp
 
 FindMotion = Callable[[Frames, Case], Motion]
-"""The motion by which output frames of a case are warped."""
+"""A function that gives the motion by which the output frames of a case are warped."""
 
 FindHole = Callable[[Masks, Motion], Masks]
-"""Holes (T, H, W) -> the pixels (T - 1, H, W) of frame t that region ``hole`` counts for the pair (t, t + 1)."""
+"""A function from the holes, bool (T, H, W), to the pixels that region ``hole`` counts, bool (T - 1, H, W)."""
 
 
 def squared(difference: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Square, of values in [0, 1]."""
+    """Return the square of differences of colours in 0..1; the mean of it is Lai et al.'s error."""
     return np.square(difference)
 
 
 def grey_levels(difference: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Absolute difference on the scale 0..255."""
+    """Return the absolute difference of colours in 0..1, on the scale 0..255."""
     return np.abs(difference) * 255
 
 
@@ -41,10 +41,18 @@ def warped_differences(
     regions: Sequence[Masks | None] = (None,),
     cost: Callable[[NDArray[np.float32]], NDArray[np.float32]] = squared,
 ) -> list[list[float | None]]:
-    """Per region and pair, mean ``cost`` of frame t + 1 warped back minus frame t, over the visible pixels of frame t and RGB.
+    """Return, for each region, one value per pair: the mean ``cost`` of frame t + 1 warped back minus frame t.
 
-    A region (T - 1, H, W) or longer narrows them further, None does not; the mean is None where no pixel is left.
+    ``frames`` are uint8 (T, H, W, 3) with at least two frames, and ``motion`` is how they move. The mean is over RGB
+    and over the pixels of frame t that are visible in frame t + 1. A region, bool (T - 1, H, W) or longer, keeps those
+    of them that lie in it; None keeps all. A value is None where no pixel is left. With the default cost, values are
+    from 0 to 1, and lower is better. Frames of other dtypes or shapes raise InputError.
     """
+    frames = as_frames(frames)
+    if len(frames) < 2 or motion.visible.shape != (len(frames) - 1, *frames.shape[1:3]):
+        raise InputError(
+            f"frames are {frames.shape} and the motion is of {motion.visible.shape}; pass T - 1 flows of T frames"
+        )
     means: list[list[float | None]] = [[] for _ in regions]
     for index, difference in enumerate(_warped_minus_here(frames, motion)):
         for region, found in zip(regions, means, strict=True):
@@ -55,7 +63,7 @@ def warped_differences(
 
 
 def _warped_minus_here(frames: Frames, motion: Motion) -> Iterator[NDArray[np.float32]]:
-    """Per pair, frame t + 1 warped back minus frame t, in -1..1, (H, W, 3)."""
+    """Yield, for each pair, frame t + 1 warped back minus frame t: float32 (H, W, 3) in -1..1."""
     here = frames[0].astype(np.float32) / 255
     for frame, flow in zip(frames[1:], motion.forward, strict=True):
         after = frame.astype(np.float32) / 255
@@ -64,12 +72,15 @@ def _warped_minus_here(frames: Frames, motion: Motion) -> Iterator[NDArray[np.fl
 
 
 def begins_in_hole(holes: Masks, _: Motion) -> Masks:
-    """Pixels of frame t in its hole."""
+    """Return the pixels of frame t that lie in its hole."""
     return holes[:-1]
 
 
 def touches_hole(holes: Masks, motion: Motion) -> Masks:
-    """DEVIL's region: pixels whose flow begins in the hole of frame t or ends where that of t + 1 has any weight."""
+    """Return DEVIL's region: pixels whose flow begins in the hole of frame t or ends in or beside that of frame t + 1.
+
+    A flow ends beside a hole where bilinear interpolation gives a pixel of the hole any weight.
+    """
     after = [
         warp(hole[..., None].astype(np.float32), flow)[..., 0]
         for hole, flow in zip(holes[1:], motion.forward, strict=True)
@@ -78,7 +89,7 @@ def touches_hole(holes: Masks, motion: Motion) -> Masks:
 
 
 class WarpedDifference:
-    """Mean ``cost`` between neighbouring frames once their motion is undone."""
+    """Mean ``cost`` between neighbouring frames after their motion is undone; see ``warped_differences``."""
 
     def __init__(
         self,
@@ -91,7 +102,7 @@ class WarpedDifference:
         self._motion, self._hole, self._cost = motion, hole, cost
 
     def measure(self, frames: Frames, case: Case) -> Mapping[str, Series]:
-        """Regions ``frame`` and ``hole``, one value per pair of frames; InputError for a single frame."""
+        """Return one value per pair of frames in ``frame`` and ``hole``; a single frame raises InputError."""
         motion = self._motion(frames, case)
         regions = (None, self._hole(case.holes, motion))
         whole, inside = warped_differences(frames, motion, regions, self._cost)
@@ -111,38 +122,44 @@ def dis() -> WarpedDifference:
 
 
 def raft(device: str = "cpu") -> WarpedDifference:
-    """Warping error with torchvision's RAFT flow of the truth; MissingResource where its weights cannot be had."""
+    """Warping error with torchvision's RAFT flow of the truth.
+
+    Raises MissingResource where its weights can neither be found nor downloaded.
+    """
     source = flow_sources.raft(device)
     return WarpedDifference(_info("raft", f"flow of the truth by {source.identity}"), _of_truth(source))
 
 
 def gmflow(device: str = "cpu") -> WarpedDifference:
-    """Warping error with GMFlow's flow of the truth; MissingResource where its package is not installed."""
+    """Warping error with GMFlow's flow of the truth.
+
+    Raises MissingResource where the package with its weights is not installed.
+    """
     source = flow_sources.gmflow(device)
     return WarpedDifference(_info("gmflow", f"flow of the truth by {source.identity}"), _of_truth(source))
 
 
 def devil_exact() -> WarpedDifference:
-    """As DEVIL counts the hole (its ``warp_error_mask``), with the known motion of a synthetic clip."""
+    """Warping error with the known motion of a synthetic clip, its hole counted as DEVIL does."""
     return WarpedDifference(_info("devil-exact", f"the clip's exact flow; {DEVIL}", EXACT), exact_motion, touches_hole)
 
 
 def devil_dis() -> WarpedDifference:
-    """As DEVIL counts the hole (its ``warp_error_mask``), with OpenCV's DIS flow of the truth."""
+    """Warping error with OpenCV's DIS flow of the truth, its hole counted as DEVIL does."""
     source = flow_sources.dis()
     info = _info("devil-dis", f"flow of the truth by {source.identity}; {DEVIL}")
     return WarpedDifference(info, _of_truth(source), touches_hole)
 
 
 def own_dis() -> WarpedDifference:
-    """Warping error with OpenCV's DIS flow of the output itself: for cases without truth."""
+    """Warping error with OpenCV's DIS flow of the output itself, for cases without truth."""
     source = flow_sources.dis()
     info = _info("own-dis", f"flow of the output by {source.identity}", frozenset())
     return WarpedDifference(info, lambda frames, _: source.motion(frames))
 
 
 def flicker_dis() -> WarpedDifference:
-    """Mean absolute difference of warped neighbours, with OpenCV's DIS flow of the output itself."""
+    """Mean absolute difference of neighbouring frames after DIS flow of the output undoes their motion."""
     source = flow_sources.dis()
     info = MetricInfo(
         name="flicker-dis",
@@ -151,7 +168,8 @@ def flicker_dis() -> WarpedDifference:
         better="lower",
         has_floor=True,
         needs=frozenset(),
-        source=f"ours: mean absolute difference of frame t + 1 warped back and t; flow of the output by {source.identity}",
+        source="ours: mean absolute difference of frame t + 1 warped back and t; "
+        f"flow of the output by {source.identity}",
     )
     return WarpedDifference(info, lambda frames, _: source.motion(frames), cost=grey_levels)
 
@@ -162,7 +180,11 @@ DEVIL = "hole: flow begins or ends in it (MichiganCOG/video-inpainting-evaluatio
 
 
 def exact_motion(_: Frames, case: Case) -> Motion:
-    """The known motion of the case's truth; what is visible by Lai et al.'s rule where the flow is known both ways."""
+    """Return the known motion of the case's truth.
+
+    Where the flow is known both ways, Lai et al.'s rule says what is visible; elsewhere the known occlusions do. A
+    clip of one frame raises InputError.
+    """
     if case.flow is None:
         raise ValueError(f"case {case.name} has no exact flow, and the metric needs it")
     if len(case.flow.forward) == 0:

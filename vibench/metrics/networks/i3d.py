@@ -1,8 +1,8 @@
-"""Inception I3D, the network whose features compare sets of videos, up to the mean of its last mixed layer.
+"""Inception I3D, the network whose features are compared by VFID, up to the mean of its last mixed layer.
 
-Source: Carreira and Zisserman, Quo Vadis, Action Recognition?, CVPR 2017, figure 3; sizes of the branches from Szegedy et al.,
-Going Deeper with Convolutions, CVPR 2015, table 1. Convolutions and pools are padded like TensorFlow's SAME, in which the
-weights were trained.
+Source: Carreira and Zisserman, Quo Vadis, Action Recognition?, CVPR 2017, figure 3; sizes of the branches from Szegedy
+et al., Going Deeper with Convolutions, CVPR 2015, table 1. Convolutions and pools are padded like TensorFlow's SAME,
+in which the weights were trained.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Unit(nn.Module):
         self.register_buffer("variance", torch.empty(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise a convolution of (N, C, T, H, W) and cut its negatives."""
+        """Convolve (N, C, T, H, W), normalise the result and set its negative values to 0."""
         kernel: Size = (self.weight.shape[2], self.weight.shape[3], self.weight.shape[4])
         x = functional.conv3d(same_padded(x, kernel, self.stride), self.weight, stride=self.stride)
         # In training mode the clip is normalised by its own statistics; the stored ones are left as they are.
@@ -46,14 +46,14 @@ class Unit(nn.Module):
 
 
 class Pool(nn.Module):
-    """Max pooling with SAME padding; zeros pad well, since what is pooled is never negative."""
+    """Max pooling with SAME padding. It pads with zeros, since what is pooled is never negative."""
 
     def __init__(self, kernel: Size, stride: Size) -> None:
         super().__init__()
         self.kernel, self.stride = kernel, stride
 
     def forward(self, x: Tensor) -> Tensor:
-        """Take the largest of each window of (N, C, T, H, W)."""
+        """Return the largest value of each window of (N, C, T, H, W)."""
         return functional.max_pool3d(same_padded(x, self.kernel, self.stride), self.kernel, self.stride)
 
 
@@ -68,7 +68,7 @@ class Mixed(nn.Module):
         self.Branch_3 = nn.ModuleDict({"pool": Pool((3, 3, 3), (1, 1, 1)), "Conv3d_0b_1x1": Unit(inputs, four, 1)})
 
     def forward(self, x: Tensor) -> Tensor:
-        """Put the results of all branches on (N, C, T, H, W) one behind the other."""
+        """Return the results of all branches on (N, C, T, H, W), concatenated along their channels."""
         results = []
         for branch in (self.Branch_0, self.Branch_1, self.Branch_2, self.Branch_3):
             result = x
@@ -79,7 +79,7 @@ class Mixed(nn.Module):
 
 
 class I3D(nn.Sequential):
-    """(N, 3, T, H, W) -> Mixed_5c (N, 1024, T / 8, H / 32, W / 32), sizes rounded up."""
+    """The network from (N, 3, T, H, W) to Mixed_5c, (N, 1024, T / 8, H / 32, W / 32) with sizes rounded up."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -107,14 +107,17 @@ class I3D(nn.Sequential):
 
 
 def pooled_features(network: I3D, clip: Tensor) -> NDArray[np.float32]:
-    """Mean of Mixed_5c over time and place, (1024,), of one clip (3, T, H, W) in the range the network is to see."""
+    """Return the mean of Mixed_5c over time and place, float32 (1024,), of one clip (3, T, H, W).
+
+    The clip's values are in the range that the network is to see, 0..1 or -1..1.
+    """
     with torch.inference_mode():
         mixed: Tensor = network(clip[None])
     return np.asarray(mixed.mean(dim=(2, 3, 4))[0].cpu().numpy())
 
 
 def from_flax(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
-    """Rename and turn a Flax checkpoint's arrays into the state of ``I3D``; what classifies actions is left out."""
+    """Turn a Flax checkpoint's arrays into the state of ``I3D``, without the layers that classify actions."""
     parts = {"kernel": "weight", "bias": "bias", "mean": "mean", "var": "variance"}
     state = {}
     for path, array in arrays.items():
@@ -127,7 +130,7 @@ def from_flax(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
 
 
 def same_padded(x: Tensor, kernel: Size, stride: Size) -> Tensor:
-    """Zeros around (N, C, T, H, W), so that each side gives ``ceil(size / stride)``; an odd one goes behind."""
+    """Pad (N, C, T, H, W) with zeros so that each side gives ``ceil(size / stride)``; an odd one goes behind."""
     padding: list[int] = []
     for size, width, step in zip(reversed(x.shape[2:]), reversed(kernel), reversed(stride), strict=True):
         total = max(width - (size % step or step), 0)

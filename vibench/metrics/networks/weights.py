@@ -1,28 +1,43 @@
-"""Weights of metric networks: files whose checksum is known before anything in them is used."""
+"""Weights of metric networks: files whose checksum is compared before anything in them is used.
+
+Weights come as safetensors (bundled), as torch state dicts (downloaded), or as Flax checkpoints, which are pickled
+trees of numpy arrays (in installed packages). The reader of the last can build nothing else than arrays.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import pickle
 import tomllib
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.parse import urlsplit
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load
 
-from vibench.errors import MissingResource
+from vibench.errors import InputError, MissingResource
 
 BUNDLED = Path(__file__).parent
-"""Where the weights lie that travel with the package."""
+"""The folder of the weights that travel with the package."""
 
 State = dict[str, torch.Tensor]
+"""Tensors by the names that a network gives its parameters."""
+
+Arrays = dict[str, NDArray[Any]]
+"""Arrays by the path of their keys: ``params/AlexNet_0/Conv_0/kernel``."""
 
 
 def bundled_weights(name: str) -> State:
-    """Load ``NAME.safetensors``, which lies beside this file; MissingResource unless its sha256 is that of its card."""
+    """Load ``NAME.safetensors``, which lies beside this file.
+
+    Raises MissingResource unless its sha256 is the one in ``NAME.toml``.
+    """
     card = tomllib.loads(_content(BUNDLED / f"{name}.toml").decode())
     return load(checked(BUNDLED / f"{name}.safetensors", card["sha256"]))
 
@@ -30,7 +45,8 @@ def bundled_weights(name: str) -> State:
 def downloaded_weights(url: str) -> State:
     """Load a state dict whose file name ends in ``-`` and the first digits of its sha256, as torchvision names them.
 
-    The file is looked for in torch's hub folder and downloaded into it where absent; MissingResource where that fails.
+    The file is looked for in torch's hub folder and downloaded into it where it is absent. Raises MissingResource where
+    that fails or the file has another checksum.
     """
     name = Path(urlsplit(url).path).name
     path = Path(torch.hub.get_dir()) / "checkpoints" / name
@@ -52,9 +68,10 @@ def downloaded_weights(url: str) -> State:
 
 
 def packaged_file(requirement: str, path: str, variable: str | None) -> Path:
-    """A file inside an installed package, found without importing it, since such packages need others; or MissingResource.
+    """Return the path of a file inside an installed package, which is not imported, since it may need other packages.
 
-    ``requirement`` is what pip is given, ``variable`` the environment's way of naming the file instead, if there is one.
+    ``requirement`` is what pip is given to install it. ``variable`` is the environment variable that can name the file
+    instead, or None. Raises MissingResource where the package is not installed.
     """
     package = find_spec(requirement.partition("==")[0].replace("-", "_"))
     for folder in (package.submodule_search_locations or []) if package else []:
@@ -64,7 +81,7 @@ def packaged_file(requirement: str, path: str, variable: str | None) -> Path:
 
 
 def checked(path: Path, sha256: str) -> bytes:
-    """The content of a file whose sha256 begins with ``sha256``; MissingResource where it is absent or another."""
+    """Return the content of a file whose sha256 begins with ``sha256``; raise MissingResource where it does not."""
     content = _content(path)
     found = hashlib.sha256(content).hexdigest()
     if not found.startswith(sha256):
@@ -79,3 +96,39 @@ def _content(path: Path) -> bytes:
         raise MissingResource(
             f"{path} cannot be read ({error.strerror}); install vibench again or get that file"
         ) from error
+
+
+# Pickles name numpy's inner functions; their module was renamed in numpy 2.
+_ALLOWED = {
+    ("numpy", "ndarray"),
+    ("numpy", "dtype"),
+    ("numpy.core.multiarray", "_reconstruct"),
+    ("numpy._core.multiarray", "_reconstruct"),
+}
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in _ALLOWED:
+            raise InputError(f"the pickle wants {module}.{name}; only numpy arrays are read from it")
+        return super().find_class(module.replace("numpy.core", "numpy._core"), name)
+
+
+def read_pickled_arrays(content: bytes) -> Arrays:
+    """Read a pickle of nested dictionaries of arrays and flatten it; raise InputError where it holds anything else."""
+    try:
+        tree = _ArrayUnpickler(io.BytesIO(content)).load()
+    except (pickle.UnpicklingError, EOFError, ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"this is no pickle of numpy arrays: {error}") from error
+    return _flat(tree, "")
+
+
+def _flat(tree: Any, path: str) -> Arrays:
+    if isinstance(tree, np.ndarray) and tree.dtype.kind in "fiu":
+        return {path: tree}
+    if not isinstance(tree, dict):
+        raise InputError(f"the pickle holds a {type(tree).__name__} at {path or 'its top'}; only numpy arrays are read")
+    flat: Arrays = {}
+    for key, branch in tree.items():
+        flat |= _flat(branch, f"{path}/{key}" if path else str(key))
+    return flat
