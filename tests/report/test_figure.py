@@ -12,7 +12,7 @@ from small_run import write_run
 from vibench.cli import app as cli
 from vibench.errors import InputError
 from vibench.media.video import iter_video
-from vibench.report.figure import DOTS_PER_INCH, WIDTH_INCHES, difference_map, time_slice, write_figure
+from vibench.report.figure import DOTS_PER_INCH, WIDTH_INCHES, difference_map, draw_figure, time_slice
 from vibench.report.film import LABEL_PX, label, width_px, write_side_by_side
 from vibench.results.kept_case import KeptCase, load_case
 
@@ -47,7 +47,7 @@ def test_a_difference_map_is_the_absolute_difference(case: KeptCase) -> None:
 
 @pytest.mark.parametrize("kind", ["strip", "slice", "difference"])
 def test_a_picture_has_print_size(case: KeptCase, kind: str, tmp_path: Path) -> None:
-    write_figure(tmp_path / "a.png", case, kind)
+    draw_figure(tmp_path / "a.png", case, kind)
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.width == DOTS_PER_INCH * WIDTH_INCHES
         assert round(picture.info["dpi"][0]) == DOTS_PER_INCH
@@ -57,21 +57,21 @@ def test_a_picture_has_print_size(case: KeptCase, kind: str, tmp_path: Path) -> 
 def test_equal_data_give_equal_files(case: KeptCase, ending: str, tmp_path: Path) -> None:
     files = [tmp_path / f"{name}.{ending}" for name in "ab"]
     for file in files:
-        write_figure(file, case, "difference", frames=2)
+        draw_figure(file, case, "difference", frames=2)
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
 def test_a_script_for_a_name_is_text(case: KeptCase, tmp_path: Path) -> None:
-    write_figure(tmp_path / "a.svg", case, "strip")
+    draw_figure(tmp_path / "a.svg", case, "strip")
     assert "<script" not in (tmp_path / "a.svg").read_text()
 
 
 def test_what_cannot_be_drawn_is_one_sentence(run: Path, case: KeptCase, tmp_path: Path) -> None:
     for path, kind, sentence in (("a.png", "pie", "choose one of strip"), ("a.doc", "strip", "end it in .png")):
         with pytest.raises(InputError, match=sentence):
-            write_figure(tmp_path / path, case, kind)
+            draw_figure(tmp_path / path, case, kind)
     with pytest.raises(InputError, match="has no truth"):
-        write_figure(tmp_path / "a.png", replace(case, truth=None), "difference")
+        draw_figure(tmp_path / "a.png", replace(case, truth=None), "difference")
     with pytest.raises(InputError, match="no case 'b'"):
         load_case(run, "b")
     with pytest.raises(InputError, match="no method 'nobody'"):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from small_run import real_clip, write_run
 
 from vibench.clip import Frames
-from vibench.report import build_report
+from vibench.report.page.folder import write_report
 from vibench.report.page.mosaic import patch_blocks, pixels_of
 from vibench.results.results import Results
 from vibench.results.store import Store
@@ -54,7 +54,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 @pytest.fixture(scope="module")
 def report(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_report([store.folder], tmp_path_factory.mktemp("report") / "of <runs> & more").parent
+    return write_report([store.folder], tmp_path_factory.mktemp("report") / "of <runs> & more").parent
 
 
 @pytest.fixture(scope="module")

@@ -147,10 +147,9 @@ def report(
     ] = min(4, os.cpu_count() or 1),
 ) -> None:
     """Write a self-contained page (index.html) and tables as Markdown, CSV, LaTeX and JSON."""
-    from vibench.report import build_report
-    from vibench.results.store import run_folders
+    from vibench.report.page.folder import write_report
 
-    page = build_report(run_folders(runs), output, jobs)
+    page = write_report(runs, output, jobs)
     typer.echo(f"report: {page}")
 
 
@@ -289,7 +288,7 @@ app.add_typer(study)
 
 
 def _print_summary(folder: Path) -> None:
-    from vibench.report.numbers import print_summary
+    from vibench.report.terminal import print_summary
     from vibench.results.store import Store
 
     store = Store.open(folder)

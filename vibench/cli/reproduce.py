@@ -32,37 +32,27 @@ def reproduce(
     The table goes to the terminal and into the run's folder. The same command again continues and runs nothing twice.
     """
     from vibench.cli.progress import progress
-    from vibench.files import disk_errors, replacing, slug
     from vibench.machine.device import resolve
     from vibench.plugins import Spec
     from vibench.protocol import load_protocol
-    from vibench.report.paper_table import load_plan, published, tables, written
-    from vibench.results.results import Results
-    from vibench.results.table import tabulate
+    from vibench.report.paper_table import load_paper_table, paper_tables, write_paper_table
     from vibench.runner.order import Order, repeats_named
 
     if table == "list":
-        for name, title in tables().items():
+        for name, title in paper_tables().items():
             typer.echo(f"{name:<18}  {title}")
         return
-    plan = load_plan(table)
-    specs = tuple(Spec.parse(entry.name) for entry in plan.methods)
-    chosen = load_protocol(protocol or plan.protocol)
+    paper = load_paper_table(table)
+    specs = tuple(Spec.parse(row.name) for row in paper.methods)
+    chosen = load_protocol(protocol or paper.protocol)
     repeats = repeats_named(seeds, chosen)
-    order = Order(chosen, specs, plan.metrics, output, data, resolve(device), limit, seeds=repeats)
+    order = Order(chosen, specs, paper.metrics, output, data, resolve(device), limit, seeds=repeats)
     with progress() as listener:
         store = _complete(order, listener)
-    other = [f"protocol {chosen.label} instead of {plan.protocol}"] if chosen.label != plan.protocol else []
-    other += ["the first case only" if limit == 1 else f"the first {limit} cases only"] if limit else []
-    other += [f"repeats {seeds} of {chosen.repeats} only"] if repeats else []
-    measured = tabulate(Results.of(store.info, store.records()))
-    text = written(plan, [spec.label for spec in specs], measured, published(plan), ", ".join(other))
-    path = store.folder / "reproduced" / f"{slug(table.removesuffix('.toml'))}.md"
-    with disk_errors(store.folder):
-        path.parent.mkdir(exist_ok=True)
-        with replacing(path) as partial:
-            partial.write_text(text + "\n", encoding="utf-8")
-    typer.echo(f"{text}\n\ntable: {path}")
+    departures = ["the first case only" if limit == 1 else f"the first {limit} cases only"] if limit else []
+    departures += [f"repeats {seeds} of {chosen.repeats} only"] if repeats else []
+    written = write_paper_table(table, store.folder, departures)
+    typer.echo(f"{written.text}\n\ntable: {written.path}")
 
 
 def _complete(order: Order, listener: Listener) -> Store:

@@ -21,6 +21,7 @@ import numpy as np
 from vibench.clip import Frames, Masks
 from vibench.files import write_atomically
 from vibench.media.video_writer import ENCODER  # fmt: skip
+from vibench.report.film import STRIP_FRAMES, write_strip
 from vibench.report.page.mosaic import (
     BLOCK_PX,
     Blocks,
@@ -33,7 +34,6 @@ from vibench.report.page.mosaic import (
     write_mosaic,
     write_slices,
 )
-from vibench.report.strip import STRIP_FRAMES, write_strip
 from vibench.results.store import Store
 
 VERSION = 1
