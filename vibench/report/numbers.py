@@ -111,10 +111,11 @@ def footnotes(table: Table) -> list[str]:
     """Return every sentence that a reader of the numbers must have, in the order in which all writers show them."""
     results = table.results
     notes = [
-        f"Protocol {results.label}, {_counted(len(results.cases), 'case')}. {_average(results)} Only cases count that "
-        "every method with a value has. Brackets hold the 95 % bootstrap interval over clips.",
+        f"Protocol {results.label}, {_counted(len(results.cases), 'case')}. {_average(results)} "
+        + "Only those cases count that every method has a value for (methods without any value aside). "
+        + "Brackets hold the 95 % bootstrap interval over clips.",
         "Best is bold and second underlined only where the paired differences to every method behind exclude zero "
-        "(95 %, not corrected for the number of comparisons).",
+        + "(95 %, not corrected for the number of comparisons).",
     ]
     notes += [f"{row.method}: {row.warning}" for row in table.rows if row.warning]
     notes += [

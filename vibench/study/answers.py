@@ -17,7 +17,7 @@ Choice = Literal["left", "right", "tie"]
 
 
 class Answer(Frozen):
-    """One choice; the sides are those that this rater saw, ``seconds`` how long the pair was on the screen."""
+    """One choice. ``left`` and ``right`` are as this rater saw them; ``seconds`` is how long the pair was shown."""
 
     trial: Id
     left: Id
@@ -27,7 +27,7 @@ class Answer(Frozen):
 
 
 class RaterAnswers(Frozen):
-    """One file of answers. Raters whose form is mirrored saw the pairs in reverse order with the sides changed."""
+    """One file of answers; who has a ``mirrored`` form saw the pairs in reverse order, with the sides changed."""
 
     version: Literal[1]
     study: Id
@@ -37,7 +37,7 @@ class RaterAnswers(Frozen):
 
 
 def attention_problem(rater: RaterAnswers, key: StudyKey) -> str | None:
-    """Why the rater does not count, or None: every attention check has to be answered with the truth."""
+    """Return why the rater does not count, or None; every attention check has to be answered with the truth."""
     checks = [trial.id for trial in key.trials if trial.is_check]
     given = {answer.trial: answer for answer in rater.answers}
     answered = [given[trial] for trial in checks if trial in given]
@@ -49,14 +49,17 @@ def attention_problem(rater: RaterAnswers, key: StudyKey) -> str | None:
 
 
 def chosen_method(answer: Answer, key: StudyKey) -> str | None:
-    """The method that was preferred, None for a tie."""
+    """Return the method that was preferred, or None for a tie."""
     if answer.choice == "tie":
         return None
     return key.clips[answer.left if answer.choice == "left" else answer.right].method
 
 
 def read_answers(paths: Sequence[Path], key: StudyKey) -> list[RaterAnswers]:
-    """Files of answers to this study; InputError for one that is torn, of another study, or of a rater read before."""
+    """Read files of answers to this study.
+
+    InputError for a file that is torn or answers another study, and for a second file of one rater.
+    """
     found: dict[str, Path] = {}
     raters = []
     for path in paths:

@@ -13,21 +13,21 @@ from vibench.results.record import TRUTH
 from vibench.study.design import BROKEN
 
 MOST_BYTES = 16 * 2**20
-"""No study is as large; a larger file is refused before it is parsed."""
+"""A larger file is refused before it is parsed; no study has a key or answers as large."""
 
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 Model = TypeVar("Model", bound=BaseModel)
 
 
 class BlindClip(Frozen):
-    """What one video file shows: ``truth`` and ``broken`` only in attention checks."""
+    """What one video file shows; ``method`` is ``truth`` or ``broken`` in attention checks only."""
 
     method: str
     case: str
 
 
 class Trial(Frozen):
-    """One comparison: the clips at its sides."""
+    """One comparison that a rater makes: the clips to the left and right, by their blinded names."""
 
     id: Id
     left: Id
@@ -36,7 +36,10 @@ class Trial(Frozen):
 
 
 class StudyKey(Frozen):
-    """All that scoring needs, and where the videos come from."""
+    """All that scoring needs, and where the videos come from.
+
+    ``runs`` are the digests of the runs whose frames are shown.
+    """
 
     version: Literal[1] = 1
     study: Id
@@ -64,7 +67,7 @@ class StudyKey(Frozen):
 
 
 def read_model(path: Path, kind: type[Model], what: str) -> Model:
-    """A JSON file as ``kind``; InputError where it is missing, too large, torn or something else than ``what``."""
+    """Read a JSON file as ``kind``; InputError where it is missing, too large, torn or not ``what``."""
     try:
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
