@@ -12,8 +12,8 @@ from small_run import write_run
 from vibench.cli import app as cli
 from vibench.errors import InputError
 from vibench.media.video import iter_video
-from vibench.report.figure import DOTS_PER_INCH, WIDTH_INCHES, difference_map, draw_figure, time_slice
-from vibench.report.film import LABEL_PX, label, width_px, write_side_by_side
+from vibench.report.figure import DOTS_PER_INCH, WIDTH_INCHES, difference_map, draw_figure, time_slice, write_figure
+from vibench.report.film import LABEL_PX, label, width_px, write_side_by_side, write_video
 from vibench.results.kept_case import KeptCase, load_case
 
 SCRIPT = "<script>$x$</script>"
@@ -92,6 +92,18 @@ def test_a_video_has_every_frame_and_room_for_every_picture(case: KeptCase, tmp_
     assert int(np.argmin(losses)) == 3  # the truth is last and in step, but for what coding loses
     with pytest.raises(InputError, match="end it in"):
         write_side_by_side(tmp_path / "a.gif", case)
+
+
+def test_from_python_a_run_and_a_case_are_enough(run: Path, tmp_path: Path) -> None:
+    write_figure(str(run), "a/square", str(tmp_path / "a.png"), methods=["telea"], frames=2)
+    assert (tmp_path / "a.png").stat().st_size > 1000
+    assert write_video(str(run), "a/square", str(tmp_path / "a.mp4"), ["telea"]) == 6
+    video = iter_video(tmp_path / "a.mp4")
+    assert (video.height, video.width) == (LABEL_PX + 48, width_px(3, 64))
+    (tmp_path / "taken").write_text("a file")
+    for output in ("taken/a.png", "taken/a.mp4"):
+        with pytest.raises(InputError, match="cannot write into"):
+            (write_figure if output.endswith("png") else write_video)(run, "a/square", tmp_path / output)
 
 
 def test_a_label_never_leaves_its_picture() -> None:

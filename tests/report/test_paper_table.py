@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from small_run import WARPING, psnr_records, record, run_info
+from small_run import WARPING, psnr_records, record, run_info, write_run
 from typer.testing import CliRunner
 
 from vibench.cli.app import app
@@ -23,6 +23,7 @@ from vibench.report.paper_table import (
     load_paper_table,
     paper_tables,
     published,
+    write_paper_table,
 )
 from vibench.results.record import TRUTH
 from vibench.results.results import Results
@@ -143,6 +144,21 @@ def test_what_an_earlier_run_did_not_measure_is_scored_without_filling_again(tmp
     assert made.exit_code == 0 and "0 of 2 records to make" in made.output
     (line,) = (line for line in made.output.splitlines() if line.startswith("| Telea "))
     assert "one clip" in line and not line.startswith("| Telea | –")
+
+
+def test_a_run_without_a_method_of_the_table_is_one_sentence(tmp_path: Path) -> None:
+    run = write_run(tmp_path, ["identity"], ["a/square"], frames=2)
+    (tmp_path / "small.toml").write_text(TABLE)
+    with pytest.raises(InputError, match="has no method 'telea' of this table; it has identity"):
+        write_paper_table(str(tmp_path / "small.toml"), run.folder)
+
+
+def test_from_python_a_table_and_a_run_are_enough(tmp_path: Path) -> None:
+    run = write_run(tmp_path, ["identity", "telea"], ["a/square"], frames=2)
+    (tmp_path / "small.toml").write_text(TABLE)
+    written = write_paper_table(tmp_path / "small.toml", str(run.folder), ["one clip only"])
+    assert written.path.parent == run.folder / "reproduced" and written.path.read_text() == f"{written.text}\n"
+    assert "Not the table's own setting: protocol small@1 instead of bundled@1, one clip only." in written.text
 
 
 def test_a_table_that_does_not_exist_or_is_wrong_is_one_sentence(tmp_path: Path) -> None:

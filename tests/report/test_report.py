@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
+import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -186,6 +189,34 @@ def test_a_run_with_no_record_yet_says_so(tmp_path: Path, store: Store) -> None:
 def test_a_folder_that_is_no_run_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not a run"):
         write_report([tmp_path], tmp_path / "report")
+
+
+def test_folders_that_hold_runs_and_paths_as_text_are_taken(tmp_path: Path, store: Store) -> None:
+    page = write_report([str(store.folder.parent)], str(tmp_path / "report"))
+    assert page == tmp_path / "report" / "index.html" and page.exists()
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path, store: Store) -> None:
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(InputError, match="cannot write into"):
+        write_report([store.folder], tmp_path / "taken" / "report")
+
+
+def test_pages_are_filled_from_a_zip_file_too(tmp_path: Path) -> None:
+    import vibench
+
+    package = Path(vibench.__file__).parent
+    with zipfile.ZipFile(tmp_path / "vibench.zip", "w") as archive:
+        for path in [*package.rglob("*.py"), *(package / "report" / "page" / "templates").iterdir()]:
+            archive.write(path, path.relative_to(package.parent))
+    probe = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from vibench.report.page import render;"
+        "assert render.__file__.startswith(sys.argv[1]), render.__file__;"
+        "print(render.render('study.html', {'question': 'Which <one>?', 'data': {}}))"
+    )
+    command = [sys.executable, "-I", "-c", probe, str(tmp_path / "vibench.zip")]
+    page = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "Which &lt;one&gt;?" in page and "prefers-reduced-motion" in page
 
 
 def test_the_protocol_is_shown_in_the_notation_of_its_file(store: Store) -> None:

@@ -12,9 +12,8 @@ from scipy.stats import binomtest
 from simulated_study import answered, bradley_terry_judge, made_up_key
 
 from vibench.errors import InputError
-from vibench.study.answers import read_answers
-from vibench.study.key import StudyKey, read_model
-from vibench.study.score import bradley_terry, fleiss_kappa, score_answers, share
+from vibench.study.files import StudyKey, read_answers, read_model
+from vibench.study.score import bradley_terry, fleiss_kappa, score_answers, score_study, share
 
 needs_choix = pytest.mark.skipif(find_spec("choix") is None, reason="needs choix, as in the extra study")
 STRENGTHS = {"a": 0.9, "b": 0.3, "c": -0.2, "d": -1.0}
@@ -110,6 +109,18 @@ def test_answers_and_key_survive_the_disk(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(rater.model_dump_json())
     assert read_model(tmp_path / "key.json", StudyKey, "a key") == key
     assert read_answers([tmp_path / "a.json"], key) == [rater]
+
+
+def test_from_python_the_files_are_enough(tmp_path: Path) -> None:
+    key = made_up_key(["a", "b"], cases=2)
+    (tmp_path / "key.json").write_text(key.model_dump_json())
+    (tmp_path / "a.json").write_text(answered(key, first_by_name).model_dump_json())
+    found = score_study(str(tmp_path / "key.json"), [str(tmp_path / "a.json")], str(tmp_path / "s.json"))
+    assert found == score_answers(key, [answered(key, first_by_name)])
+    written = json.loads((tmp_path / "s.json").read_text())
+    assert list(written)[:2] == ["study", "raters"] and written["strengths"].keys() == {"values", "reason"}
+    with pytest.raises(InputError, match="cannot write into"):
+        score_study(tmp_path / "key.json", [tmp_path / "a.json"], tmp_path / "a.json" / "s.json")
 
 
 def changed(**changes: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The command ``vibench reproduce``: runs what a paper's table needs and writes it with the published figures beside ours."""
+"""The command ``vibench reproduce``: runs what a paper's table needs, and writes it with the published figures."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from vibench.results.results import Results
 from vibench.results.store import Store
 from vibench.study import QUESTION
 from vibench.study.design import BROKEN, Pair, design
-from vibench.study.key import BlindClip, StudyKey, Trial
+from vibench.study.files import BlindClip, StudyKey, Trial
 
 
 class Study(NamedTuple):

@@ -14,8 +14,14 @@ from numpy.typing import NDArray
 
 from vibench.files import disk_errors, write_atomically
 from vibench.results.statistics import CONFIDENCE
-from vibench.study.answers import RaterAnswers, attention_problem, chosen_method, read_answers
-from vibench.study.key import StudyKey, read_model
+from vibench.study.files import (
+    RaterAnswers,
+    StudyKey,
+    attention_problem,
+    chosen_method,
+    read_answers,
+    read_model,
+)
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def gathered(runs: Sequence[Path | str]) -> tuple[list[Store], list[Results]]:
 
 
 def case_jobs(results: Results, stores: Sequence[Store]) -> dict[str, CaseJob]:
-    """Say for each case whose input was kept what its pictures are made from; ``stores`` are the runs of ``results``."""
+    """Say for each case whose input was kept what its pictures are made from; ``stores`` are the opened runs."""
     by_digest = {store.info.digest: store for store in stores}
     runs = [by_digest[info.digest] for info in results.runs]
     jobs = {}

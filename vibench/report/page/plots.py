@@ -81,7 +81,10 @@ def _write_names(axes: Axes, names: list[tuple[float, float, str, str]]) -> None
 
 
 def by_frame(table: Table, column: Column) -> str | None:
-    """Plot the mean over the compared clips by frame number, as far as half of them last; None for clips of one frame."""
+    """Plot the mean over the compared clips at each frame number, as far as half of the clips last.
+
+    None where clips have one frame only.
+    """
     with _axes(9.6, 3.2, f"frames {table.results.label} {column.key}") as (figure, axes):
         longest = 0
         for place, row in enumerate(table.rows):
@@ -122,7 +125,10 @@ def mean_by_frame(results: Results, column: Column, method: str, cases: Sequence
 
 
 def paired_differences(table: Table, column: Column) -> str | None:
-    """Plot every other method minus the best, clip by clip: a dot a clip, mean and 95 % interval; None for one method."""
+    """Plot every other method minus the best, clip by clip: a dot a clip, and the mean with its 95 % interval.
+
+    None where there is no second method to compare.
+    """
     best = best_method(table, column)
     others = [(place, row) for place, row in enumerate(table.rows) if not row.is_floor and row.method != best]
     found = [(place, row.method, difference(table.results, column, best, row.method)) for place, row in others if best]

@@ -79,6 +79,7 @@ def means_by(table: Table, column: Column, values: Mapping[str, str]) -> pd.Data
 
 
 def _splits(values: Mapping[str, str]) -> bool:
+    """Say whether an attribute parts the cases, and its values are not almost as many as the cases."""
     distinct = set(values.values())
     return len(distinct) > 1 and len(distinct) * FEWEST_CASES <= len(values)
 
