@@ -13,19 +13,23 @@ if TYPE_CHECKING:
     from vibench.results.comparison import Comparison
     from vibench.results.store import Store
 
-SIDE = "A run folder, or RUN::METHOD for one method of it."
+RUN_OR_METHOD = "A run folder, or RUN::METHOD for one method of it."
 
 
 def compare(
-    first: Annotated[str, typer.Argument(metavar="A", help=SIDE)],
-    second: Annotated[str, typer.Argument(metavar="B", help=SIDE)],
+    first: Annotated[str, typer.Argument(metavar="A", help=RUN_OR_METHOD)],
+    second: Annotated[str, typer.Argument(metavar="B", help=RUN_OR_METHOD)],
     margin: Annotated[float, typer.Option(min=0, max=1, help="Share of A's mean within which B is the same.")] = 0.01,
     format: Annotated[str, typer.Option(help="text, json or markdown.")] = "text",
 ) -> None:
     """Say for every metric whether B is better or worse than A, clip by clip, and how sure that is.
 
-    Two runs: every method that both have. `RUN::telea RUN::vinet`: two methods, of one run or of two.
-    Exit status: 0 nothing worse, 1 something worse, 3 incomparable (another protocol, no shared case), 2 a mistake.
+    Of two runs, every method that both have is compared.
+    RUN::telea RUN::vinet compares two methods, of one run or of two.
+
+    The exit status is 0 if nothing is worse, 1 if something is worse,
+    2 after a mistake in the command, and 3 if nothing can be compared
+    because the protocols differ or no case is shared.
     """
     from vibench.report import comparison as comparison_text
 
@@ -42,10 +46,11 @@ def compare(
 
 
 def _comparisons(first: str, second: str, margin: float) -> list[Comparison]:
+    """Compare each pair of methods; leave with exit status 3 where the runs follow different protocols."""
     from vibench.results.comparison import compare as compare_methods
     from vibench.results.results import gather, label_beside
 
-    (old, old_method), (new, new_method) = _side(first), _side(second)
+    (old, old_method), (new, new_method) = _opened(first), _opened(second)
     groups = gather([old] if old.info.digest == new.info.digest else [old, new])
     if len(groups) > 1:
         typer.echo(
@@ -60,7 +65,8 @@ def _comparisons(first: str, second: str, margin: float) -> list[Comparison]:
     ]
 
 
-def _side(text: str) -> tuple[Store, str | None]:
+def _opened(text: str) -> tuple[Store, str | None]:
+    """Read RUN or RUN::METHOD as an opened run and, where it is named, a method's label."""
     from vibench.results.store import Store
 
     folder, _, method = text.partition("::")
@@ -72,7 +78,10 @@ def _side(text: str) -> tuple[Store, str | None]:
 
 
 def _pairs(old: Store, old_method: str | None, new: Store, new_method: str | None) -> list[tuple[str, str]]:
-    """Labels to compare; one named side is compared with the method of the same name, unless the other is named too."""
+    """Choose pairs of labels to compare: the named methods, or every method that both runs have.
+
+    Where only one of the two is named, it is compared with the method of the same name in the other run.
+    """
     before, after = ([facts.label for facts in store.info.methods] for store in (old, new))
     if old_method or new_method:
         pairs = [(old_method or new_method or "", new_method or old_method or "")]

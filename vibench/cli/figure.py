@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-Run = Annotated[Path, typer.Argument(help="One run folder, as `vibench list runs` prints it.")]
+Run = Annotated[Path, typer.Argument(help="One run folder, as vibench list runs prints it.")]
 CaseName = Annotated[str, typer.Argument(help="Name of a case, as the report shows it.")]
 Shown = Annotated[str, typer.Option("--methods", "-m", help="Methods of the run by comma; all when left out.")]
 

@@ -45,7 +45,7 @@ def make(
 
 @study.command()
 def score(
-    key: Annotated[Path, typer.Argument(help="The key file that `study make` wrote.")],
+    key: Annotated[Path, typer.Argument(help="The key file that vibench study make wrote.")],
     answers: Annotated[list[Path], typer.Argument(help="Files that raters downloaded.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write everything as JSON.")] = None,
 ) -> None:
