@@ -25,21 +25,20 @@ if TYPE_CHECKING:
     from vibench.metric import Metric, MetricInfo, Series
     from vibench.metrics.measure import Measured, measure
     from vibench.protocol import Protocol, load_protocol
-    from vibench.report import write_report
+    from vibench.report.figure import write_figure
+    from vibench.report.film import write_video
+    from vibench.report.page.folder import write_report
+    from vibench.report.paper_table import load_paper_table, paper_tables, write_paper_table
+    from vibench.report.terminal import print_summary
     from vibench.results.comparison import compare
     from vibench.results.run import Run, open_run
     from vibench.runner.fill import fill
     from vibench.runner.inpaint import inpaint
-    from vibench.runner.listing import (
-        list_datasets,
-        list_masks,
-        list_methods,
-        list_metrics,
-        list_protocols,
-        list_runs,
-    )
+    from vibench.runner.listing import list_datasets, list_masks, list_methods, list_metrics, list_protocols, list_runs
     from vibench.runner.retarget import retarget
     from vibench.runner.run import run, score
+    from vibench.study.page import make_study
+    from vibench.study.score import score_study
 
 __version__ = "0.1.0"
 
@@ -70,28 +69,70 @@ __all__ = [
     "list_metrics",
     "list_protocols",
     "list_runs",
+    "load_paper_table",
     "load_protocol",
+    "make_study",
     "measure",
     "open_run",
+    "paper_tables",
+    "print_summary",
     "retarget",
     "run",
     "score",
+    "score_study",
+    "write_figure",
     "write_manifest",
+    "write_paper_table",
     "write_report",
+    "write_video",
 ]
 
 _HOMES = {
-    "vibench.clip": ("Case", "Clip", "ExactFlow", "Holed"),
+    "vibench.clip": (
+        "Case",
+        "Clip",
+        "ExactFlow",
+        "Holed",
+    ),
     "vibench.data.export": ("export_cases",),
     "vibench.data.manifest": ("write_manifest",),
-    "vibench.errors": ("InputError", "MissingResource", "UserError"),
-    "vibench.method": ("DescribedMethod", "Method", "StreamingMethod"),
-    "vibench.metric": ("Metric", "MetricInfo", "Series"),
-    "vibench.metrics.measure": ("Measured", "measure"),
-    "vibench.protocol": ("Protocol", "load_protocol"),
-    "vibench.report": ("write_report",),
+    "vibench.errors": (
+        "InputError",
+        "MissingResource",
+        "UserError",
+    ),
+    "vibench.method": (
+        "DescribedMethod",
+        "Method",
+        "StreamingMethod",
+    ),
+    "vibench.metric": (
+        "Metric",
+        "MetricInfo",
+        "Series",
+    ),
+    "vibench.metrics.measure": (
+        "Measured",
+        "measure",
+    ),
+    "vibench.protocol": (
+        "Protocol",
+        "load_protocol",
+    ),
+    "vibench.report.figure": ("write_figure",),
+    "vibench.report.film": ("write_video",),
+    "vibench.report.page.folder": ("write_report",),
+    "vibench.report.paper_table": (
+        "load_paper_table",
+        "paper_tables",
+        "write_paper_table",
+    ),
+    "vibench.report.terminal": ("print_summary",),
     "vibench.results.comparison": ("compare",),
-    "vibench.results.run": ("Run", "open_run"),
+    "vibench.results.run": (
+        "Run",
+        "open_run",
+    ),
     "vibench.runner.fill": ("fill",),
     "vibench.runner.inpaint": ("inpaint",),
     "vibench.runner.listing": (
@@ -103,7 +144,12 @@ _HOMES = {
         "list_runs",
     ),
     "vibench.runner.retarget": ("retarget",),
-    "vibench.runner.run": ("run", "score"),
+    "vibench.runner.run": (
+        "run",
+        "score",
+    ),
+    "vibench.study.page": ("make_study",),
+    "vibench.study.score": ("score_study",),
 }
 
 

@@ -17,7 +17,7 @@ from vibench.masks import moving_object, stationary_square
 from vibench.media.frames import read_frames
 from vibench.media.video import write_lossless
 from vibench.plugins import Spec
-from vibench.report.strip import strip
+from vibench.report.film import strip
 from vibench.runner.retarget import retarget
 from vinet.explain import explain
 from vinet.method import VINetMethod

@@ -10,7 +10,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from vibench.report.numbers import NOTHING, cases_text, decimals, interval, markdown, number, significant
+from vibench.report.numbers import NOTHING, cases_text, decimals, interval, number, significant
+from vibench.report.tables import markdown
 from vibench.results.record import TRUTH, Record
 from vibench.results.results import Results, gather, name_in_run
 from vibench.results.store import Store

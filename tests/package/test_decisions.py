@@ -15,7 +15,8 @@ from vibench.clip import Holed
 from vibench.data.dataset import card_of
 from vibench.plugins import Spec
 from vibench.protocol import Protocol, load_protocol
-from vibench.report.numbers import latex, markdown
+from vibench.report.latex import latex
+from vibench.report.tables import markdown
 from vibench.results.results import gather
 from vibench.results.store import Store
 from vibench.results.table import tabulate

@@ -12,8 +12,8 @@ from small_run import write_run
 from vibench.cli import app as cli
 from vibench.errors import InputError
 from vibench.media.video import iter_video
-from vibench.report.figure import DOTS_PER_INCH, WIDTH_INCHES, difference_map, time_slice, write_figure
-from vibench.report.film import LABEL_PX, label, width_px, write_side_by_side
+from vibench.report.figure import DOTS_PER_INCH, WIDTH_INCHES, difference_map, draw_figure, time_slice, write_figure
+from vibench.report.film import LABEL_PX, label, width_px, write_side_by_side, write_video
 from vibench.results.kept_case import KeptCase, load_case
 
 SCRIPT = "<script>$x$</script>"
@@ -47,7 +47,7 @@ def test_a_difference_map_is_the_absolute_difference(case: KeptCase) -> None:
 
 @pytest.mark.parametrize("kind", ["strip", "slice", "difference"])
 def test_a_picture_has_print_size(case: KeptCase, kind: str, tmp_path: Path) -> None:
-    write_figure(tmp_path / "a.png", case, kind)
+    draw_figure(tmp_path / "a.png", case, kind)
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.width == DOTS_PER_INCH * WIDTH_INCHES
         assert round(picture.info["dpi"][0]) == DOTS_PER_INCH
@@ -57,21 +57,21 @@ def test_a_picture_has_print_size(case: KeptCase, kind: str, tmp_path: Path) -> 
 def test_equal_data_give_equal_files(case: KeptCase, ending: str, tmp_path: Path) -> None:
     files = [tmp_path / f"{name}.{ending}" for name in "ab"]
     for file in files:
-        write_figure(file, case, "difference", frames=2)
+        draw_figure(file, case, "difference", frames=2)
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
 def test_a_script_for_a_name_is_text(case: KeptCase, tmp_path: Path) -> None:
-    write_figure(tmp_path / "a.svg", case, "strip")
+    draw_figure(tmp_path / "a.svg", case, "strip")
     assert "<script" not in (tmp_path / "a.svg").read_text()
 
 
 def test_what_cannot_be_drawn_is_one_sentence(run: Path, case: KeptCase, tmp_path: Path) -> None:
     for path, kind, sentence in (("a.png", "pie", "choose one of strip"), ("a.doc", "strip", "end it in .png")):
         with pytest.raises(InputError, match=sentence):
-            write_figure(tmp_path / path, case, kind)
+            draw_figure(tmp_path / path, case, kind)
     with pytest.raises(InputError, match="has no truth"):
-        write_figure(tmp_path / "a.png", replace(case, truth=None), "difference")
+        draw_figure(tmp_path / "a.png", replace(case, truth=None), "difference")
     with pytest.raises(InputError, match="no case 'b'"):
         load_case(run, "b")
     with pytest.raises(InputError, match="no method 'nobody'"):
@@ -92,6 +92,18 @@ def test_a_video_has_every_frame_and_room_for_every_picture(case: KeptCase, tmp_
     assert int(np.argmin(losses)) == 3  # the truth is last and in step, but for what coding loses
     with pytest.raises(InputError, match="end it in"):
         write_side_by_side(tmp_path / "a.gif", case)
+
+
+def test_from_python_a_run_and_a_case_are_enough(run: Path, tmp_path: Path) -> None:
+    write_figure(str(run), "a/square", str(tmp_path / "a.png"), methods=["telea"], frames=2)
+    assert (tmp_path / "a.png").stat().st_size > 1000
+    assert write_video(str(run), "a/square", str(tmp_path / "a.mp4"), ["telea"]) == 6
+    video = iter_video(tmp_path / "a.mp4")
+    assert (video.height, video.width) == (LABEL_PX + 48, width_px(3, 64))
+    (tmp_path / "taken").write_text("a file")
+    for output in ("taken/a.png", "taken/a.mp4"):
+        with pytest.raises(InputError, match="cannot write into"):
+            (write_figure if output.endswith("png") else write_video)(run, "a/square", tmp_path / output)
 
 
 def test_a_label_never_leaves_its_picture() -> None:

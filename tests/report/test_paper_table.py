@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from small_run import WARPING, psnr_records, record, run_info
+from small_run import WARPING, psnr_records, record, run_info, write_run
 from typer.testing import CliRunner
 
 from vibench.cli.app import app
@@ -15,12 +15,21 @@ from vibench.errors import InputError, UserError
 from vibench.files import bundled
 from vibench.plugins import Spec, make, names
 from vibench.protocol import load_protocol
-from vibench.report.paper_table import Entry, Plan, Published, load_plan, published, tables, written
+from vibench.report.paper_table import (
+    PaperRow,
+    PaperTable,
+    Published,
+    as_markdown,
+    load_paper_table,
+    paper_tables,
+    published,
+    write_paper_table,
+)
 from vibench.results.record import TRUTH
 from vibench.results.results import Results
 from vibench.results.table import tabulate
 
-PLAN = """
+TABLE = """
 title = "Small"
 protocol = "bundled@1"
 columns = ["psnr/hole", "psnr/nowhere"]
@@ -34,22 +43,22 @@ title = "Telea"
 """
 
 
-@pytest.mark.parametrize("name", sorted(tables()))
+@pytest.mark.parametrize("name", sorted(paper_tables()))
 def test_every_bundled_table_names_a_protocol_methods_and_a_source(name: str) -> None:
-    plan = load_plan(name)
-    load_protocol(plan.protocol)
-    assert all(Spec.parse(entry.name).label for entry in plan.methods)
-    found = published(plan)
-    assert len(found.sources) == len(plan.published)
-    assert bool(found.figures) == bool(plan.published)
-    assert all(column in plan.columns for figures in found.figures.values() for column in figures)
+    paper = load_paper_table(name)
+    load_protocol(paper.protocol)
+    assert all(Spec.parse(row.name).label for row in paper.methods)
+    found = published(paper)
+    assert len(found.sources) == len(paper.published)
+    assert bool(found.figures) == bool(paper.published)
+    assert all(column in paper.columns for figures in found.figures.values() for column in figures)
 
 
-@pytest.mark.parametrize("name", sorted(tables()))
+@pytest.mark.parametrize("name", sorted(paper_tables()))
 def test_every_column_of_a_bundled_table_is_a_metric_of_ours(name: str) -> None:
-    plan = load_plan(name)
-    assert set(plan.metrics) <= set(names("metrics"))
-    assert all(column.count("/") == 1 for column in plan.columns)
+    paper = load_paper_table(name)
+    assert set(paper.metrics) <= set(names("metrics"))
+    assert all(column.count("/") == 1 for column in paper.columns)
 
 
 @pytest.mark.parametrize("path", sorted((bundled("reports") / "published").glob("*.csv")), ids=lambda path: path.stem)
@@ -71,21 +80,21 @@ def test_bundled_weights_have_the_neighbours_they_were_trained_with_and_fewer_ar
 
 
 def test_published_figures_keep_the_digits_that_were_printed() -> None:
-    assert published(load_plan("sttn/davis")).figures["STTN"]["ssim-sttn/frame"] == "0.9560"
+    assert published(load_paper_table("sttn/davis")).figures["STTN"]["ssim-sttn/frame"] == "0.9560"
 
 
 def test_ours_and_theirs_stand_in_one_table_and_each_says_how_it_was_measured() -> None:
-    plan = Plan(
+    paper = PaperTable(
         title="T",
         protocol="p",
         columns=("psnr/frame",),
         setting="small",
-        methods=(Entry(name="a", title="A", setting="small weights"),),
+        methods=(PaperRow(name="a", title="A", setting="small weights"),),
         published_setting="50 clips",
     )
     info = run_info(["a"], ["x/square", "y/square"])
     measured = tabulate(Results.of(info, psnr_records(info, {"a": {"x/square": [20.0], "y/square": [30.0]}})))
-    text = written(plan, ["a"], measured, Published({"STTN": {"psnr/frame": "30.67"}}, ("the paper",)), "one clip only")
+    text = as_markdown(paper, measured, Published({"STTN": {"psnr/frame": "30.67"}}, ("the paper",)), ["one clip only"])
     ours, theirs = (line for line in text.splitlines() if line.startswith(("| A ", "| STTN ")))
     assert "25.00 [" in ours and "here, small@1, small weights |" in ours
     assert "30.67" in theirs and "published, 50 clips |" in theirs
@@ -94,10 +103,10 @@ def test_ours_and_theirs_stand_in_one_table_and_each_says_how_it_was_measured() 
 
 
 def test_one_command_runs_what_is_missing_and_the_same_again_runs_nothing(tmp_path: Path) -> None:
-    (tmp_path / "small.toml").write_text(PLAN)
+    (tmp_path / "small.toml").write_text(TABLE)
     words = ["reproduce", str(tmp_path / "small.toml"), "--limit", "1", "-o", str(tmp_path / "out"), "--device", "cpu"]
     first = CliRunner().invoke(app, words, catch_exceptions=False)
-    assert first.exit_code == 0 and "Nothing &#124; done" in first.output
+    assert first.exit_code == 0 and "Nothing \\| done" in first.output
     assert "psnr/nowhere: not measured here" in first.output
     (page,) = tmp_path.glob("out/*/reproduced/*.md")
     records = {path: path.stat().st_mtime_ns for path in tmp_path.glob("out/*/records/*/*.json")}
@@ -117,8 +126,10 @@ def test_a_floor_and_a_distance_stand_in_the_table_too() -> None:
         for case, vector in zip(info.cases, rows, strict=True)
     ]
     columns = (f"{WARPING.name}/hole", "vfid/features")
-    plan = Plan(title="T", protocol="p", columns=columns, setting="small", methods=(Entry(name="a", title="A"),))
-    lines = written(plan, ["a"], tabulate(Results.of(info, records)), Published({}, ())).splitlines()
+    paper = PaperTable(
+        title="T", protocol="p", columns=columns, setting="small", methods=(PaperRow(name="a", title="A"),)
+    )
+    lines = as_markdown(paper, tabulate(Results.of(info, records)), Published({}, ())).splitlines()
     ours, floor = (next(line for line in lines if line.startswith(f"| {title} ")) for title in ("A", "truth (floor)"))
     assert " | 4.0000 | 3/3 | " in ours and " | 0.0000 | 3/3 | " in floor
     assert floor.startswith("| truth (floor) | 0.2500 [")
@@ -128,16 +139,31 @@ def test_what_an_earlier_run_did_not_measure_is_scored_without_filling_again(tmp
     out = ["--limit", "1", "-o", str(tmp_path / "out"), "--device", "cpu"]
     ran = ["run", "--protocol", "bundled", "--methods", "identity,telea", "--metrics", "ssim-sttn", *out]
     assert CliRunner().invoke(app, ran, catch_exceptions=False).exit_code == 0
-    (tmp_path / "small.toml").write_text(PLAN)
+    (tmp_path / "small.toml").write_text(TABLE)
     made = CliRunner().invoke(app, ["reproduce", str(tmp_path / "small.toml"), *out], catch_exceptions=False)
     assert made.exit_code == 0 and "0 of 2 records to make" in made.output
     (line,) = (line for line in made.output.splitlines() if line.startswith("| Telea "))
     assert "one clip" in line and not line.startswith("| Telea | –")
 
 
+def test_a_run_without_a_method_of_the_table_is_one_sentence(tmp_path: Path) -> None:
+    run = write_run(tmp_path, ["identity"], ["a/square"], frames=2)
+    (tmp_path / "small.toml").write_text(TABLE)
+    with pytest.raises(InputError, match="has no method 'telea' of this table; it has identity"):
+        write_paper_table(str(tmp_path / "small.toml"), run.folder)
+
+
+def test_from_python_a_table_and_a_run_are_enough(tmp_path: Path) -> None:
+    run = write_run(tmp_path, ["identity", "telea"], ["a/square"], frames=2)
+    (tmp_path / "small.toml").write_text(TABLE)
+    written = write_paper_table(tmp_path / "small.toml", str(run.folder), ["one clip only"])
+    assert written.path.parent == run.folder / "reproduced" and written.path.read_text() == f"{written.text}\n"
+    assert "Not the table's own setting: protocol small@1 instead of bundled@1, one clip only." in written.text
+
+
 def test_a_table_that_does_not_exist_or_is_wrong_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there are ablation, e2fgvi/davis, sttn/davis, vinet/composition"):
-        load_plan("../pyproject")
+        load_paper_table("../pyproject")
     (tmp_path / "bad.toml").write_text("title = 3")
     with pytest.raises(InputError, match="title: .*it is 3"):
-        load_plan(str(tmp_path / "bad.toml"))
+        load_paper_table(str(tmp_path / "bad.toml"))

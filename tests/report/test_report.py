@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
+import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -10,7 +13,7 @@ import pytest
 from small_run import write_run
 
 from vibench.errors import InputError
-from vibench.report import build_report
+from vibench.report.page.folder import write_report
 from vibench.results.results import Results
 from vibench.results.store import Store
 from vibench.results.table import tabulate
@@ -72,7 +75,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 @pytest.fixture(scope="module")
 def report(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_report([store.folder], tmp_path_factory.mktemp("report")).parent
+    return write_report([store.folder], tmp_path_factory.mktemp("report")).parent
 
 
 def pages(report: Path) -> list[Path]:
@@ -137,13 +140,13 @@ def test_strips_are_inside_the_page_of_a_small_report(report: Path) -> None:
 
 def test_strips_of_a_large_report_lie_beside_it(tmp_path: Path) -> None:
     store = write_run(tmp_path / "results", ["a"], [f"c{k}/square" for k in range(7)], frames=2)
-    images = Page(build_report([store.folder], tmp_path / "report").read_text(encoding="utf-8")).all("img")
+    images = Page(write_report([store.folder], tmp_path / "report").read_text(encoding="utf-8")).all("img")
     assert images and all((tmp_path / "report" / str(image["src"])).exists() for image in images)
 
 
 def test_different_protocols_never_share_a_table(tmp_path: Path, store: Store) -> None:
     other = write_run(tmp_path / "other", ["telea"], ["a/square"], digest="d2" * 32, protocol_digest="p2" * 32)
-    page = build_report([store.folder, other.folder], tmp_path / "report")
+    page = write_report([store.folder, other.folder], tmp_path / "report")
     text = page.read_text(encoding="utf-8")
     assert text.count('class="results"') == 2
     assert "different protocols" in text
@@ -151,14 +154,14 @@ def test_different_protocols_never_share_a_table(tmp_path: Path, store: Store) -
 
 
 def test_a_run_named_twice_is_shown_once(tmp_path: Path, store: Store) -> None:
-    page = build_report([store.folder, store.folder], tmp_path / "report")
+    page = write_report([store.folder, store.folder], tmp_path / "report")
     assert page.read_text(encoding="utf-8").count('class="results"') == 1
 
 
 def test_building_again_makes_no_picture_again(report: Path, store: Store) -> None:
     before = {path: path.stat().st_mtime_ns for path in (report / "media").iterdir()}
     said: list[str] = []
-    build_report([store.folder], report, say=said.append)
+    write_report([store.folder], report, say=said.append)
     assert before and before == {path: path.stat().st_mtime_ns for path in (report / "media").iterdir()}
     assert said == []
 
@@ -167,25 +170,53 @@ def test_a_run_without_frames_still_has_its_numbers(tmp_path: Path, store: Store
     bare = Store.create(tmp_path, store.info)
     for record in store.records():
         bare.keep(record)
-    text = build_report([bare.folder], tmp_path / "report").read_text(encoding="utf-8")
+    text = write_report([bare.folder], tmp_path / "report").read_text(encoding="utf-8")
     assert "did not keep its frames" in text and "<td" in text
 
 
 def test_a_run_with_one_case_and_one_method_has_a_report(tmp_path: Path) -> None:
     store = write_run(tmp_path / "results", ["only"], ["a/square"], frames=1)
-    text = build_report([store.folder], tmp_path / "report").read_text(encoding="utf-8")
+    text = write_report([store.folder], tmp_path / "report").read_text(encoding="utf-8")
     assert "one clip" in text
 
 
 def test_a_run_with_no_record_yet_says_so(tmp_path: Path, store: Store) -> None:
     empty = Store.create(tmp_path, store.info)
-    text = build_report([empty.folder], tmp_path / "report").read_text(encoding="utf-8")
+    text = write_report([empty.folder], tmp_path / "report").read_text(encoding="utf-8")
     assert "not run" in text and "Nothing has been scored yet" in text
 
 
 def test_a_folder_that_is_no_run_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not a run"):
-        build_report([tmp_path], tmp_path / "report")
+        write_report([tmp_path], tmp_path / "report")
+
+
+def test_folders_that_hold_runs_and_paths_as_text_are_taken(tmp_path: Path, store: Store) -> None:
+    page = write_report([str(store.folder.parent)], str(tmp_path / "report"))
+    assert page == tmp_path / "report" / "index.html" and page.exists()
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path, store: Store) -> None:
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(InputError, match="cannot write into"):
+        write_report([store.folder], tmp_path / "taken" / "report")
+
+
+def test_pages_are_filled_from_a_zip_file_too(tmp_path: Path) -> None:
+    import vibench
+
+    package = Path(vibench.__file__).parent
+    with zipfile.ZipFile(tmp_path / "vibench.zip", "w") as archive:
+        for path in [*package.rglob("*.py"), *(package / "report" / "page" / "templates").iterdir()]:
+            archive.write(path, path.relative_to(package.parent))
+    probe = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from vibench.report.page import render;"
+        "assert render.__file__.startswith(sys.argv[1]), render.__file__;"
+        "print(render.render('study.html', {'question': 'Which <one>?', 'data': {}}))"
+    )
+    command = [sys.executable, "-I", "-c", probe, str(tmp_path / "vibench.zip")]
+    page = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "Which &lt;one&gt;?" in page and "prefers-reduced-motion" in page
 
 
 def test_the_protocol_is_shown_in_the_notation_of_its_file(store: Store) -> None:

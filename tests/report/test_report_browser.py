@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from small_run import real_clip, write_run
 
 from vibench.clip import Frames
-from vibench.report import build_report
+from vibench.report.page.folder import write_report
 from vibench.report.page.mosaic import patch_blocks, pixels_of
 from vibench.results.record import Record
 from vibench.results.results import Results
@@ -55,7 +55,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 @pytest.fixture(scope="module")
 def report(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_report([store.folder], tmp_path_factory.mktemp("report") / "of <runs> & more").parent
+    return write_report([store.folder], tmp_path_factory.mktemp("report") / "of <runs> & more").parent
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +151,8 @@ def test_what_failed_is_said_on_both_pages(reader: Browser, pages: dict[str, Pat
 
 SAMPLER = """
 const [inHole, below, left, bit, bits] = arguments;
-const canvases = [...document.querySelectorAll('[data-part=stage] canvas')], video = document.querySelector('[data-part=video]');
+const canvases = [...document.querySelectorAll('[data-part=stage] canvas')];
+const video = document.querySelector('[data-part=video]');
 const read = (canvas, y) => {
   const pixels = canvas.getContext('2d').getImageData(0, y, canvas.width, 1).data;
   let number = 0;
@@ -162,7 +163,9 @@ window.samples = [];
 const sample = () => {
   const label = parseInt(document.querySelector('[data-part=now]').value) - 1;
   // The input has nothing in its hole.
-  const numbers = canvases.flatMap((canvas, index) => (index ? [read(canvas, inHole), read(canvas, below)] : [read(canvas, below)]));
+  const numbers = canvases.flatMap(
+    (canvas, index) => (index ? [read(canvas, inHole), read(canvas, below)] : [read(canvas, below)])
+  );
   window.samples.push({ label, numbers, clock: performance.now() / 1000, time: video.currentTime });
   requestAnimationFrame(sample);
 };
@@ -323,7 +326,11 @@ def test_wipe_is_one_picture_to_the_left_and_another_to_the_right(measurer: Brow
     assert not np.array_equal(a, b)
     measurer.press("2")
     for edge in (25, 75):
-        measurer.script("const edge = document.querySelector('[data-part=wipe]'); edge.value = arguments[0]; edge.dispatchEvent(new Event('input'))", edge)  # fmt: skip
+        measurer.script(
+            "const edge = document.querySelector('[data-part=wipe]');"
+            "edge.value = arguments[0]; edge.dispatchEvent(new Event('input'))",
+            edge,
+        )
         (picture,) = stage(measurer)
         x = round(WIDTH * edge / 100)
         assert np.array_equal(picture[:, : x - 1], a[:, : x - 1])
@@ -381,7 +388,8 @@ def test_with_reduced_motion_flicker_waits_for_the_reader(reader: Browser, pages
     named = reader.find("[data-part=flicker-now]")
     seen = reader.driver.execute_async_script(
         "const [output, done] = arguments, seen = [];"
-        "const timer = setInterval(() => { seen.push(output.value); if (seen.length === 13) { clearInterval(timer); done(seen); } }, 100);",
+        "const timer = setInterval(() => {"
+        " seen.push(output.value); if (seen.length === 13) { clearInterval(timer); done(seen); } }, 100);",
         named,
     )
     assert set(seen) == {"telea"}
@@ -418,7 +426,8 @@ def test_the_help_lists_exactly_the_keys_that_work(reader: Browser, pages: dict[
     open_case(reader, pages["long"])
     listed = {key.text for key in reader.find_all("kbd")}
     names = {"space": " ", "←": "ArrowLeft", "→": "ArrowRight", "↑": "ArrowUp", "↓": "ArrowDown"}
-    script = next(text for text in reader.script("return [...document.scripts].map((script) => script.textContent)") if "const keys" in text)  # fmt: skip
+    scripts = reader.script("return [...document.scripts].map((script) => script.textContent)")
+    script = next(text for text in scripts if "const keys" in text)
     table = re.search(r"const keys = \{(.*?)\n  \};", script, re.DOTALL)
     assert table is not None
     handled = set(re.findall(r'(?:^|,)\s*"?([^",(){}]+?)"?: (?=\(\)|swap)', table[1]))
@@ -488,7 +497,8 @@ def test_a_slice_is_the_row_of_every_frame_in_turn(
     for found, clip in zip(slices, frames, strict=True):
         assert clip is not None
         losses = [np.abs(found.astype(int) - clip[:, near].astype(int)).mean() for near in range(row - 3, row + 4)]
-        # The picture is compressed (H.264, 4:2:0): about a grey level and a half is lost, far less than to the rows beside.
+        # The picture is compressed (H.264, 4:2:0): some one and a half grey levels are lost, far less than to the rows
+        # beside.
         assert losses[3] < 3.5, losses
         assert losses[3] == min(losses)
     in_hole = np.s_[:, HOLE_LEFT + 2 : WIDTH // 2 - 2]
@@ -525,7 +535,10 @@ def test_a_click_on_a_head_sorts_and_another_turns_it_round(
 
 def test_a_method_that_is_filtered_out_leaves_table_plots_and_strips(reader: Browser, pages: dict[str, Path]) -> None:
     reader.open(pages["overview"])
-    shown = 'return [...document.querySelectorAll(`[data-method="${arguments[0]}"]`)].filter((part) => part.getClientRects().length).length'
+    shown = (
+        'return [...document.querySelectorAll(`[data-method="${arguments[0]}"]`)]'
+        ".filter((part) => part.getClientRects().length).length"
+    )
     for method in range(len(METHODS)):
         others = [other for other in range(len(METHODS)) if other != method]
         before = [reader.script(shown, str(other)) for other in others]
@@ -595,5 +608,6 @@ def test_print_is_ink_on_paper_also_for_readers_of_dark_pages(reader: Browser, p
         )
         look = "const style = getComputedStyle(document.body); return [style.backgroundColor, style.color]"
         assert reader.script(look) == ["rgb(255, 255, 255)", "rgb(0, 0, 0)"]
-        assert not [control for control in reader.find_all("button, input, select") if control.is_displayed() and "sort" not in control.get_attribute("class")]  # fmt: skip
+        controls = [control for control in reader.find_all("button, input, select") if control.is_displayed()]
+        assert not [control for control in controls if "sort" not in control.get_attribute("class")]
         reader.command("Emulation.setEmulatedMedia", media="", features=[])

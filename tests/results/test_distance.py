@@ -21,8 +21,11 @@ from vibench.metrics.frechet import frechet_distance
 from vibench.metrics.networks import weights
 from vibench.plugins import Spec
 from vibench.protocol import Protocol
-from vibench.report import build_report
-from vibench.report.numbers import as_json, csv, footnotes, latex, markdown, terminal
+from vibench.report.latex import latex
+from vibench.report.numbers import footnotes
+from vibench.report.page.folder import write_report
+from vibench.report.tables import as_json, csv, markdown
+from vibench.report.terminal import terminal
 from vibench.results.comparison import SPEED_KEY, compare_methods
 from vibench.results.record import TRUTH, MetricFacts, Record, RunInfo
 from vibench.results.results import Results, gather
@@ -225,7 +228,7 @@ def test_the_overview_has_the_column_and_a_case_has_none(tmp_path: Path) -> None
     store = Store.create(tmp_path / "runs", info)
     for made in records_of(info, {"far": FAR, "near": NEAR, TRUTH: TRUE}):
         store.keep(made.model_copy(update={"timing": timing(1.0, 10)}) if made.method != TRUTH else made)
-    build_report([store.folder], tmp_path / "report")
+    write_report([store.folder], tmp_path / "report")
     overview = (tmp_path / "report" / "index.html").read_text()
     assert ">14.0000<" in overview and "vfid ↓" in overview
     assert "one Frechet distance between all clips of a method" in overview

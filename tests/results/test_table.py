@@ -206,7 +206,7 @@ def test_two_versions_of_a_metric_are_two_metrics() -> None:
 
 
 def test_table_json_is_plain() -> None:
-    from vibench.report.numbers import as_json
+    from vibench.report.tables import as_json
 
     (plain,) = json.loads(as_json([tabulate(results_of({"a": {"x": [1.0]}}))]))
     assert plain["rows"][0]["cells"]["psnr/frame"]["estimate"]["mean"] == 1.0

@@ -15,8 +15,7 @@ from small_run import write_run
 from vibench.cli import app as cli
 from vibench.errors import InputError
 from vibench.media.video import iter_video
-from vibench.study.answers import read_answers
-from vibench.study.key import StudyKey, read_model
+from vibench.study.files import StudyKey, read_answers, read_model
 from vibench.study.page import broken, make_study
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -77,7 +76,7 @@ def test_controls_have_names_and_motion_can_be_reduced(page: Path) -> None:
 
 
 def test_a_seed_gives_the_same_study_and_another_seed_another(run: Path, page: Path, tmp_path: Path) -> None:
-    again = make_study([run], tmp_path / "a" / "study", question=QUESTION).page
+    again = make_study([str(run)], str(tmp_path / "a" / "study"), question=QUESTION).page
     assert again.read_bytes() == page.read_bytes()
     assert key_of(again) == key_of(page)
     other = key_of(make_study([run], tmp_path / "b" / "study", seed=2).page)

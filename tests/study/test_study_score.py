@@ -12,11 +12,8 @@ from scipy.stats import binomtest
 from simulated_study import answered, bradley_terry_judge, made_up_key
 
 from vibench.errors import InputError
-from vibench.study.agreement import fleiss_kappa
-from vibench.study.answers import read_answers
-from vibench.study.key import StudyKey, read_model
-from vibench.study.score import score_study, share
-from vibench.study.strengths import bradley_terry
+from vibench.study.files import StudyKey, read_answers, read_model
+from vibench.study.score import bradley_terry, fleiss_kappa, score_answers, score_study, share
 
 needs_choix = pytest.mark.skipif(find_spec("choix") is None, reason="needs choix, as in the extra study")
 STRENGTHS = {"a": 0.9, "b": 0.3, "c": -0.2, "d": -1.0}
@@ -47,7 +44,7 @@ def test_strengths_of_expected_counts_are_the_true_ones() -> None:
 @needs_choix
 def test_known_strengths_come_back_from_simulated_answers() -> None:
     key = made_up_key(list(STRENGTHS), cases=6)
-    found = score_study(key, [answered(key, bradley_terry_judge(STRENGTHS, seed), seed) for seed in range(80)])
+    found = score_answers(key, [answered(key, bradley_terry_judge(STRENGTHS, seed), seed) for seed in range(80)])
     assert (found.raters, found.answers) == (80, 80 * 6 * 6)
     assert found.strengths.values is not None
     # 480 answers a pair: a standard error of about 0.06.
@@ -62,14 +59,14 @@ def test_strengths_without_a_finite_estimate_say_so() -> None:
 
 def test_without_choix_everything_else_is_scored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "choix", None)
-    found = score_study(key := made_up_key(["a", "b"], cases=2), [answered(key, first_by_name)])
+    found = score_answers(key := made_up_key(["a", "b"], cases=2), [answered(key, first_by_name)])
     assert found.methods[0].share == 1
     assert found.strengths.values is None and "vibench[study]" in found.strengths.reason
 
 
 def test_mirrored_raters_who_prefer_the_same_method_agree_perfectly() -> None:
     key = made_up_key(["a", "b", "c"], cases=3)
-    found = score_study(key, [answered(key, first_by_name, rater) for rater in range(4)])
+    found = score_answers(key, [answered(key, first_by_name, rater) for rater in range(4)])
     assert found.kappa == 1 and found.kappa_trials == 9
     assert [entry.share for entry in found.methods] == [1, 0.5, 0]
 
@@ -90,7 +87,7 @@ def test_raters_who_fail_a_check_are_named_and_count_nowhere() -> None:
     checks = {trial.id for trial in key.trials if trial.is_check}
     early = answered(key, first_by_name, 3)
     early = early.model_copy(update={"answers": tuple(each for each in early.answers if each.trial not in checks)})
-    found = score_study(key, [good, bad, early])
+    found = score_answers(key, [good, bad, early])
     assert found.left_out == {
         f"{2:016x}": "failed 2 of 2 attention checks",
         f"{3:016x}": "answered only 0 of 2 attention checks",
@@ -101,7 +98,7 @@ def test_raters_who_fail_a_check_are_named_and_count_nowhere() -> None:
 @needs_choix
 def test_ties_stand_apart_from_shares() -> None:
     key = made_up_key(["a", "b"], cases=3)
-    found = score_study(key, [answered(key, lambda a, b: None)])
+    found = score_answers(key, [answered(key, lambda a, b: None)])
     assert found.methods[0].share is None and found.methods[0].ties == 3
     assert found.strengths.values == (0, 0)  # half a win each
 
@@ -112,6 +109,18 @@ def test_answers_and_key_survive_the_disk(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(rater.model_dump_json())
     assert read_model(tmp_path / "key.json", StudyKey, "a key") == key
     assert read_answers([tmp_path / "a.json"], key) == [rater]
+
+
+def test_from_python_the_files_are_enough(tmp_path: Path) -> None:
+    key = made_up_key(["a", "b"], cases=2)
+    (tmp_path / "key.json").write_text(key.model_dump_json())
+    (tmp_path / "a.json").write_text(answered(key, first_by_name).model_dump_json())
+    found = score_study(str(tmp_path / "key.json"), [str(tmp_path / "a.json")], str(tmp_path / "s.json"))
+    assert found == score_answers(key, [answered(key, first_by_name)])
+    written = json.loads((tmp_path / "s.json").read_text())
+    assert list(written)[:2] == ["study", "raters"] and written["strengths"].keys() == {"values", "reason"}
+    with pytest.raises(InputError, match="cannot write into"):
+        score_study(tmp_path / "key.json", [tmp_path / "a.json"], tmp_path / "a.json" / "s.json")
 
 
 def changed(**changes: Any) -> Any:

@@ -34,7 +34,13 @@ class Browser:
 
         chosen = webdriver.ChromeOptions()
         chosen.binary_location = str(CHROMIUM)
-        fixed = ("--headless=new", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage", "--no-first-run")  # fmt: skip
+        fixed = (
+            "--headless=new",
+            "--disable-gpu",
+            "--disable-background-networking",
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+        )
         # Chromium refuses its sandbox to root, who runs tests in containers.
         sandbox = ("--no-sandbox",) if os.geteuid() == 0 else ()
         for option in (*fixed, *sandbox, *options):

@@ -6,12 +6,11 @@ import random
 from collections.abc import Callable, Sequence
 
 from vibench.results.record import TRUTH
-from vibench.study.answers import Answer, Choice, RaterAnswers
 from vibench.study.design import BROKEN, design
-from vibench.study.key import BlindClip, StudyKey, Trial
+from vibench.study.files import Answer, BlindClip, Choice, RaterAnswers, StudyKey, Trial
 
 Judge = Callable[[str, str], str | None]
-"""(method, other method) -> the preferred one, None for a tie."""
+"""Takes two methods and returns the one that is preferred, or None for a tie."""
 
 
 def made_up_key(methods: Sequence[str], cases: int, checks: int = 2) -> StudyKey:

@@ -14,8 +14,14 @@ from vibench.results.store import Store
 
 PSNR = MetricFacts(name="psnr", title="PSNR", unit="dB", better="higher", has_floor=False, source="peak 255", version=1)
 WARPING = MetricFacts(
-    name="warping-error-dis", title="Flow warping error", unit="", better="lower", has_floor=True, source="Lai", version=1
-)  # fmt: skip
+    name="warping-error-dis",
+    title="Flow warping error",
+    unit="",
+    better="lower",
+    has_floor=True,
+    source="Lai",
+    version=1,
+)
 
 Scores = Mapping[str, Sequence[float | None]]
 """Case -> the values of one metric, one a frame."""
@@ -121,7 +127,7 @@ def moving_texture(frames: int, height: int, width: int, seed: int) -> Frames:
 def real_clip(frames: int, height: int, width: int, seed: int) -> Frames:
     """A bundled clip, forth and back, made as large as asked, with a little grain: (frames, height, width, 3).
 
-    The grain stands for that of a camera, which larger pictures of small ones lack and which a video codec must pay for.
+    The grain stands for that of a camera, which pictures that were made larger lack and a video codec must pay for.
     """
     import cv2
 

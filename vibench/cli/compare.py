@@ -8,19 +8,23 @@ import typer
 
 from vibench.errors import InputError
 
-SIDE = "A run folder, or RUN::METHOD for one method of it."
+RUN_OR_METHOD = "A run folder, or RUN::METHOD for one method of it."
 
 
 def compare(
-    first: Annotated[str, typer.Argument(metavar="A", help=SIDE)],
-    second: Annotated[str, typer.Argument(metavar="B", help=SIDE)],
+    first: Annotated[str, typer.Argument(metavar="A", help=RUN_OR_METHOD)],
+    second: Annotated[str, typer.Argument(metavar="B", help=RUN_OR_METHOD)],
     margin: Annotated[float, typer.Option(min=0, max=1, help="Share of A's mean within which B is the same.")] = 0.01,
     format: Annotated[str, typer.Option(help="text, json or markdown.")] = "text",
 ) -> None:
     """Say for every metric whether B is better or worse than A, clip by clip, and how sure that is.
 
-    Two runs: every method that both have. `RUN::telea RUN::vinet`: two methods, of one run or of two.
-    Exit status: 0 nothing worse, 1 something worse, 3 incomparable (another protocol, no shared case), 2 a mistake.
+    Of two runs, every method that both have is compared.
+    RUN::telea RUN::vinet compares two methods, of one run or of two.
+
+    The exit status is 0 if nothing is worse, 1 if something is worse,
+    2 after a mistake in the command, and 3 if nothing can be compared
+    because the protocols differ or no case is shared.
     """
     from vibench.report import comparison as comparison_text
     from vibench.results.comparison import Incomparable

@@ -1,4 +1,4 @@
-"""The command ``vibench reproduce``: runs what a paper's table needs and writes it with the published figures beside ours."""
+"""The command ``vibench reproduce``: runs what a paper's table needs and writes it with the published figures."""
 
 from __future__ import annotations
 
@@ -9,17 +9,15 @@ from typing import Annotated
 
 import typer
 
-from vibench.cli.options import Device
+from vibench.cli.options import Data, Device, FirstCases, ends_after_interrupt
 
 
 def reproduce(
     table: Annotated[str, typer.Argument(help="Name of a table, or a .toml file; `list` prints the names.")],
-    data: Annotated[
-        Path | None, typer.Option(help="Folder of the protocol's data set, where it is not bundled.")
-    ] = None,
+    data: Data = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder that holds runs.")] = Path("results"),
     protocol: Annotated[str, typer.Option("--protocol", "-p", help="Another protocol than the table's own.")] = "",
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N cases.")] = None,
+    limit: FirstCases = None,
     seeds: Annotated[str, typer.Option(help="Only these of the protocol's seeded repeats, by comma, from 0.")] = "",
     device: Device = "auto",
 ) -> None:
@@ -29,24 +27,19 @@ def reproduce(
     """
     import vibench
     from vibench.cli.progress import progress
-    from vibench.files import disk_errors, slug, write_atomically
-    from vibench.plugins import Spec
-    from vibench.report.paper_table import load_plan, published, tables, written
-    from vibench.results.table import tabulate
 
     if table == "list":
-        for name, title in tables().items():
+        for name, title in vibench.paper_tables().items():
             typer.echo(f"{name:<18}  {title}")
         return
-    plan = load_plan(table)
-    specs = tuple(Spec.parse(entry.name) for entry in plan.methods)
-    chosen = vibench.load_protocol(protocol or plan.protocol)
-    with progress() as listener:
+    paper = vibench.load_paper_table(table)
+    chosen = vibench.load_protocol(protocol or paper.protocol)
+    with progress() as listener, ends_after_interrupt():
         done = vibench.run(
             chosen,
-            [spec.label for spec in specs],
+            [row.name for row in paper.methods],
             output=output,
-            metrics=plan.metrics,
+            metrics=paper.metrics,
             data=data,
             device=device,
             limit=limit,
@@ -54,13 +47,7 @@ def reproduce(
             listener=listener,
             command=shlex.join(["vibench", *sys.argv[1:]]),
         )
-    other = [f"protocol {chosen.label} instead of {plan.protocol}"] if chosen.label != plan.protocol else []
-    other += ["the first case only" if limit == 1 else f"the first {limit} cases only"] if limit else []
-    other += [f"repeats {seeds} of {chosen.repeats} only"] if seeds else []
-    measured = tabulate(done.results)
-    text = written(plan, [spec.label for spec in specs], measured, published(plan), ", ".join(other))
-    path = done.folder / "reproduced" / f"{slug(table.removesuffix('.toml'))}.md"
-    with disk_errors(done.folder):
-        path.parent.mkdir(exist_ok=True)
-        write_atomically(path, f"{text}\n".encode())
-    typer.echo(f"{text}\n\ntable: {path}")
+    departures = ["the first case only" if limit == 1 else f"the first {limit} cases only"] if limit else []
+    departures += [f"repeats {seeds} of {chosen.repeats} only"] if seeds else []
+    written = vibench.write_paper_table(table, done.folder, departures)
+    typer.echo(f"{written.text}\n\ntable: {written.path}")

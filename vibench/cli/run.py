@@ -80,9 +80,9 @@ def score(
 
 
 def _print_summary(done: Run) -> None:
-    from vibench.report.numbers import print_summary
+    import vibench
 
     for problem in done.problems:
         typer.secho(f"note: {problem}", err=True)
-    print_summary(done.store)
+    vibench.print_summary(done.store)
     typer.echo(f"run: {done.folder}")

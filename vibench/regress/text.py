@@ -10,6 +10,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from vibench.regress.finding import Comparison, Finding, exit_status
+from vibench.results.markdown import markdown_table, markdown_text
 
 
 def as_text(comparisons: Sequence[Comparison]) -> str:
@@ -26,16 +27,24 @@ def as_text(comparisons: Sequence[Comparison]) -> str:
 
 
 def as_markdown(comparisons: Sequence[Comparison]) -> str:
-    """One table, for a pull request."""
+    """Write one table, for a pull request."""
+    heads = ("method", "measure", "verdict", "ratio new / old (interval)", "old → new", "note")
     rows = [
-        "| method | measure | verdict | ratio new / old (interval) | old → new | note |",
-        "|---|---|---|---|---|---|",
+        [
+            markdown_text(cell)
+            for cell in (
+                comparison.method,
+                finding.measure,
+                finding.word,
+                _ratio(finding),
+                _values(finding),
+                finding.note,
+            )
+        ]
+        for comparison in comparisons
+        for finding in comparison.findings
     ]
-    for comparison in comparisons:
-        for finding in comparison.findings:
-            cells = (comparison.method, finding.measure, finding.word, _ratio(finding), _values(finding), finding.note)
-            rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(rows)
+    return markdown_table(heads, rows, "l" * len(heads))
 
 
 def as_json(comparisons: Sequence[Comparison]) -> str:
@@ -103,7 +112,10 @@ def _values(finding: Finding) -> str:
 
 def _effort(comparison: Comparison) -> str:
     load = "" if comparison.load_average is None else f", load average {comparison.load_average:.1f}"
-    return f"{comparison.blocks} blocks of {comparison.pairs} pairs of processes, {comparison.disturbed} disturbed, {comparison.seconds:.0f} s{load}"
+    return (
+        f"{comparison.blocks} blocks of {comparison.pairs} pairs of processes, {comparison.disturbed} disturbed, "
+        f"{comparison.seconds:.0f} s{load}"
+    )
 
 
 def _plain(finding: Finding) -> dict[str, Any]:

@@ -1,46 +1,47 @@
-"""Comparisons written down: for the terminal, as Markdown, as JSON. All show the same numbers."""
+"""Comparisons of two methods written down: for the terminal, as Markdown, as JSON. All show the same numbers."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 
-from vibench.report.numbers import NOTHING, markdown_row, markdown_text, number, places
+from vibench.report.numbers import NOTHING, number, places
+from vibench.report.terminal import plain_table
 from vibench.results.comparison import Comparison, Finding
+from vibench.results.markdown import markdown_table, markdown_text
 from vibench.results.statistics import Estimate
 
 HEADS = ("metric", "first", "second - first", "95 % interval", "clips", "p", "verdict")
 
 
 def text(comparisons: Iterable[Comparison]) -> str:
-    """Columns of equal width, one block a pair of methods."""
-    blocks = []
-    for comparison in comparisons:
-        rows = [HEADS, *(_cells(finding) for finding in comparison.findings)]
-        widths = [max(len(row[place]) for row in rows) for place in range(len(HEADS))]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-        blocks.append("\n".join([f"{comparison.second} against {comparison.first}", *lines]))
-    return "\n\n".join(blocks)
+    """Write a table in plain text for each pair of methods."""
+    return "\n\n".join(
+        f"{comparison.second} against {comparison.first}\n"
+        + plain_table(HEADS, [_cells(finding) for finding in comparison.findings])
+        for comparison in comparisons
+    )
 
 
 def markdown(comparisons: Iterable[Comparison]) -> str:
-    """One section a pair of methods."""
-    sections = []
-    for comparison in comparisons:
-        lines = [markdown_row(HEADS), markdown_row(["---"] * len(HEADS))]
-        lines += [markdown_row(markdown_text(cell) for cell in _cells(finding)) for finding in comparison.findings]
-        title = f"## {markdown_text(comparison.second)} against {markdown_text(comparison.first)}"
-        sections.append(f"{title}\n\n" + "\n".join(lines))
-    return "\n\n".join(sections)
+    """Write a section in Markdown for each pair of methods."""
+    return "\n\n".join(_section(comparison) for comparison in comparisons)
 
 
 def as_json(comparisons: Iterable[Comparison]) -> str:
-    """Full precision."""
-    return json.dumps([dataclasses.asdict(comparison) for comparison in comparisons], indent=2)
+    """Write everything for programs, in full precision."""
+    return json.dumps([asdict(comparison) for comparison in comparisons], indent=2)
+
+
+def _section(comparison: Comparison) -> str:
+    rows = [[markdown_text(cell) for cell in _cells(finding)] for finding in comparison.findings]
+    title = f"## {markdown_text(comparison.second)} against {markdown_text(comparison.first)}"
+    return f"{title}\n\n{markdown_table(HEADS, rows, 'l' * len(HEADS))}"
 
 
 def _cells(finding: Finding) -> tuple[str, ...]:
+    """Write what stands under ``HEADS``; the verdict is followed by its reason in parentheses."""
     change = finding.change
     verdict = finding.verdict + (f" ({finding.reason})" if finding.reason else "")
     key = finding.key + (f", {finding.unit}" if finding.unit else "")

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from vibench.clip import Frames
 from vibench.errors import InputError
-from vibench.files import replacing
-from vibench.report.strip import strip
-from vibench.results.kept_case import INPUT, KeptCase
+from vibench.files import disk_errors, replacing
+from vibench.report.film import strip
+from vibench.results.kept_case import INPUT, KeptCase, load_case
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,23 +31,46 @@ LABEL_POINTS = 8
 
 
 def time_slice(frames: Frames, row: int) -> NDArray[np.uint8]:
-    """The x-t slice (T, W, 3) of ``frames`` (T, H, W, 3) at ``row``: time runs downwards."""
+    """Cut the x-t slice (T, W, 3) out of ``frames`` (T, H, W, 3) at ``row``: time runs downwards.
+
+    InputError where the frames have no such row.
+    """
     if not 0 <= row < frames.shape[1]:
         raise InputError(f"row {row} is not in a picture of {frames.shape[1]} rows; choose 0 to {frames.shape[1] - 1}")
     return frames[:, row]
 
 
 def difference_map(frames: Frames, truth: Frames) -> NDArray[np.float64]:
-    """|frames - truth| in grey levels, (..., 3) -> (...), the mean of the three channels."""
+    """Return |frames - truth| in grey levels from 0 to 255, (..., 3) -> (...): the mean of the three channels."""
     return np.asarray(np.abs(frames.astype(np.int16) - truth).mean(axis=-1))
 
 
-def write_figure(path: Path, case: KeptCase, kind: str, frames: int = 4, row: int | None = None) -> None:
-    """Draw one kind of figure of ``case`` into a .png, .pdf or .svg; the same case gives the same bytes.
+def write_figure(
+    run: Path | str,
+    case: str,
+    output: Path | str,
+    kind: str = "strip",
+    methods: Sequence[str] = (),
+    frames: int = 4,
+    row: int | None = None,
+) -> None:
+    """Draw one case of a run into a .png, .pdf or .svg file at print size; the same case gives the same bytes.
 
-    ``frames`` is how many frames a strip or a difference map shows; ``row`` is that of the slice, the row that crosses
-    most of the hole where it is None. InputError for another kind or format, and for a difference without a truth.
+    ``run`` is a run's folder and ``case`` the name of one of its cases. ``kind`` is ``strip`` (a few frames side by
+    side), ``slice`` (one row through time) or ``difference`` (how far each output is from the truth). ``methods``
+    chooses some of the run's methods by their labels; all are shown where it is empty. ``frames`` is how many frames
+    a strip or a difference shows; ``row`` is that of the slice, the one that crosses most of the hole where it is
+    None. InputError where the run, the case, a method or the kind is unknown, frames were not kept, the format is
+    another, a difference has no truth, or ``output`` cannot be written.
     """
+    kept = load_case(Path(run), case, methods)
+    path = Path(output)
+    with disk_errors(path.parent):
+        draw_figure(path, kept, kind, frames, row)
+
+
+def draw_figure(path: Path, case: KeptCase, kind: str, frames: int = 4, row: int | None = None) -> None:
+    """Draw a case that is in memory; see ``write_figure``."""
     if kind not in get_args(Kind):
         raise InputError(f"nothing called {kind!r} can be drawn; choose one of {', '.join(get_args(Kind))}")
     if path.suffix.lower() not in FORMATS:
@@ -95,7 +118,7 @@ def _draw_differences(path: Path, case: KeptCase, indices: Sequence[int]) -> Non
 
 @contextmanager
 def _panels(path: Path, pictures: Mapping[str, NDArray[Any]], highest: float | None = None) -> Iterator[list[Axes]]:
-    """One labelled panel a picture, one under the other; written to ``path`` once the block has ended."""
+    """Give the axes of one labelled panel for each picture, from top to bottom; write ``path`` when the block ends."""
     import matplotlib
     from matplotlib.figure import Figure
 

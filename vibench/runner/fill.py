@@ -124,7 +124,7 @@ def checked_answer(answer: Any) -> NDArray[Any]:
     """
     wanted = "it must return a numpy array of the input's shape, uint8 or float in 0..255"
     if not isinstance(answer, np.ndarray):
-        raise ValueError(f"the method returned {type(answer).__module__}.{type(answer).__name__}; {wanted}")
+        raise TypeError(f"the method returned {type(answer).__module__}.{type(answer).__name__}; {wanted}")
     plain = np.asarray(answer)
     if plain.dtype == np.uint8:
         return plain
@@ -135,7 +135,7 @@ def checked_answer(answer: Any) -> NDArray[Any]:
     low, high = plain.min(), plain.max()
     if not (np.isfinite(low) and np.isfinite(high)):
         raise ValueError(f"the method returned values that are not finite (NaN or infinite); {wanted}")
-    if plain.dtype.kind == "f" and 0 <= low and 0 < high <= 1:
+    if plain.dtype.kind == "f" and low >= 0 and 0 < high <= 1:
         raise ValueError(f"the method returned {plain.dtype} in {low:.3g}..{high:.3g}, as if white were 1; {wanted}")
     return plain
 

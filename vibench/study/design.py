@@ -1,11 +1,12 @@
-"""Which pairs are shown, on which sides and in which order: everything by chance of a seed, and balanced by law.
+"""The design of a study: which pairs are shown, on which sides and in which order.
 
-For each case every pair of methods is compared once. Who stands left follows a round-robin tournament, in which each
-method is left as often as right, but for one where their number is even; every second case has the sides changed. So
+A seed decides it all, but in balance. For each case every pair of methods is compared once. The sides follow a
+round-robin tournament, in which each method stands left as often as right where their number is odd, and once more or
+less often where it is even; in every second case the sides are changed. Therefore,
 
-* in one case a method is left and right equally often, but for at most one,
-* a pair of methods has its sides either way equally often over the cases, but for at most one,
-* over an even number of cases both are exactly equal for every method and pair.
+* in each case, the times that a method stands left and right differ by at most one,
+* over all cases, the times that a pair of methods stands one way and the other differ by at most one,
+* over an even number of cases, both are exactly equal for every method and pair.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from typing import NamedTuple
 from vibench.results.record import TRUTH
 
 BROKEN = "broken"
-"""The other side of an attention check: the truth with noise in its hole."""
+"""What stands beside the truth in an attention check: the truth with noise in its hole."""
 
 
-class Comparison(NamedTuple):
-    """Two videos of one case, side by side; an attention check shows ``truth`` against ``broken``."""
+class Pair(NamedTuple):
+    """Two videos of one case, side by side: the methods that made them; ``truth`` and ``broken`` in a check."""
 
     case: str
     left: str
@@ -30,10 +31,8 @@ class Comparison(NamedTuple):
     is_check: bool
 
 
-def design(
-    methods: Sequence[str], cases: Sequence[str], check_cases: Sequence[str], seed: int
-) -> tuple[Comparison, ...]:
-    """All comparisons in the order of showing; one attention check for each entry of ``check_cases``."""
+def design(methods: Sequence[str], cases: Sequence[str], check_cases: Sequence[str], seed: int) -> tuple[Pair, ...]:
+    """Return all pairs in the order of showing, with one attention check for each entry of ``check_cases``."""
     chance = random.Random(seed)
     seats, order = list(methods), list(cases)
     chance.shuffle(seats)
@@ -44,16 +43,19 @@ def design(
             sides = (seats[first], seats[second])
             if _first_is_left(first, second, len(seats)) == bool(turn % 2):
                 sides = sides[::-1]
-            shown.append(Comparison(case, *sides, is_check=False))
+            shown.append(Pair(case, *sides, is_check=False))
     starts = chance.randrange(2)
     for turn, case in enumerate(check_cases):
         sides = (TRUTH, BROKEN) if (turn + starts) % 2 else (BROKEN, TRUTH)
-        shown.append(Comparison(case, *sides, is_check=True))
+        shown.append(Pair(case, *sides, is_check=True))
     chance.shuffle(shown)
     return tuple(shown)
 
 
 def _first_is_left(first: int, second: int, count: int) -> bool:
-    """In a ring of ``count`` seats, each is left of the half that follows it; opposite seats by their number."""
+    """Say whether the first of two seats is left: in a ring of ``count``, a seat is left of the half that follows it.
+
+    Of two opposite seats, which exist where ``count`` is even, the one with an even number is left.
+    """
     ahead = second - first
     return 2 * ahead < count or (2 * ahead == count and first % 2 == 0)

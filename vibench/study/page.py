@@ -16,41 +16,54 @@ from vibench.clip import Frames, Masks
 from vibench.errors import InputError
 from vibench.files import disk_errors, write_atomically
 from vibench.media.video_writer import encode
-from vibench.report.page.folder import case_jobs
+from vibench.report.page.folder import case_jobs, gathered
 from vibench.report.page.media import CaseJob
 from vibench.report.page.render import render
 from vibench.results.record import TRUTH
-from vibench.results.results import Results, gather
+from vibench.results.results import Results
 from vibench.results.store import Store
 from vibench.study import QUESTION
-from vibench.study.design import BROKEN, Comparison, design
-from vibench.study.key import BlindClip, StudyKey, Trial
+from vibench.study.design import BROKEN, Pair, design
+from vibench.study.files import BlindClip, StudyKey, Trial
 
 
 class Study(NamedTuple):
-    """What was written: the page, its key, how many comparisons a rater sees, and sentences about what was left out."""
+    """What was written: the page, and the key that stays with whoever asks.
+
+    ``trials`` is how many comparisons a rater makes; ``notes`` are sentences about what was left out.
+    """
 
     page: Path
     key: Path
-    comparisons: int
+    trials: int
     notes: tuple[str, ...]
 
 
 def make_study(
-    runs: Sequence[Path], output: Path, methods: Sequence[str] = (), cases: Sequence[str] = (), checks: int = 2,
-    seed: int = 1, question: str = QUESTION, say: Callable[[str], None] = lambda _: None,
-) -> Study:  # fmt: skip
+    runs: Sequence[Path | str],
+    output: Path | str,
+    methods: Sequence[str] = (),
+    cases: Sequence[str] = (),
+    checks: int = 2,
+    seed: int = 1,
+    question: str = QUESTION,
+    say: Callable[[str], None] = lambda _: None,
+) -> Study:
     """Write ``<output>/index.html`` and ``<output>-key.json``; the same runs and seed give the same page.
 
-    ``methods`` and ``cases`` choose some of the runs' (all when empty). Names are blinded against bias, not against a rater
-    who has this program, the runs and the seed. InputError where runs cannot be compared, fewer than two methods remain, no
-    case was kept whole, an attention check finds no truth, or something lies under ``output`` already.
+    ``runs`` are folders of runs of one protocol, or folders that hold runs. ``methods`` and ``cases`` choose some of
+    the runs'; all are shown where they are empty. ``checks`` is the number of attention checks, ``question`` what
+    raters are asked. ``say`` is called with a sentence for each case whose videos are made. Names are blinded against
+    bias, not against a rater who has this program, the runs and the seed. InputError where runs cannot be compared,
+    fewer than two methods remain, no case has kept the frames of all methods, an attention check finds no truth,
+    something lies under ``output`` already, or it cannot be written.
     """
+    output = Path(output)
     key_path = output.parent / f"{output.resolve().name}-key.json"
     for path in (output, key_path):
         if path.exists():
             raise InputError(f"{str(path)!r} is there already, and its answers would be lost; choose another --output")
-    results, jobs = _gathered(runs)
+    results, jobs = _of_one_protocol(runs)
     chosen = _chosen(methods, [facts.label for facts in results.methods], "method")
     if len(chosen) < 2:
         raise InputError(f"a study compares at least two methods, not {len(chosen)}; give further runs")
@@ -74,9 +87,8 @@ def make_study(
     return Study(output / "index.html", key_path, len(shown), tuple(notes))
 
 
-def _gathered(runs: Sequence[Path]) -> tuple[Results, dict[str, CaseJob]]:
-    stores = list({store.info.digest: store for store in map(Store.open, runs)}.values())
-    groups = gather(stores)
+def _of_one_protocol(runs: Sequence[Path | str]) -> tuple[Results, dict[str, CaseJob]]:
+    stores, groups = gathered(runs)
     if len(groups) != 1:
         labels = ", ".join(results.label for results in groups)
         raise InputError(f"a study compares runs of one protocol, not of {len(groups)} ({labels}); make one for each")
@@ -90,7 +102,10 @@ def _chosen(wanted: Sequence[str], known: Sequence[str], what: str) -> list[str]
 
 
 def _whole_cases(jobs: dict[str, CaseJob], cases: Sequence[str], methods: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Cases of which every method's frames were kept; the others would upset the balance of the pairs."""
+    """Return the cases of which every method's frames were kept, and a sentence about each other one.
+
+    A case that lacks a method would upset the balance of the pairs.
+    """
     whole, notes = [], []
     for case in cases:
         there = {output.label for output in jobs[case].outputs} if case in jobs else set()
@@ -104,7 +119,7 @@ def _whole_cases(jobs: dict[str, CaseJob], cases: Sequence[str], methods: Sequen
 
 
 def _check_cases(cases: Sequence[str], jobs: dict[str, CaseJob], checks: int) -> list[str]:
-    """Cases for the attention checks: those with a truth and the largest holes, in turns."""
+    """Choose a case for each attention check: those with a truth, by the size of their holes, in turns."""
     if not checks:
         return []
     sizes = {}
@@ -119,11 +134,12 @@ def _check_cases(cases: Sequence[str], jobs: dict[str, CaseJob], checks: int) ->
 
 
 def _blinded(
-    shown: Sequence[Comparison], results: Results, methods: Sequence[str], cases: Sequence[str], seed: int, question: str
-) -> StudyKey:  # fmt: skip
+    shown: Sequence[Pair], results: Results, methods: Sequence[str], cases: Sequence[str], seed: int, question: str
+) -> StudyKey:
+    """Give every clip and every pair a name drawn by chance."""
     digests = tuple(info.digest for info in results.runs)
     # The runs take part, so that two studies of one seed do not share an id.
-    chance = random.Random(f"{seed} {' '.join(digests)} {shown}")
+    chance = random.Random(f"{seed} {' '.join(digests)} {_spelled(shown)}")
 
     def drawn() -> str:
         return f"{chance.getrandbits(64):016x}"
@@ -141,20 +157,31 @@ def _blinded(
         cases=tuple(cases),
         clips={identifiers[method, case]: BlindClip(method=method, case=case) for method, case in names},
         trials=tuple(
-            Trial(id=drawn(), left=identifiers[pair.left, pair.case], right=identifiers[pair.right, pair.case], is_check=pair.is_check)
+            Trial(
+                id=drawn(),
+                left=identifiers[pair.left, pair.case],
+                right=identifiers[pair.right, pair.case],
+                is_check=pair.is_check,
+            )
             for pair in shown
         ),
-    )  # fmt: skip
+    )
+
+
+def _spelled(shown: Sequence[Pair]) -> str:
+    """Spell the pairs as the first studies did: the same runs and seed give the same names in every version."""
+    pairs = [f"Comparison(case={a!r}, left={b!r}, right={c!r}, is_check={d!r})" for a, b, c, d in shown]
+    return f"({', '.join(pairs)}{',' if len(pairs) == 1 else ''})"
 
 
 def _page_data(key: StudyKey, rates: dict[str, float]) -> dict[str, object]:
-    """What the page's script may know: no names, and not which trials are checks."""
+    """Return what the page's script may know: no names, and not which trials are checks."""
     trials = [{"id": trial.id, "left": trial.left, "right": trial.right} for trial in key.trials]
     return {"study": key.study, "trials": trials, "rates": rates}
 
 
 def _write_clips(folder: Path, key: StudyKey, jobs: dict[str, CaseJob], say: Callable[[str], None]) -> dict[str, float]:
-    """One video a clip under its blinded name; clip -> frames per second."""
+    """Write each clip as a video under its blinded name; return the frames per second of each."""
     rates = {}
     for done, case in enumerate(key.cases, start=1):
         job = jobs[case]
@@ -182,13 +209,16 @@ def _frames(method: str, job: CaseJob, home: Store, seed: int) -> Frames:
 
 
 def broken(truth: Frames, holes: Masks, seed: int) -> Frames:
-    """The truth with coloured noise in its hole, new in each frame: what nobody who looks can prefer."""
+    """Return the truth with coloured noise in its hole, new in each frame: what nobody who looks can prefer.
+
+    ``truth`` is (T, H, W, 3) uint8, ``holes`` (T, H, W) bool.
+    """
     spoilt = truth.copy()
     spoilt[holes] = np.random.default_rng(seed).integers(0, 256, (int(holes.sum()), 3), np.uint8)
     return spoilt
 
 
 def _even(picture: Frames) -> Frames:
-    """Edges repeated to even sides, as H.264 in 4:2:0 needs them."""
+    """Repeat the last row and column where a side is odd: H.264 in 4:2:0 needs even sides."""
     height, width = picture.shape[:2]
     return np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")

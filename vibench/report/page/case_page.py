@@ -13,12 +13,12 @@ from vibench.results.table import Table
 
 
 def page_name(results: Results, case: str) -> str:
-    """File name of a case's page; different protocols never share one."""
+    """Return the file name of a case's page; different protocols never share one."""
     return f"{slug(results.label)}-{results.runs[0].protocol_digest[:6]}-{slug(case)}.html"
 
 
 def case_context(table: Table, case: str, media: dict[str, Any] | None) -> dict[str, Any]:
-    """Everything that ``case.html`` names; ``media`` is None where the run did not keep its frames."""
+    """Return everything that ``case.html`` names; ``media`` is None where the run did not keep its frames."""
     results = table.results
     place = results.cases.index(case)
     around = {"previous": place - 1, "next": place + 1}
@@ -44,7 +44,7 @@ def case_context(table: Table, case: str, media: dict[str, Any] | None) -> dict[
 
 
 def player_data(table: Table, case: str, media: dict[str, Any] | None) -> dict[str, Any]:
-    """What the page's script reads: the pictures' facts, colours of the methods, and curves by column."""
+    """Return what the page's script reads: facts about the pictures, colours of the methods, curves by column."""
     results = table.results
     colours = {row.method: plots.colour(place) for place, row in enumerate(table.rows)}
     curves = {}

@@ -1,4 +1,4 @@
-"""Writes the report's folder: tables, pictures, one page a case, and the page about everything."""
+"""Writes a report: a folder that a browser opens from disk, with tables, pictures, a page a case and one about all."""
 
 from __future__ import annotations
 
@@ -6,47 +6,60 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from vibench.errors import InputError
-from vibench.files import disk_errors, replacing
-from vibench.report.numbers import write_tables
+from vibench.files import disk_errors, write_atomically
 from vibench.report.page.case_page import case_context, page_name
 from vibench.report.page.media import CaseJob, Output, make_media
 from vibench.report.page.overview import overview_context
 from vibench.report.page.render import render
+from vibench.report.tables import write_tables
 from vibench.results.record import TRUTH
 from vibench.results.results import Results, gather, name_in_run
-from vibench.results.store import Store
+from vibench.results.store import Store, run_folders
 from vibench.results.table import tabulate
 
 
-def write_report(runs: Sequence[Path], output: Path, jobs: int, say: Callable[[str], None]) -> Path:
-    """See ``vibench.report.build_report``."""
-    # A run that is named twice is one run.
-    stores = list({store.info.digest: store for store in map(Store.open, runs)}.values())
-    if not stores:
-        raise InputError("a report needs at least one run")
-    groups = gather(stores)
-    with disk_errors(output):
+def write_report(
+    runs: Sequence[Path | str], output: Path | str, jobs: int = 1, say: Callable[[str], None] = lambda _: None
+) -> Path:
+    """Write ``index.html``, ``tables.*``, ``cases/`` and ``media/`` into ``output``; return the path of the page.
+
+    ``runs`` are folders of runs, or folders that hold runs; a run that is named twice is shown once. ``jobs``
+    processes make the pictures, and more than one needs a main module that can be imported (see
+    ``multiprocessing``). ``say`` is called with a sentence for each case whose pictures are made; those that
+    ``output`` already has are not made again. InputError where a run cannot be read or ``output`` cannot be written.
+    """
+    folder = Path(output)
+    stores, groups = gathered(runs)
+    with disk_errors(folder):
         # Pictures first: the processes that make them need the memory that tables and plots take later.
         planned = [case_jobs(results, stores) for results in groups]
-        media = make_media([job for group in planned for job in group.values()], output / "media", jobs, say)
+        media = make_media([job for group in planned for job in group.values()], folder / "media", jobs, say)
         tables = [tabulate(results) for results in groups]
-        write_tables(tables, output)
+        write_tables(tables, folder)
         pages = {}
         for table, group in zip(tables, planned, strict=True):
             results = table.results
             for case in results.cases:
                 facts = media.get(group[case].key) if case in group else None
                 pages[results.runs[0].protocol_digest, case] = facts
-                _write(
-                    output / "cases" / page_name(results, case), render("case.html", case_context(table, case, facts))
-                )
-        index = output / "index.html"
-        _write(index, render("index.html", overview_context(tables, pages, output)))
+                page = render("case.html", case_context(table, case, facts))
+                write_atomically(folder / "cases" / page_name(results, case), page.encode())
+        index = folder / "index.html"
+        write_atomically(index, render("index.html", overview_context(tables, pages, folder)).encode())
     return index
 
 
+def gathered(runs: Sequence[Path | str]) -> tuple[list[Store], list[Results]]:
+    """Open runs, each once, and group their results by protocol; InputError where there is none or one is no run."""
+    stores = [Store.open(folder) for folder in run_folders([Path(run) for run in runs])]
+    if not stores:
+        raise InputError("name at least one run; `vibench list runs` prints them")
+    different = list({store.info.digest: store for store in stores}.values())
+    return different, gather(different)
+
+
 def case_jobs(results: Results, stores: Sequence[Store]) -> dict[str, CaseJob]:
-    """For each case whose input was kept, what its pictures are made from."""
+    """Say for each case whose input was kept what its pictures are made from; ``stores`` are the opened runs."""
     by_digest = {store.info.digest: store for store in stores}
     runs = [by_digest[info.digest] for info in results.runs]
     jobs = {}
@@ -67,8 +80,3 @@ def case_jobs(results: Results, stores: Sequence[Store]) -> dict[str, CaseJob]:
         key = f"{results.runs[0].protocol_digest}/{case}/{holes}"
         jobs[case] = CaseJob(case, home.folder, key, tuple(outputs))
     return jobs
-
-
-def _write(path: Path, text: str) -> None:
-    with replacing(path) as partial:
-        partial.write_text(text, encoding="utf-8")

@@ -1,7 +1,7 @@
 """The pictures of one case: its mosaic video, its x-t slices, its film strips, and what a page must know about them.
 
-Files are named by what is in them, so a report that is built again only makes what is new. ``<key>.json`` is written last: its
-presence says that the rest is whole.
+Files are named by what is in them, so a report that is built again only makes what is new. ``<key>.json`` is written
+last: its presence says that the rest is whole.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ import numpy as np
 
 from vibench.clip import Frames, Masks
 from vibench.files import write_atomically
-from vibench.media.video_writer import ENCODER  # fmt: skip
+from vibench.media.video_writer import ENCODER
+from vibench.report.film import STRIP_FRAMES, write_strip
 from vibench.report.page.mosaic import (
     BLOCK_PX,
     Blocks,
@@ -33,11 +34,10 @@ from vibench.report.page.mosaic import (
     write_mosaic,
     write_slices,
 )
-from vibench.report.strip import STRIP_FRAMES, write_strip
 from vibench.results.store import Store
 
 VERSION = 1
-"""Counted up when a file of the same key would look different."""
+"""To be counted up when a file of the same key would look different."""
 
 WIDEST_PX = 640
 """Players show frames at most this wide; wider ones are scaled down, and the page says so."""
@@ -47,7 +47,10 @@ ROW_MARGIN_PX = 8
 
 @dataclass(frozen=True)
 class Output:
-    """Where one method's frames of a case are kept: in which run, under which name, and what its bytes are."""
+    """Where one method's frames of a case are kept.
+
+    ``label`` names the method on the page and ``method`` in its run; ``sha256`` is the hash of its frames.
+    """
 
     label: str
     run: Path
@@ -57,7 +60,7 @@ class Output:
 
 @dataclass(frozen=True)
 class CaseJob:
-    """The pictures of one case: from which run the input comes, and whose outputs to show."""
+    """The pictures of one case that are to be made: from which run the input comes, and whose outputs to show."""
 
     case: str
     run: Path
@@ -66,7 +69,7 @@ class CaseJob:
 
     @property
     def key(self) -> str:
-        """Content key of everything that is made."""
+        """The name of all files of the case: a hash of everything that decides their content."""
         parts = [VERSION, ENCODER, WIDEST_PX, self.case_key, [(output.label, output.sha256) for output in self.outputs]]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:20]
 
@@ -74,7 +77,10 @@ class CaseJob:
 def make_media(
     jobs: Sequence[CaseJob], folder: Path, processes: int, say: Callable[[str], None]
 ) -> dict[str, dict[str, Any]]:
-    """Make what is missing in ``folder``; job key -> facts for the page, without jobs whose frames were not kept."""
+    """Make what is missing in ``folder``, by so many processes; return what the page must know, by the job's key.
+
+    Jobs whose frames were not kept are left out. ``say`` is called with a sentence for each case that was made.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     missing = [job for job in jobs if not (folder / f"{job.key}.json").exists()]
     for done, case in enumerate(_made(missing, folder, processes), start=1):
@@ -88,6 +94,7 @@ def make_media(
 
 
 def _made(jobs: Sequence[CaseJob], folder: Path, processes: int) -> Iterator[str]:
+    """Make the pictures of all jobs; yield the name of each case when it is done."""
     if min(processes, len(jobs)) <= 1:
         for job in jobs:
             make_case(job, folder)
@@ -102,7 +109,7 @@ def _made(jobs: Sequence[CaseJob], folder: Path, processes: int) -> Iterator[str
 
 
 def make_case(job: CaseJob, folder: Path) -> None:
-    """Write all files of one case; nothing where the run did not keep its frames."""
+    """Write all files of one case; write nothing where the run did not keep its frames."""
     store = Store.open(job.run)
     kept = store.case_frames(job.case)
     if kept is None:
@@ -151,7 +158,8 @@ class _Shown:
         size = (round(width * scale), round(height * scale))
         if scale < 1:
             # By area, so that a thin hole survives being made smaller.
-            holes = np.stack([cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0 for hole in holes])  # fmt: skip
+            smaller = (cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) for hole in holes)
+            holes = np.stack([hole > 0 for hole in smaller])
         return cls(*size, width, holes, patch_blocks(holes))
 
     def scaled(self, frames: Frames) -> Frames:
@@ -169,13 +177,12 @@ def _differs_only_inside(filled: Frames, frames: Frames, holes: Masks) -> bool:
 
 
 def _films(key: str, folder: Path, shown: _Shown, tiles: list[Tile], rate: Fraction) -> dict[str, Any]:
-    """The two videos, and what the page needs to cut them up."""
+    """Write the two videos; return what the page needs to cut them up."""
     grid = Grid.of(len(tiles), shown.width, shown.height)
     slices = Grid.of(len(tiles), shown.width, len(shown.holes))
     touched = np.flatnonzero(shown.holes.any(axis=(0, 2)))
-    rows = range(
-        max(0, int(touched[0]) - ROW_MARGIN_PX), min(shown.height, int(touched[-1]) + 1 + ROW_MARGIN_PX)
-    )  # fmt: skip
+    first, last = int(touched[0]), int(touched[-1])
+    rows = range(max(0, first - ROW_MARGIN_PX), min(shown.height, last + 1 + ROW_MARGIN_PX))
     film, turned = folder / f"{key}.mp4", folder / f"{key}.rows.mp4"
     write_mosaic(film, grid, tiles, shown.blocks, rate)
     write_slices(turned, slices, tiles, shown.blocks, rows)
@@ -200,7 +207,7 @@ def _films(key: str, folder: Path, shown: _Shown, tiles: list[Tile], rate: Fract
 
 
 def _strips(key: str, folder: Path, shown: _Shown, tiles: list[Tile], sources: list[dict[str, Any]]) -> dict[str, Any]:
-    """A film strip of a few frames for each source, all at the same frames."""
+    """Write a film strip of the same few frames for each source, and note it there; return which frames they are."""
     with_hole = np.flatnonzero([hole.any() for hole in shown.holes])
     chosen = with_hole[np.linspace(0, len(with_hole) - 1, min(STRIP_FRAMES, len(with_hole))).round().astype(int)]
     indices = sorted({int(index) for index in chosen})
@@ -215,7 +222,7 @@ def _strips(key: str, folder: Path, shown: _Shown, tiles: list[Tile], sources: l
 
 
 def _distinct(items: list[Any]) -> dict[str, Any]:
-    """A list with many repeats as its distinct values and an index each: holes often stand still."""
+    """Write a list with many repeats as its distinct values and an index for each item: holes often stand still."""
     places: dict[str, int] = {}
     values: list[Any] = []
     indices: list[int] = []

@@ -1,10 +1,10 @@
 """One video a case with everything in it: all methods of a frame are tiles of one picture, so they cannot drift apart.
 
-A browser shows one video file in step with itself only; several files drift. Here frame k of the file holds frame k of the
-input, the truth and every method, and the page cuts tiles out of it. Where a method's frame equals the input outside the hole
-(composited protocols), its tile is grey there and costs nothing; the page takes those pixels from the input's tile, so that
-differences are exactly zero beyond the blocks that the hole touches. A second file is the same turned on its side: frame k
-holds row k of every tile through time, the x-t slices.
+A browser shows one video file in step with itself only; several files drift. Here frame k of the file holds frame k of
+the input, the truth and every method, and the page cuts tiles out of it. Where a method's frame equals the input
+outside the hole (composited protocols), its tile is grey there and costs nothing; the page takes those pixels from the
+input's tile, so that differences are exactly zero beyond the blocks that the hole touches. A second file is the same
+turned on its side: frame k holds row k of every tile through time, the x-t slices.
 """
 
 from __future__ import annotations
@@ -30,12 +30,15 @@ MARGIN_PX = 8
 GREY = 128
 
 Blocks = NDArray[np.bool_]
-"""(T, rows, columns) of BLOCK_PX squares."""
+"""(T, rows, columns): for each square of BLOCK_PX by BLOCK_PX pixels of each frame, whether the hole touches it."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Where tiles lie: ``columns`` a line, each ``pitch_x`` x ``pitch_y`` px of which the upper left part is picture."""
+    """Where tiles lie in the mosaic: ``columns`` of them in a line, the next line below.
+
+    A tile takes ``pitch_x`` by ``pitch_y`` pixels, of which the upper left ``width`` by ``height`` are its picture.
+    """
 
     tiles: int
     width: int
@@ -44,7 +47,7 @@ class Grid:
 
     @classmethod
     def of(cls, tiles: int, width: int, height: int) -> Grid:
-        """As square as it gets, because decoders limit the longer side."""
+        """Lay out tiles as squarely as possible, because decoders limit the longer side."""
         pitch_x, pitch_y = _rounded_up(width), _rounded_up(height)
         columns = min(range(1, tiles + 1), key=lambda count: max(count * pitch_x, math.ceil(tiles / count) * pitch_y))
         return cls(tiles, width, height, columns)
@@ -60,11 +63,11 @@ class Grid:
         return _rounded_up(self.height)
 
     def place(self, tile: int) -> tuple[int, int]:
-        """(x, y) of a tile's upper left corner."""
+        """Return (x, y) of a tile's upper left corner in pixels."""
         return tile % self.columns * self.pitch_x, tile // self.columns * self.pitch_y
 
     def picture(self, tiles: Iterable[Frame]) -> Frame:
-        """The mosaic of (height, width, 3) tiles; edges are repeated into the padding."""
+        """Put (height, width, 3) tiles together; their edges are repeated into the padding."""
         lines = math.ceil(self.tiles / self.columns)
         picture = np.full((lines * self.pitch_y, self.columns * self.pitch_x, 3), GREY, np.uint8)
         for index, tile in enumerate(tiles):
@@ -81,8 +84,8 @@ class Grid:
 class Tile:
     """One tile through time: whole frames (T, height, width, 3), or a patch of them that begins at ``left``, ``top``.
 
-    A patch holds what is its own, the blocks around the hole with their margin; to keep the rest as well would take most of
-    the memory that a report needs.
+    A patch holds what is its own, the blocks around the hole with their margin; to keep the rest as well would take
+    most of the memory that a report needs.
     """
 
     frames: Frames
@@ -92,13 +95,13 @@ class Tile:
 
     @classmethod
     def patch(cls, frames: Frames, blocks: Blocks) -> Tile:
-        """The part of ``frames`` that any frame of ``blocks`` touches, copied."""
+        """Copy the part of ``frames`` that any frame of ``blocks`` touches."""
         touched = pixels_of(np.asarray(blocks.any(axis=0)), *frames.shape[1:3])
         (top, bottom), (left, right) = (_extent(np.asarray(touched.any(axis=axis))) for axis in (1, 0))
         return cls(frames[:, top:bottom, left:right].copy(), is_patch=True, left=left, top=top)
 
     def cut(self, at: int, kept: NDArray[np.bool_]) -> Frame:
-        """The frame ``at`` in a whole one, grey where ``kept`` (height, width, 1) is not."""
+        """Put frame ``at`` of a patch into a whole frame that is grey where ``kept`` (height, width, 1) is False."""
         height, width = self.frames.shape[1:3]
         shown = np.full((*kept.shape[:2], 3), GREY, np.uint8)
         place = np.s_[self.top : self.top + height, self.left : self.left + width]
@@ -106,14 +109,14 @@ class Tile:
         return shown
 
     def onto(self, pictures: Frames, at: int | slice | list[int]) -> Frames:
-        """``pictures``, one frame or several, with the frames ``at`` put where they belong."""
+        """Put the frames ``at`` where they belong in ``pictures``, one frame or several, and return these."""
         height, width = self.frames.shape[1:3]
         pictures[..., self.top : self.top + height, self.left : self.left + width, :] = self.frames[at]
         return pictures
 
 
 def patch_blocks(holes: Masks) -> Blocks:
-    """Blocks that touch the hole of each frame."""
+    """Return the blocks that the hole of each frame touches; ``holes`` is (T, H, W)."""
     frames, height, width = holes.shape
     padded = np.zeros((frames, _rounded_up(height), _rounded_up(width)), bool)
     padded[:, :height, :width] = holes
@@ -122,7 +125,7 @@ def patch_blocks(holes: Masks) -> Blocks:
 
 
 def with_margin(blocks: NDArray[np.bool_], height: int, width: int) -> NDArray[np.bool_]:
-    """One frame's blocks (rows, columns) as a mask (height, width, 1), grown by the margin."""
+    """Turn one frame's blocks (rows, columns) into a mask (height, width, 1) that is grown by MARGIN_PX."""
     import cv2
 
     kernel = np.ones((2 * MARGIN_PX + 1, 2 * MARGIN_PX + 1), np.uint8)
@@ -130,12 +133,12 @@ def with_margin(blocks: NDArray[np.bool_], height: int, width: int) -> NDArray[n
 
 
 def pixels_of(blocks: NDArray[np.bool_], height: int, width: int) -> NDArray[np.bool_]:
-    """One frame's blocks (rows, columns) as a mask (height, width)."""
+    """Turn one frame's blocks (rows, columns) into a mask (height, width)."""
     return blocks.repeat(BLOCK_PX, axis=0).repeat(BLOCK_PX, axis=1)[:height, :width]
 
 
 def block_runs(blocks: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
-    """One frame's blocks as runs (row, first column, end column): what the page copies."""
+    """Turn one frame's blocks into runs (row, first column, end column), which the page copies."""
     runs = []
     for row, line in enumerate(blocks):
         edges = np.flatnonzero(np.diff(np.concatenate([[False], line, [False]]).astype(np.int8)))
@@ -144,7 +147,10 @@ def block_runs(blocks: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
 
 
 def outlines(mask: NDArray[np.bool_]) -> list[list[int]]:
-    """Contours of one frame's hole, inner ones too, each flat [x0, y0, x1, y1, ...] through centres of edge pixels."""
+    """Return the contours of one frame's hole, inner ones too, through the centres of its edge pixels.
+
+    Each contour is flat, [x0, y0, x1, y1, ...], in pixels.
+    """
     import cv2
 
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
@@ -152,7 +158,7 @@ def outlines(mask: NDArray[np.bool_]) -> list[list[int]]:
 
 
 def write_mosaic(path: Path, grid: Grid, tiles: Sequence[Tile], blocks: Blocks, frames_per_second: Fraction) -> None:
-    """Frame k of the file is the mosaic of frame k of every tile."""
+    """Write a video whose frame k is the mosaic of frame k of every tile."""
 
     def picture(k: int) -> Frame:
         kept = with_margin(blocks[k], grid.height, grid.width)
@@ -162,9 +168,9 @@ def write_mosaic(path: Path, grid: Grid, tiles: Sequence[Tile], blocks: Blocks, 
 
 
 def write_slices(path: Path, grid: Grid, tiles: Sequence[Tile], blocks: Blocks, rows: range) -> None:
-    """Frame k of the file is the mosaic of x-t slices at row ``rows[k]``: time downwards, (T, width, 3) each.
+    """Write a video whose frame k is the mosaic of x-t slices at row ``rows[k]``, (T, width, 3) each, time downwards.
 
-    Patches are the columns that any frame needs, or grey lines would ring into those of the next frame.
+    A patch keeps the columns that any frame needs, or grey lines would ring into those of the next frame.
     """
     ever = np.asarray(blocks.any(axis=0))
     kept = [_columns(line, grid.width) for line in ever]
@@ -182,13 +188,16 @@ def write_slices(path: Path, grid: Grid, tiles: Sequence[Tile], blocks: Blocks, 
 
 
 def _columns(line: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
-    """Pixels (1, width, 1) of one line of blocks with their margin."""
+    """Return which pixels (1, width, 1) one line of blocks covers with its margin."""
     kept = np.convolve(line.repeat(BLOCK_PX)[:width], np.ones(2 * MARGIN_PX + 1), "same") > 0
     return kept[None, :, None]
 
 
 def coding_loss(path: Path, grid: Grid, tiles: Sequence[Tile], blocks: Blocks, every: int = 16) -> tuple[float, float]:
-    """Mean and 99th percentile of |decoded - true| in grey levels, in the blocks around holes, in every 16th frame."""
+    """Return the mean and the 99th percentile of |decoded - true| in grey levels, in the blocks around holes.
+
+    Only one frame in ``every`` is looked at.
+    """
     import av
 
     losses = []
@@ -208,7 +217,7 @@ def coding_loss(path: Path, grid: Grid, tiles: Sequence[Tile], blocks: Blocks, e
 
 
 def _extent(touched: NDArray[np.bool_]) -> tuple[int, int]:
-    """First and end of what is touched, with the margin; (0, 1) where nothing is."""
+    """Return where what is touched begins and ends, with the margin; (0, 1) where nothing is touched."""
     places = np.flatnonzero(touched)
     if not places.size:
         return 0, 1

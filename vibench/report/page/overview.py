@@ -11,7 +11,6 @@ from markupsafe import Markup
 
 from vibench import __version__
 from vibench.report.numbers import (
-    FLOOR_NAME,
     NOTHING,
     SPEED_HEADS,
     cases_text,
@@ -19,8 +18,9 @@ from vibench.report.numbers import (
     footnotes,
     interval,
     number,
+    row_name,
     speed_texts,
-)  # fmt: skip
+)
 from vibench.report.page import plots, words
 from vibench.report.page.case_page import page_name
 from vibench.report.page.slices import slices_of
@@ -28,14 +28,14 @@ from vibench.results.record import TRUTH, MetricFacts
 from vibench.results.table import Cell, Column, Row, Table
 
 Pages = Mapping[tuple[str, str], dict[str, Any] | None]
-"""(protocol digest, case) -> facts about its pictures, or None where there are none."""
+"""Maps a protocol's digest and a case to facts about its pictures, or to None where there are none."""
 
 EMBEDDED_CASES = 6
 """Up to this many cases the film strips are inside the page itself, so that it can be sent on its own."""
 
 
 def overview_context(tables: list[Table], pages: Pages, output: Path) -> dict[str, Any]:
-    """Everything that ``index.html`` names."""
+    """Return everything that ``index.html`` names."""
     embed = sum(len(table.results.cases) for table in tables) <= EMBEDDED_CASES
     return {
         "title": " and ".join(table.results.label for table in tables),
@@ -67,7 +67,7 @@ def _section(place: int, table: Table, pages: Pages, embed_from: Path | None) ->
 
 
 def table_context(table: Table) -> dict[str, Any]:
-    """Heads and rows with texts and the numbers to sort by."""
+    """Return the heads and the rows of the table: texts, and the numbers to sort by."""
     return {
         "columns": [_head(column) for column in table.columns],
         "speed_heads": SPEED_HEADS,
@@ -92,7 +92,7 @@ def _row(place: int, row: Row, table: Table) -> dict[str, Any]:
     return {
         "place": place,
         "colour": plots.colour(place),
-        "method": FLOOR_NAME if row.is_floor else row.method,
+        "method": row_name(row),
         "is_floor": row.is_floor,
         "warning": row.warning,
         "cells": [_cell(row.cells[column.key], decimals(table, column)) for column in table.columns],

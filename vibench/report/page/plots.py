@@ -1,4 +1,4 @@
-"""The plots of the overview, as SVG that takes its text colour from the page and whose curves a page can hide by method."""
+"""The plots of the overview: SVG that takes its text colour from the page, which can hide its curves by method."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vibench.report.numbers import FLOOR_NAME
 from vibench.results.record import TRUTH
 from vibench.results.results import Results
-from vibench.results.table import Column, Table, compared_values, difference
+from vibench.results.table import Column, Table, difference
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 COLOURS = (
     "#2f7fc1", "#c4661f", "#27946a", "#b8478a", "#7a63c9", "#94801a", "#2b92a6", "#cc4b4b", "#5f8a2f", "#8a6d5c"
 )  # fmt: skip
-"""Told apart by most eyes, and at least 3:1 in contrast against the light and the dark page."""
+"""Colours that most eyes tell apart, with a contrast of at least 3:1 against the light and the dark page."""
 
 MARKERS = "os^DvPX*<>"
 INK = "#010203"
@@ -30,12 +31,12 @@ INK = "#010203"
 
 
 def colour(place: int) -> str:
-    """Of the method at ``place`` in the table, the same in every plot and on every page."""
+    """Return the colour of the method at ``place`` in the table, the same in every plot and on every page."""
     return COLOURS[place % len(COLOURS)]
 
 
 def quality_against_speed(table: Table, column: Column) -> str | None:
-    """Mean and interval of a column against frames per second; None where no method was timed."""
+    """Plot mean and interval of a column against frames per second; None where no method was timed."""
     with _axes(5.2, 3.6, f"speed {table.results.label} {column.key}") as (figure, axes):
         names: list[tuple[float, float, str, str]] = []
         for place, row in enumerate(table.rows):
@@ -60,7 +61,10 @@ def quality_against_speed(table: Table, column: Column) -> str | None:
 
 
 def _write_names(axes: Axes, names: list[tuple[float, float, str, str]]) -> None:
-    """Names beside their points (y, x, name, gid), to the left in the right half; one that would lie on another moves up."""
+    """Write names beside their points, given as (y, x, name, id); one that would lie on another moves up.
+
+    In the right half of the plot they stand to the left of their points.
+    """
     middle = float(np.sqrt(np.prod(axes.get_xlim())))
     taken: list[Bbox] = []
     for y, x, name, gid in sorted(names):
@@ -77,7 +81,10 @@ def _write_names(axes: Axes, names: list[tuple[float, float, str, str]]) -> None
 
 
 def by_frame(table: Table, column: Column) -> str | None:
-    """Mean over the compared clips at each frame number, as far as half of them last; None for clips of one frame."""
+    """Plot the mean over the compared clips at each frame number, as far as half of the clips last.
+
+    None where clips have one frame only.
+    """
     with _axes(9.6, 3.2, f"frames {table.results.label} {column.key}") as (figure, axes):
         longest = 0
         for place, row in enumerate(table.rows):
@@ -94,7 +101,10 @@ def by_frame(table: Table, column: Column) -> str | None:
 
 
 def mean_by_frame(results: Results, column: Column, method: str, cases: Sequence[str]) -> list[float]:
-    """Mean over ``cases`` of a method's value at each frame; NaN where no clip has a hole, cut where half have ended."""
+    """Return the mean over ``cases`` of a method's value at each frame number, up to the median length of the clips.
+
+    It is NaN at a frame number where no clip has a value, as where none has a hole.
+    """
     records = [results.record(method, case) for case in cases]
     series = [
         values
@@ -115,7 +125,10 @@ def mean_by_frame(results: Results, column: Column, method: str, cases: Sequence
 
 
 def paired_differences(table: Table, column: Column) -> str | None:
-    """Every other method minus the best one, clip by clip: a dot a clip, mean and 95 % interval; None for one method."""
+    """Plot every other method minus the best, clip by clip: a dot a clip, and the mean with its 95 % interval.
+
+    None where there is no second method to compare.
+    """
     best = best_method(table, column)
     others = [(place, row) for place, row in enumerate(table.rows) if not row.is_floor and row.method != best]
     found = [(place, row.method, difference(table.results, column, best, row.method)) for place, row in others if best]
@@ -123,10 +136,8 @@ def paired_differences(table: Table, column: Column) -> str | None:
     if not known:
         return None
     margin = 0.3 + 0.075 * max(len(_short(method)) for _, method, _ in known)
-    with _axes(5.2, max(2.2, 0.9 + 0.4 * len(known)), f"differences {table.results.label} {column.key}", margin) as (
-        figure,
-        axes,
-    ):
+    height, named = max(2.2, 0.9 + 0.4 * len(known)), f"differences {table.results.label} {column.key}"
+    with _axes(5.2, height, named, margin) as (figure, axes):
         for line, (place, _, paired) in enumerate(reversed(known)):
             jitter = 0.22 * np.sin(2.4 * np.arange(len(paired.values)))
             axes.plot(
@@ -147,7 +158,7 @@ def paired_differences(table: Table, column: Column) -> str | None:
 
 
 def best_method(table: Table, column: Column) -> str | None:
-    """The method with the best mean, whether or not significantly so; None where nothing was measured."""
+    """Return the method with the best mean, whether or not significantly so; None where nothing was measured."""
     means = {
         row.method: column.sign * cell.estimate.mean
         for row in table.rows
@@ -156,17 +167,8 @@ def best_method(table: Table, column: Column) -> str | None:
     return max(means, key=lambda method: means[method]) if means else None
 
 
-def values_by_case(table: Table, column: Column) -> dict[str, dict[str, float]]:
-    """Method -> case -> clip mean over the compared cases."""
-    values, _ = compared_values(table.results, column)
-    return {
-        str(method): {str(case): float(value) for case, value in values[method].dropna().items()}
-        for method in values.columns
-    }
-
-
 def _log_label(value: float, _: float) -> str:
-    """Only 1, 2 and 5 times a power of ten: the others would overlap."""
+    """Label only 1, 2 and 5 times a power of ten: the others would overlap."""
     leading = f"{value:e}"[0]
     return f"{value:g}" if leading in "125" and abs(value / 10 ** np.floor(np.log10(value)) % 1) < 1e-6 else ""
 
@@ -177,7 +179,7 @@ def _named(column: Column) -> str:
 
 
 def _legend(method: str) -> str:
-    return "truth (floor)" if method == TRUTH else method
+    return FLOOR_NAME if method == TRUTH else method
 
 
 def _short(name: str) -> str:
@@ -186,7 +188,10 @@ def _short(name: str) -> str:
 
 @contextmanager
 def _axes(width: float, height: float, name: str, margin: float = 0.65) -> Iterator[tuple[Figure, Axes]]:
-    """One figure; ``name`` keeps its ids apart from those of other figures in the page."""
+    """Give a figure of ``width`` by ``height`` inches and its axes, with ``margin`` inches to the left.
+
+    ``name`` keeps the ids in its SVG apart from those of other figures in the page.
+    """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
@@ -217,7 +222,7 @@ def _axes(width: float, height: float, name: str, margin: float = 0.65) -> Itera
 
 
 def _svg(figure: Figure) -> str:
-    """The figure as an ``<svg>`` element that scales, in the page's text colour and font."""
+    """Return the figure as an ``<svg>`` element that scales, in the page's text colour and font."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from pathlib import Path
+from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-TEMPLATES = Path(__file__).with_name("templates")
+TEMPLATES = files("vibench.report.page") / "templates"
+"""Pages, style sheets and scripts, wherever the package lies: in a checkout, an installed wheel or a zip file."""
 
 
 def render(template: str, context: dict[str, Any]) -> str:
-    """A page as text. A name that the template uses and ``context`` lacks is an error."""
+    """Return a page as text. A name that the template uses and ``context`` lacks is an error."""
     return _environment().get_template(template).render(context)
 
 
 def script_data(value: Any) -> Markup:
-    """JSON for a ``<script type="application/json">``: nothing in it can end the element or begin another."""
+    """Write JSON for a ``<script type="application/json">``: nothing in it can end the element or begin another."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
 
@@ -27,7 +28,7 @@ def script_data(value: Any) -> Markup:
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FunctionLoader(_text),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -39,5 +40,9 @@ def _environment() -> Environment:
 
 
 def _asset(name: str) -> Markup:
-    """A style sheet or script of ours, to stand inside the page: a page then needs no second file to look right."""
-    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
+    """Return a style sheet or script of ours, to stand inside the page, which then needs no second file."""
+    return Markup(_text(name))
+
+
+def _text(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")

@@ -1,4 +1,7 @@
-"""Where does it fail? Means over the cases that share an attribute: kind of hole, its size, whatever the cases carry."""
+"""Slices of the results, which show where a method fails: means over the cases that share an attribute.
+
+Attributes are the kind of hole, its size, and whatever else the cases carry.
+"""
 
 from __future__ import annotations
 
@@ -8,37 +11,51 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from vibench.report.numbers import decimals, number
+from vibench.report.numbers import NOTHING, decimals, number
 from vibench.results.record import TRUTH
 from vibench.results.results import Results
 from vibench.results.table import Column, Table, compared_values
 
 FEWEST_CASES = 2
-"""A slice of a single case is that case; its own page shows it better."""
+"""A slice of a single case is that case, and its own page shows it better."""
 
 
 def slices_of(table: Table) -> list[dict[str, Any]]:
-    """For each column and attribute that splits the cases: heads (value, number of cases) and a row of means a method."""
-    found = []
-    for attribute, values in attributes(table.results).items():
-        for column in table.columns:
-            sliced = means_by(table, column, values)
-            if len(sliced.columns) > 1:
-                digits = decimals(table, column)
-                found.append(
-                    {
-                        "attribute": attribute,
-                        "key": column.key,
-                        "name": f"{column.metric.name}, {column.region} {column.arrow}",
-                        "heads": [(str(value), sum(values.get(case) == value for case in table.compared[column.key])) for value in sliced.columns],
-                        "rows": [(str(method), [number(value, digits) if np.isfinite(value) else "–" for value in line]) for method, line in zip(sliced.index, sliced.to_numpy(), strict=True)],
-                    }
-                )  # fmt: skip
-    return found
+    """Return a small table for each column and each attribute that splits the cases.
+
+    Each has ``heads``, pairs of an attribute's value and the number of its cases, and ``rows``, pairs of a method and
+    its means as texts.
+    """
+    return [
+        _slice(table, column, attribute, values, sliced)
+        for attribute, values in attributes(table.results).items()
+        for column in table.columns
+        if len((sliced := means_by(table, column, values)).columns) > 1
+    ]
+
+
+def _slice(
+    table: Table, column: Column, attribute: str, values: Mapping[str, str], sliced: pd.DataFrame
+) -> dict[str, Any]:
+    digits = decimals(table, column)
+    cases = table.compared[column.key]
+    return {
+        "attribute": attribute,
+        "key": column.key,
+        "name": f"{column.metric.name}, {column.region} {column.arrow}",
+        "heads": [(str(value), sum(values.get(case) == value for case in cases)) for value in sliced.columns],
+        "rows": [
+            (str(method), [number(value, digits) if np.isfinite(value) else NOTHING for value in line])
+            for method, line in zip(sliced.index, sliced.to_numpy(), strict=True)
+        ],
+    }
 
 
 def attributes(results: Results) -> dict[str, Mapping[str, str]]:
-    """Attribute -> case -> value as text; numbers become thirds; those that tell every case apart are left out."""
+    """Return the value of each attribute for each case, as text: attribute -> case -> value.
+
+    Numbers are parted into thirds. Attributes that tell every case apart are left out.
+    """
     raw: dict[str, dict[str, str | float]] = {}
     for record in results.records:
         if record.method != TRUTH and record.status != "failed":
@@ -49,7 +66,10 @@ def attributes(results: Results) -> dict[str, Mapping[str, str]]:
 
 
 def means_by(table: Table, column: Column, values: Mapping[str, str]) -> pd.DataFrame:
-    """Mean over clips of each method (rows) in each slice with two cases or more (columns), over the compared cases."""
+    """Return the mean over clips of each method (rows) in each slice of two cases or more (columns).
+
+    ``values`` maps cases to slices. Only the cases count that the table compares.
+    """
     matrix, _ = compared_values(table.results, column)
     labels = pd.Series({case: values.get(str(case)) for case in matrix.index}, dtype=object).dropna()
     counts = labels.value_counts()
@@ -59,6 +79,7 @@ def means_by(table: Table, column: Column, values: Mapping[str, str]) -> pd.Data
 
 
 def _splits(values: Mapping[str, str]) -> bool:
+    """Say whether an attribute parts the cases, and its values are not almost as many as the cases."""
     distinct = set(values.values())
     return len(distinct) > 1 and len(distinct) * FEWEST_CASES <= len(values)
 
@@ -75,5 +96,5 @@ def _as_texts(values: Mapping[str, str | float]) -> dict[str, str]:
 
 
 def _order(text: str) -> tuple[int, str]:
-    """Thirds in their order, anything else by name."""
+    """Sort thirds in their order, anything else by name."""
     return (0 if text.startswith("up to") else 2 if text.startswith("over") else 1, text)

@@ -1,4 +1,4 @@
-"""How it was measured, in sentences a reader can check and in the values behind them."""
+"""How it was measured: in sentences that a reader can check, and in the values behind them."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ from vibench.results.results import Results
 
 
 def sentences(results: Results) -> list[str]:
-    """The protocol in words: data, size, holes, what is scored, how it is averaged."""
+    """Say the protocol in sentences: data, size, holes, what is scored, how it is averaged."""
     protocol = results.protocol
     said = [_data(protocol, len(results.cases)), _size(protocol.get("resize"))]
     said += [_holes(holes) for holes in protocol.get("holes", ())]
     said += _scoring(protocol.get("scoring", {}))
     said.append(
-        "Time is from uint8 in to uint8 out, after a warm-up and with the device synchronised; reading and metrics are outside."
+        "Time is measured from uint8 frames in to uint8 frames out, after a warm-up and with the device synchronised; "
+        "reading files and computing metrics are not part of it."
     )
     said.append(
-        "Intervals are 95 % studentised bootstrap intervals over clips; differences between methods are paired clip by clip."
+        "Intervals are 95 % studentised bootstrap intervals over clips; "
+        "differences between methods are paired clip by clip."
     )
     return [sentence for sentence in said if sentence]
 
 
 def toml(protocol: dict[str, Any]) -> str:
-    """The protocol's values in the notation of its file; what is not set is left out."""
+    """Write the protocol's values in the notation of its file; what is not set is left out."""
     plain, tables = [], []
     for key, value in protocol.items():
         if isinstance(value, dict):
@@ -39,27 +41,32 @@ def toml(protocol: dict[str, Any]) -> str:
 
 
 def about_run(info: RunInfo) -> list[tuple[str, str]]:
-    """Label and text for everything that repeats a run."""
+    """Return pairs of a label and a text for everything that one needs to repeat a run."""
     machine = info.machine
     accelerators = ", ".join(str(name) for name in machine.get("accelerators") or ()) or "none"
     memory = machine.get("memory_bytes")
+    processor = machine.get("processor", "unknown")
+    threads = f"{machine.get('cores', '?')} cores, {machine.get('torch_threads', '?')} threads"
     return [
         ("Command", info.command),
         ("Started", info.started),
         ("Run", info.digest),
         ("Protocol", f"{info.protocol_label}, digest {info.protocol_digest}"),
-        ("Processor", f"{machine.get('processor', 'unknown')}, {machine.get('cores', '?')} cores, {machine.get('torch_threads', '?')} threads"),
+        ("Processor", f"{processor}, {threads}"),
         ("Memory", f"{memory / 2**30:.1f} GiB" if isinstance(memory, int | float) else "unknown"),
         ("Accelerators", accelerators),
         ("Device", info.device),
         ("System", f"{machine.get('system', 'unknown')}, Python {machine.get('python', '?')}"),
         ("Versions", ", ".join(f"{name} {version}" for name, version in info.versions.items())),
         ("Commit", info.commit or "installed package, no checkout"),
-    ]  # fmt: skip
+    ]
 
 
 def about_method(facts: MethodFacts) -> list[tuple[str, str]]:
-    """Factory, code, options, and what the method says of itself (weights' hashes, parameters)."""
+    """Return pairs of a label and a text: factory, code, options, and what the method says of itself.
+
+    What it says may be hashes of weights, the number of parameters and the like.
+    """
     lines = [("Factory", facts.factory), ("Code", f"sha256 {facts.source_sha256}")]
     if facts.options:
         lines.append(("Options", ", ".join(f"{key} = {value}" for key, value in facts.options.items())))

@@ -15,18 +15,10 @@ from markdown_it import MarkdownIt
 from pylatexenc.latexwalker import LatexEnvironmentNode, LatexWalker
 from small_run import failed, psnr_records, run_info
 
-from vibench.report.numbers import (
-    as_json,
-    csv,
-    decimals,
-    interval,
-    latex,
-    latex_text,
-    markdown,
-    number,
-    terminal,
-    write_tables,
-)
+from vibench.report.latex import latex, latex_text
+from vibench.report.numbers import decimals, interval, number
+from vibench.report.tables import as_json, csv, markdown, write_tables
+from vibench.report.terminal import terminal
 from vibench.results.results import Results
 from vibench.results.table import Table, tabulate
 

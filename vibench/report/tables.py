@@ -1,0 +1,102 @@
+"""The files ``tables.*`` of a report: Markdown to read, CSV and JSON for programs, LaTeX for papers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from vibench.files import write_atomically
+from vibench.report.latex import latex
+from vibench.report.numbers import (
+    APART,
+    NOTHING,
+    SPEED_HEADS,
+    cases_text,
+    column_head,
+    decimals,
+    footnotes,
+    interval,
+    number,
+    row_name,
+    speed_texts,
+)
+from vibench.results.markdown import markdown_table, markdown_text
+from vibench.results.table import Cell, Table
+
+
+def write_tables(tables: Sequence[Table], folder: Path) -> None:
+    """Write ``tables.md``, ``tables.csv``, ``tables.tex`` and ``tables.json`` into ``folder``, with equal numbers.
+
+    ``tables`` has one table a protocol. Each file is written whole or not at all.
+    """
+    writers: dict[str, Callable[[Sequence[Table]], str]] = {
+        "md": markdown,
+        "csv": csv,
+        "tex": latex,
+        "json": as_json,
+    }
+    for ending, writer in writers.items():
+        write_atomically(folder / f"tables.{ending}", writer(tables).encode())
+
+
+def markdown(tables: Iterable[Table]) -> str:
+    """Write one section a protocol: the table and its notes. Several begin by saying that they are not comparable."""
+    sections = [_section(table) for table in tables]
+    if len(sections) > 1:
+        sections.insert(0, f"{APART}\n")
+    return "\n".join(sections)
+
+
+def _section(table: Table) -> str:
+    heads = ["method", *(markdown_text(column_head(column)) for column in table.columns), "cases", *SPEED_HEADS]
+    rows = [
+        [
+            markdown_text(row_name(row)),
+            *(markdown_cell(row.cells[column.key], decimals(table, column)) for column in table.columns),
+            cases_text(row, table),
+            *speed_texts(row),
+        ]
+        for row in table.rows
+    ]
+    written = markdown_table(heads, rows, "l" + "r" * (len(heads) - 1))
+    notes = "\n".join(f"- {markdown_text(note)}" for note in footnotes(table))
+    return f"## {markdown_text(table.results.label)}\n\n{written}\n\n{notes}\n"
+
+
+def markdown_cell(cell: Cell, digits: int) -> str:
+    """Write a mean with its interval: bold where it is the best, underlined where it is the second."""
+    if cell.estimate is None:
+        return NOTHING
+    mean = number(cell.estimate.mean, digits)
+    marked = {"best": f"**{mean}**", "second": f"<u>{mean}</u>", None: mean}[cell.mark]
+    return f"{marked} {interval(cell.estimate, digits)}".rstrip()
+
+
+def csv(tables: Iterable[Table]) -> str:
+    """Write tidy CSV in full precision: one line a protocol, method, metric and region."""
+    import pandas as pd
+
+    return str(pd.concat([table.frame() for table in tables], ignore_index=True).to_csv(index=False))
+
+
+def as_json(tables: Iterable[Table]) -> str:
+    """Write everything for programs: means, intervals, cases, speed, warnings and notes, in full precision."""
+    return json.dumps([_plain(table) for table in tables], indent=1, ensure_ascii=False) + "\n"
+
+
+def _plain(table: Table) -> dict[str, Any]:
+    return {
+        "protocol": table.results.label,
+        "protocol_digest": table.results.runs[0].protocol_digest,
+        "runs": [run.digest for run in table.results.runs],
+        "cases": list(table.results.cases),
+        "compared_cases": {key: list(cases) for key, cases in table.compared.items()},
+        "columns": [
+            {"key": column.key, "region": column.region, **column.metric.model_dump()} for column in table.columns
+        ],
+        "rows": [asdict(row) for row in table.rows],
+        "notes": footnotes(table),
+    }
