@@ -245,7 +245,7 @@ def export(
 
     Give what that program makes back with the method from_disk.
     """
-    from vibench.data.export import export_cases
+    from vibench.data.cases import export_cases
     from vibench.protocol import load_protocol
 
     for name, frames in export_cases(load_protocol(protocol), output, data, limit):

@@ -1,4 +1,4 @@
-"""Is a data set on this disk what its card says? Every clip is read; whatever is wrong is one sentence."""
+"""Compares a data set on this disk with its card. Every clip is read, and whatever is wrong is one sentence."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vibench.clip import Clip, digest
-from vibench.data.dataset import Card, Dataset
+from vibench.data.dataset import Card, Dataset, card_of
 from vibench.data.layouts import open_dataset
 from vibench.errors import InputError, UserError
 
 
 def problems(data: Dataset, split: str | None) -> Iterator[tuple[str, str | None]]:
-    """(clip, what is wrong with it or None) for each clip, after ("", ...) where their number is not the card's.
+    """Yield each clip's name and what is wrong with it, or None where nothing is.
 
-    A clip that is read has the layout, the number of frames, one size and undamaged pictures; where the card knows
-    sizes and checksums of its pixels, these are compared too.
+    A clip that can be read has the right layout and number of frames, one size, and undamaged pictures. Where the card
+    gives sizes and checksums of pixels, these are compared too. Where the number of clips is not the card's, that comes
+    first, under the name "".
     """
     split = data.card.split(split)
     names = data.clip_names()
@@ -31,7 +32,7 @@ def problems(data: Dataset, split: str | None) -> Iterator[tuple[str, str | None
 
 
 def check(name: str, data: Path | None, split: str | None = None) -> Iterator[str]:
-    """A sentence for each clip and at last for the whole; InputError at the end where anything was wrong."""
+    """Yield a sentence for each clip and one for the whole; raise InputError at the end where anything was wrong."""
     dataset = open_checked(name, data, split)
     found, wrong = 0, 0
     for clip, problem in problems(dataset, split):
@@ -46,9 +47,7 @@ def check(name: str, data: Path | None, split: str | None = None) -> Iterator[st
 
 
 def open_checked(name: str, data: Path | None, split: str | None) -> Dataset:
-    """``open_dataset``, whose refusal also says where the data can be had and under which licence."""
-    from vibench.data.dataset import card_of
-
+    """Open a data set; where that fails, the error also says where the data is to be had and under which licence."""
     card = card_of(name)
     try:
         return open_dataset(name, data, split)
@@ -57,7 +56,7 @@ def open_checked(name: str, data: Path | None, split: str | None) -> Dataset:
 
 
 def whereabouts(card: Card) -> str:
-    """Where the data set comes from and what its licence is."""
+    """Say where the data set comes from and what its licence is."""
     return f"get it from {card.url or card.source}; licence: {card.licence}"
 
 

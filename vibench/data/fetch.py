@@ -1,4 +1,4 @@
-"""Fetches a data set's archive where it can be had directly, checks its sha256 and unpacks it."""
+"""Downloads a data set's archive where it has a direct address, checks its sha256 and unpacks it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from vibench.errors import InputError, MissingResource
 
 
 def fetch(card: Card, data: Path, sha256: str | None = None) -> list[Path]:
-    """Download and unpack into ``data``; the files unpacked.
+    """Download the archive of a data set, unpack it into ``data`` and return the unpacked files.
 
-    ``sha256`` is for an archive whose checksum the card does not know. InputError where there is no direct address or
-    no checksum to hold the download to, MissingResource where the download fails or differs from it.
+    ``sha256`` is for an archive whose checksum the card does not know. Raises InputError where there is no direct
+    address or no checksum, and MissingResource where the download fails or has another checksum.
     """
     import pooch
 
@@ -24,8 +24,8 @@ def fetch(card: Card, data: Path, sha256: str | None = None) -> list[Path]:
     known = sha256 or card.url_sha256
     if known is None:
         raise InputError(
-            f"nobody has yet recorded the checksum of {card.url}, and vibench downloads nothing unchecked: give it with "
-            f"--sha256, or download by hand and unpack into {data}; licence: {card.licence}"
+            f"nobody has yet recorded the checksum of {card.url}, and vibench downloads nothing unchecked: "
+            f"give it with --sha256, or download by hand and unpack into {data}; licence: {card.licence}"
         )
     if not re.fullmatch(r"[0-9a-fA-F]{64}", known):
         raise InputError(f"--sha256 {known!r} is not a checksum; it has 64 digits from 0 to f")

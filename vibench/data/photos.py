@@ -16,12 +16,12 @@ from scipy import ndimage
 from vibench.errors import InputError
 
 SCENES = ("astronaut", "chelsea", "coffee", "rocket")
-"""Photos that can be a world: structure of all sizes everywhere."""
+"""Photos that can be the background, since they have structure of all sizes everywhere."""
 
 PHOTOS = (*SCENES, "hubble_deep_field", "retina")
 
 Points = NDArray[np.float64]
-"""(2, ...): x and y."""
+"""(2, ...): the coordinates x and y."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Photo:
         return (self.coefficients.shape[2] - 1) / 2, (self.coefficients.shape[1] - 1) / 2
 
     def at(self, points: Points) -> NDArray[np.float64]:
-        """Colours (..., 3), 0..255 and slightly beyond, at ``points`` (2, ...) in pixels of the photo."""
+        """Return colours (..., 3), 0..255 and slightly beyond, at ``points`` (2, ...) in pixels of the photo."""
         planes = [
             ndimage.map_coordinates(plane, points[::-1], order=3, mode="mirror", prefilter=False, output=np.float64)
             for plane in self.coefficients
@@ -47,14 +47,14 @@ class Photo:
 
 
 def size_px(name: str) -> tuple[int, int]:
-    """(width, height) of a photo."""
+    """Return (width, height) of a photo."""
     height, width = _pixels(name).shape[:2]
     return width, height
 
 
 @lru_cache(maxsize=8)
 def photo(name: str, blur_px: float) -> Photo:
-    """A photo, blurred by a Gaussian of ``blur_px`` so that it can be sampled ``2 * blur_px`` apart without aliasing."""
+    """Return a photo blurred by a Gaussian of ``blur_px``, to be sampled ``2 * blur_px`` apart without aliasing."""
     planes = np.moveaxis(_pixels(name), -1, 0).astype(np.float32)
     smooth = [ndimage.gaussian_filter(plane, blur_px, mode="mirror") for plane in planes]
     return Photo(name, np.stack([ndimage.spline_filter(plane, order=3, mode="mirror") for plane in smooth]))

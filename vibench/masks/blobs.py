@@ -29,7 +29,10 @@ def devil_blob(
     deformation: str = "low",
     displacement: str = "low",
 ) -> Masks:
-    """One blob; ``size`` is small, medium or large, ``deformation`` and ``displacement`` none, low or high."""
+    """A blob in levels of size, deformation and displacement, the three ways in which DEVIL varies holes.
+
+    ``size`` is small, medium or large; ``deformation`` and ``displacement`` are none, low or high.
+    """
     return moving_object(
         frames,
         height,
