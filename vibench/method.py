@@ -7,13 +7,14 @@ A factory that has a ``device`` parameter is given the run's device.
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, runtime_checkable
 
 from vibench.clip import Frame, Frames, Holed, Mask
 
 
-class Method(Protocol):
+class Method(typing.Protocol):
     """Fills holes. Pixels outside the holes may come back changed, since the harness puts the input's pixels there."""
 
     def __call__(self, holed: Holed) -> Frames:
@@ -22,7 +23,7 @@ class Method(Protocol):
 
 
 @runtime_checkable
-class StreamingMethod(Protocol):
+class StreamingMethod(typing.Protocol):
     """A method that can also work frame by frame, in memory that does not grow with the clip."""
 
     def stream(self, frames: Iterable[Frame], masks: Iterable[Mask]) -> Iterator[Frame]:
@@ -31,7 +32,7 @@ class StreamingMethod(Protocol):
 
 
 @runtime_checkable
-class DescribedMethod(Protocol):
+class DescribedMethod(typing.Protocol):
     """A method that adds facts to the record.
 
     These keys have a meaning: ``parameters``, the number of trained numbers; ``flop_per_frame``; ``weights_sha256``;

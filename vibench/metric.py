@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 
@@ -63,7 +64,7 @@ class Series:
         return cls(tuple(None if value is None or np.isnan(value) else float(value) for value in values))
 
 
-class Metric(Protocol):
+class Metric(typing.Protocol):
     """An object that measures clips.
 
     ``info`` never changes. Making the object may load weights, and raises MissingResource where they are not there.

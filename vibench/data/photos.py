@@ -1,11 +1,13 @@
-"""Textures for synthetic clips: free photos from scikit-image's wheel as endless smooth planes.
+"""What synthetic clips are made of: free photos from scikit-image's wheel as endless smooth planes, and outlines.
 
-All are in the public domain or CC0 (scikit-image's docstrings name each photographer): astronaut (NASA), chelsea
+All photos are in the public domain or CC0 (scikit-image's docstrings name each photographer): astronaut (NASA), chelsea
 (Stefan van der Walt), coffee (Rachel Michetti), rocket (SpaceX), hubble_deep_field (NASA), retina (CC0).
 """
 
 from __future__ import annotations
 
+import math
+import random
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -44,6 +46,33 @@ class Photo:
             for plane in self.coefficients
         ]
         return np.stack(planes, axis=-1)
+
+
+@dataclass(frozen=True)
+class Outline:
+    """The smooth closed outline of an object: radius ``mean_px * (1 + sum of waves)`` around the origin.
+
+    A wave is (count, height, phase): how often it goes around, its height relative to the mean, its phase in radians.
+    """
+
+    mean_px: float
+    waves: tuple[tuple[int, float, float], ...]
+
+    @classmethod
+    def drawn(cls, chance: random.Random, mean_px: float) -> Outline:
+        """Draw a random outline of two, three and four waves, whose radius is within 45 % of the mean."""
+        waves = tuple((count, chance.uniform(0.1, 0.3) / count, math.tau * chance.random()) for count in (2, 3, 4))
+        return cls(mean_px, waves)
+
+    def distance(self, points: Points) -> NDArray[np.float64]:
+        """Return the signed distance (...) of ``points`` (2, ...), negative inside; near the outline it is exact."""
+        angle, radius = np.arctan2(points[1], points[0]), np.hypot(points[0], points[1])
+        relative, slope = np.ones_like(angle), np.zeros_like(angle)
+        for count, height, phase in self.waves:
+            relative += height * np.cos(count * angle + phase)
+            slope -= count * height * np.sin(count * angle + phase)
+        signed: NDArray[np.float64] = (radius - self.mean_px * relative) / np.sqrt(1 + (slope / relative) ** 2)
+        return signed
 
 
 def size_px(name: str) -> tuple[int, int]:

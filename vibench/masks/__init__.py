@@ -7,8 +7,7 @@ from the C library's cosine are rounded at once to steps much larger than the di
 are rasterised in integers. ``tests/masks/test_masks.py`` holds the hashes of the masks.
 """
 
-from vibench.masks.blobs import devil_blob
-from vibench.masks.silhouettes import moving_object
+from vibench.masks.silhouettes import devil_blob, moving_object
 from vibench.masks.squares import moving_square, stationary_square
 from vibench.masks.strokes import free_form
 from vibench.masks.sttn import sttn_moving, sttn_stationary

@@ -17,6 +17,15 @@ SPOKES = 8
 KEY_FRAMES = 12
 """Frames from one random shape of a deforming outline to the next."""
 
+SIZES = {"small": 0.25, "medium": 0.45, "large": 0.7}
+"""Mean diameter, as a fraction of the shorter side."""
+
+DEFORMATIONS = {"none": 0.0, "low": 0.2, "high": 0.5}
+"""How far the radius strays from its mean."""
+
+DISPLACEMENTS = {"none": 0.0, "low": 0.005, "high": 0.03}
+"""Way per frame, as a fraction of the shorter side."""
+
 
 def moving_object(
     frames: int,
@@ -49,6 +58,32 @@ def moving_object(
         return np.stack([_placed(shapes[i], c, height, width) for i, c in zip(order, path, strict=True)])
     radii = outline_radii(chance, frames, diameter_px / 2, stray)
     return np.stack([_blob(centre, radius, height, width) for centre, radius in zip(path, radii, strict=True)])
+
+
+def devil_blob(
+    frames: int,
+    height: int,
+    width: int,
+    seed: int,
+    *,
+    size: str = "medium",
+    deformation: str = "low",
+    displacement: str = "low",
+) -> Masks:
+    """A blob in levels of size, deformation and displacement, the three ways in which DEVIL varies holes.
+
+    ``size`` is small, medium or large; ``deformation`` and ``displacement`` are none, low or high. The idea is that of
+    Szeto and Corso, The DEVIL Is in the Details, CVPR 2022; the numbers behind the levels are our own.
+    """
+    return moving_object(
+        frames,
+        height,
+        width,
+        seed,
+        size=_level("size", size, SIZES),
+        deformation=_level("deformation", deformation, DEFORMATIONS),
+        speed=_level("displacement", displacement, DISPLACEMENTS),
+    )
 
 
 def outline_radii(chance: Chance, frames: int, mean_px: float, stray: float) -> list[list[float]]:
@@ -114,3 +149,9 @@ def _placed(shape: Mask, centre: Point, height: int, width: int) -> Mask:
     mask[rows[inside], columns[inside]] = True
     _mark(mask, centre)
     return mask
+
+
+def _level(option: str, value: str, levels: dict[str, float]) -> float:
+    if value not in levels:
+        raise InputError(f"mask option {option}={value!r} must be one of {', '.join(levels)}")
+    return levels[value]

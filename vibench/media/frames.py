@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from vibench.clip import Frame, Frames
 from vibench.errors import InputError
@@ -13,7 +13,7 @@ from vibench.media.images import SUFFIXES, image_files, read_image
 from vibench.media.video import collected, iter_video
 
 
-class FrameSource(Protocol):
+class FrameSource(typing.Protocol):
     """Frames of one size that can be iterated any number of times; ``vibench.media.video.Video`` is one."""
 
     @property
