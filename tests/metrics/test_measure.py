@@ -152,9 +152,12 @@ def test_a_metric_is_made_once_for_many_clips(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_metric_without_a_network_is_measured_without_torch() -> None:
-    script = (
-        "import sys, numpy as np; from vibench.metrics.measure import measure; frames = np.zeros((2, 70, 70, 3), np.uint8);"
-        "print(measure('psnr', frames, frames).mean['frame'], measure('ssim-sttn', frames, frames), 'torch' in sys.modules)"
-    )
+    script = """
+import sys
+import numpy as np
+from vibench.metrics.measure import measure
+frames = np.zeros((2, 70, 70, 3), np.uint8)
+print(measure("psnr", frames, frames).mean["frame"], measure("ssim-sttn", frames, frames), "torch" in sys.modules)
+"""
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert found.stdout == "100.0 <ssim-sttn, higher is better: frame 1 (2 values)> False\n"
