@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vibench.clip import Case, Clip, ExactFlow, Holed
-    from vibench.data.export import export_cases
+    from vibench.data.cases import export_cases
     from vibench.data.manifest import write_manifest
     from vibench.errors import InputError, MissingResource, UserError
     from vibench.method import DescribedMethod, Method, StreamingMethod
@@ -94,7 +94,7 @@ _HOMES = {
         "ExactFlow",
         "Holed",
     ),
-    "vibench.data.export": ("export_cases",),
+    "vibench.data.cases": ("export_cases",),
     "vibench.data.manifest": ("write_manifest",),
     "vibench.errors": (
         "InputError",

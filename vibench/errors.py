@@ -6,7 +6,7 @@
     ├── InputError         a file, folder, option or protocol that cannot be used as given
     └── MissingResource    weights, data or a package that is not on this machine
 
-A broken contract between our own parts is a plain ``ValueError``.
+Where vibench's own parts call each other wrongly, they raise a plain ``ValueError``.
 """
 
 

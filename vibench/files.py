@@ -16,7 +16,7 @@ from vibench.errors import InputError, MissingResource, UserError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside ``path``; on success flush it to disk and rename it, on any failure remove it.
+    """Yield a temporary name beside ``path``; on success flush that file and rename it, on any failure remove it.
 
     The temporary name keeps the suffix, since encoders choose the format by it.
     """
@@ -36,7 +36,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def _umask() -> int:
-    """The process's file mode mask; mkstemp ignores it and makes files only their owner can read."""
+    """Return the process's file mode mask, which mkstemp ignores: it makes files that only their owner can read."""
     mask = os.umask(0)
     os.umask(mask)
     return mask
@@ -46,7 +46,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._=,-]+")
 
 
 def slug(name: str) -> str:
-    """A file name for any text: safe characters only, and a short hash wherever something was changed or cut."""
+    """Turn any text into a file name of safe characters, with a short hash where something was changed or cut."""
     safe = _UNSAFE.sub("_", name)[:80].strip(".")
     return safe if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
@@ -59,7 +59,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 @contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
-    """Turn a full or forbidden disk into one sentence."""
+    """Turn the errors of a full or forbidden disk into one sentence."""
     try:
         yield
     except OSError as error:
@@ -74,7 +74,10 @@ def disk_errors(folder: Path) -> Iterator[None]:
 
 
 def bundled(folder: str) -> Path:
-    """The folder ``datasets`` or ``reports``: inside the installed wheel, or beside the package in a checkout."""
+    """Return the folder ``datasets`` or ``reports``, inside the installed wheel or beside the package in a checkout.
+
+    Raises MissingResource where it is in neither place.
+    """
     package = Path(__file__).parent
     for place in (package / "_data" / folder, package.parent / folder):
         if place.is_dir():
@@ -83,7 +86,7 @@ def bundled(folder: str) -> Path:
 
 
 def cache_folder(kind: str) -> Path:
-    """A folder for recomputable things: ``$VIBENCH_CACHE/kind`` or the platform's user cache; made when absent."""
+    """Return a folder for what can be computed again, ``$VIBENCH_CACHE/kind`` or one in the user's cache; make it."""
     import platformdirs
 
     root = os.environ.get("VIBENCH_CACHE") or platformdirs.user_cache_dir("vibench")

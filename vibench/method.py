@@ -1,4 +1,4 @@
-"""What a method is: a callable from holed frames to filled frames, and nothing else is required of it.
+"""What a method is: anything that can be called with holed frames and returns filled frames.
 
 A method is made by a *factory* (a class or function) that an entry point of the group ``vibench.methods`` or a
 ``module:factory`` path names; options in brackets, ``vinet[memory=false]``, are the factory's keyword arguments.
@@ -7,14 +7,15 @@ A factory that has a ``device`` parameter is given the run's device.
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, runtime_checkable
 
 from vibench.clip import Frame, Frames, Holed, Mask
 
 
-class Method(Protocol):
-    """Fills holes. Pixels outside them may come back changed: the harness composites."""
+class Method(typing.Protocol):
+    """Fills holes. Pixels outside the holes may come back changed, since the harness puts the input's pixels there."""
 
     def __call__(self, holed: Holed) -> Frames:
         """Return frames of the shape and dtype of ``holed.frames``, without changing their input."""
@@ -22,23 +23,24 @@ class Method(Protocol):
 
 
 @runtime_checkable
-class StreamingMethod(Protocol):
+class StreamingMethod(typing.Protocol):
     """A method that can also work frame by frame, in memory that does not grow with the clip."""
 
     def stream(self, frames: Iterable[Frame], masks: Iterable[Mask]) -> Iterator[Frame]:
-        """Yield one filled frame per input frame, in order; equal to the call on the whole clip."""
+        """Yield one filled frame per input frame, in order, equal to those of a call with the whole clip."""
         ...
 
 
 @runtime_checkable
-class DescribedMethod(Protocol):
+class DescribedMethod(typing.Protocol):
     """A method that adds facts to the record.
 
-    Well-known keys: ``parameters`` (count), ``flop_per_frame``, ``weights_sha256``, ``warning`` (one sentence that
-    every table and report must show, such as random weights), and ``not_timed`` (why its time would mean nothing: it is
-    then called once, without warm-up, and has no timing).
+    These keys have a meaning: ``parameters``, the number of trained numbers; ``flop_per_frame``; ``weights_sha256``;
+    ``warning``, a sentence that every table and report must show, for example that weights are random; and
+    ``not_timed``, a sentence that says why the method's time would mean nothing. Such a method is called once, without
+    warm-up, and has no timing.
     """
 
     def describe(self) -> Mapping[str, Any]:
-        """Facts as JSON values."""
+        """Return the facts as JSON values."""
         ...

@@ -1,10 +1,11 @@
-"""What a metric is: one number per region for a clip, kept with the values it is the mean of."""
+"""What a metric is: an object that gives, for a clip, a series of values in each region."""
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 
@@ -17,14 +18,18 @@ Need = Literal["truth", "exact-flow"]
 
 @dataclass(frozen=True)
 class MetricInfo:
-    """How a table shows a metric and what it needs.
+    """What a metric measures, how a table shows it, and what it needs.
 
-    ``name`` carries the setting (``ssim-sttn`` is not ``ssim-gaussian``); ``unit`` may be empty; ``has_floor`` says that the
-    truth itself does not score perfectly, so its own value must stand beside; ``needs`` lists what a case must have.
+    ``name`` says the setting too: ``ssim-sttn`` is not ``ssim-gaussian``. ``title`` heads its column. ``unit`` may be
+    empty. ``better`` says whether higher or lower values are better. ``has_floor`` says that the truth itself does not
+    get a perfect value, so that a table must show the truth's value beside the others. ``needs`` lists what a case
+    must have: its ``truth``, or the ``exact-flow`` of the truth. ``source`` is the paper or code that defines the
+    number. ``version`` grows when the number's definition changes.
 
-    ``aggregate`` says how a method's clips become one number: their ``mean``, or the ``frechet-distance`` between the clips'
-    series, read as one feature vector a clip, and those of the truth's clips (whose record ``has_floor`` asks for). Where a
-    protocol repeats its cases with other seeds there is one distance a repeat, and the number is their mean.
+    ``aggregate`` says how the clips of a method become one number. With ``mean`` it is the mean over the clips. With
+    ``frechet-distance`` the series of each clip is one feature vector, and the number is the Frechet distance between
+    the vectors of the method's clips and those of the true clips, for which ``has_floor`` must be True. Where a
+    protocol repeats its cases with other seeds, there is one distance per repeat, and the number is their mean.
     """
 
     name: str
@@ -40,40 +45,46 @@ class MetricInfo:
 
 @dataclass(frozen=True)
 class Series:
-    """Values of one metric in one region: one per frame, or one per pair of frames.
+    """The values of one metric in one region of a clip: one per frame, or one per pair of neighbouring frames.
 
-    A value is None where the region is empty in that frame (no hole). ``mean`` is over the others.
+    A value is None where the region is empty in that frame, because it has no hole. ``mean`` is over the others.
     """
 
     values: tuple[float | None, ...]
 
     @property
     def mean(self) -> float | None:
-        """Mean over the values that exist, or None."""
+        """The mean over the values that exist, or None where none does."""
         known = [value for value in self.values if value is not None]
         return float(np.mean(known)) if known else None
 
     @classmethod
     def of(cls, values: Sequence[float | None]) -> Series:
-        """From numbers of any float type; NaN counts as missing."""
+        """Make a series of numbers of any float type; NaN becomes None."""
         return cls(tuple(None if value is None or np.isnan(value) else float(value) for value in values))
 
 
-class Metric(Protocol):
-    """Measures one clip. ``info`` is static; making an instance may load weights and raise MissingResource."""
+class Metric(typing.Protocol):
+    """An object that measures clips.
+
+    ``info`` never changes. Making the object may load weights, and raises MissingResource where they are not there.
+    """
 
     @property
     def info(self) -> MetricInfo:
-        """How a table shows it."""
+        """What the metric measures and what it needs."""
         ...
 
     def measure(self, frames: Frames, case: Case) -> Mapping[str, Series]:
-        """Region (``frame``, ``hole``) -> series, for composited uint8 ``frames`` of ``case``."""
+        """Return the series of each region, usually ``frame`` (all pixels) and ``hole`` (pixels in the hole).
+
+        ``frames`` are a method's output for ``case``, uint8 (T, H, W, 3) in 0..255, composited as the protocol says.
+        """
         ...
 
 
 def truth_of(case: Case) -> Frames:
-    """The truth of a case that a metric needs; the harness asks no such metric where there is none."""
+    """Return the truth of a case; raise ValueError where it has none, since such a case needs another metric."""
     if case.truth is None:
         raise ValueError(f"case {case.name} has no truth, and the metric needs it")
     return case.truth

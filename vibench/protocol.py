@@ -172,7 +172,7 @@ def bundled_protocols() -> list[Protocol]:
 
 
 def quantise(frames: NDArray[Any], how: Literal["round", "truncate"]) -> Frames:
-    """Turn float frames in 0..255 into uint8 by rounding halves away from zero or by truncating; keep uint8 as it is."""
+    """Turn float frames in 0..255 into uint8, rounding halves away from zero or truncating; uint8 stays as it is."""
     if frames.dtype == np.uint8:
         return frames
     clipped = np.clip(frames, 0, 255)

@@ -172,14 +172,17 @@ def float_average(case: Case) -> tuple[list[float], list[float]]:
     composites = [np.where(case.holes[..., None], one, case.frames).astype(np.float64) for one in two]
     mean = (composites[0] + composites[1]) / 2
     error = np.square(mean - case.frames).mean(axis=(1, 2, 3))
-    from vibench.metrics.ssim import ssim_map
+    from vibench.metrics.ssim import channel_map
 
     def smooth(image: Any) -> Any:
         return cv2.boxFilter(image, cv2.CV_64F, (WINDOW_PX, WINDOW_PX))
 
     ssim = [
-        float(ssim_map(one, truth, smooth, SAMPLE_COVARIANCE)[32:-32, 32:-32].mean())  # type: ignore[arg-type]
-        for one, truth in zip(mean, case.frames, strict=True)
+        float(np.mean([channel_map(*pair, smooth, SAMPLE_COVARIANCE)[32:-32, 32:-32] for pair in channels]))
+        for channels in (
+            list(zip(np.moveaxis(one, -1, 0), np.moveaxis(truth, -1, 0), strict=True))
+            for one, truth in zip(mean, case.frames, strict=True)
+        )
     ]
     return list(10 * np.log10(255**2 / error)), ssim
 

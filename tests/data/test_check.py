@@ -11,11 +11,10 @@ from davis_layout import write_davis
 from PIL import Image
 from sintel_layout import write_sintel
 
-from vibench.data.check import check, problems
+from vibench.data.copy import check, problems
 from vibench.data.dataset import Card, Dataset, card_of
-from vibench.data.layouts import OPENERS, open_dataset
+from vibench.data.layouts import OPENERS, open_dataset, read_flow
 from vibench.errors import InputError
-from vibench.media.flo import read_flow
 
 CLIPS = {"bear": 3, "cow": 4}
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from vibench.data.copy import fetch
 from vibench.data.dataset import Card, card_of, cards
-from vibench.data.fetch import fetch
 from vibench.errors import InputError, MissingResource
 
 

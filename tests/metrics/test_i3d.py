@@ -3,9 +3,12 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from golden_metrics import noisy_pair
 from torch.nn import functional
 
+from vibench.errors import InputError
 from vibench.metrics.networks.i3d import I3D, Pool, Unit, from_flax, pooled_features, same_padded
+from vibench.metrics.vfid import video_features
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +79,12 @@ def test_flax_arrays_are_renamed_and_turned() -> None:
     assert turned[3, 1, 6, 4, 2] == kernel[6, 4, 2, 1, 3]
     assert state["Conv3d_1a_7x7.variance"].shape == (64,)
     assert len(state) == 2
+
+
+def test_features_of_a_clip_of_bytes_are_those_of_its_values_in_range(network: I3D) -> None:
+    frames, _ = noisy_pair(0, 40, 33, 9)
+    clip = torch.from_numpy(frames).permute(3, 0, 1, 2) / 255
+    np.testing.assert_array_equal(video_features(network.eval(), frames), pooled_features(network, clip * 2 - 1))
+    np.testing.assert_array_equal(video_features(network.train(), frames, True), pooled_features(network, clip))
+    with pytest.raises(InputError, match=r"frames are float64 .* in 0..1"):
+        video_features(network, frames / 255)

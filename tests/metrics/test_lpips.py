@@ -135,3 +135,20 @@ def test_a_case_without_truth_is_a_broken_contract(metric: ours.LPIPS) -> None:
     frames, _ = noisy_pair(6)
     with pytest.raises(ValueError, match="has no truth"):
         metric.measure(frames, Case("removal", frames, np.ones(frames.shape[:3], bool), None))
+
+
+def test_the_function_on_two_clips_is_the_metric(metric: ours.LPIPS) -> None:
+    frames, truth = noisy_pair(6)
+    case = case_of(truth)
+    network = ours.trained("alex", bundled_weights("lpips-alexnet")).eval()
+    found, expected = ours.lpips(network, frames, truth), metric.measure(frames, case)
+    np.testing.assert_allclose(found.frame, expected["frame"].values, rtol=1e-5)
+    holes = [spatial[hole].mean() for spatial, hole in zip(found.spatial, case.holes, strict=True)]
+    np.testing.assert_allclose(holes, expected["hole"].values, rtol=1e-5)
+
+
+def test_the_function_looks_at_both_clips(metric: ours.LPIPS) -> None:
+    frames, truth = noisy_pair(6)
+    for wrong in ((frames / 255, truth), (frames, truth / 255), (frames, truth[:1]), (truth[..., ::-1], truth)):
+        with pytest.raises(InputError, match=r"frames|truth"):
+            ours.lpips(None, *wrong)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Mapping
 
 import numpy as np
@@ -147,3 +149,15 @@ def test_a_metric_is_made_once_for_many_clips(monkeypatch: pytest.MonkeyPatch) -
     first = measure("lpips-alex", frames, truth, device="cpu")
     monkeypatch.setattr(plugins, "make", None)
     assert measure("lpips-alex", frames, truth, device="cpu") == first
+
+
+def test_a_metric_without_a_network_is_measured_without_torch() -> None:
+    script = """
+import sys
+import numpy as np
+from vibench.metrics.measure import measure
+frames = np.zeros((2, 70, 70, 3), np.uint8)
+print(measure("psnr", frames, frames).mean["frame"], measure("ssim-sttn", frames, frames), "torch" in sys.modules)
+"""
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert found.stdout == "100.0 <ssim-sttn, higher is better: frame 1 (2 values)> False\n"

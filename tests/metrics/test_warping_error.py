@@ -148,3 +148,14 @@ def test_a_clip_of_one_frame_is_refused_with_a_reason(name: str) -> None:
     case = Case("one", whole.frames[:1], whole.holes[:1], whole.frames[:1], nothing)
     with pytest.raises(InputError, match="the clip has one frame"):
         getattr(warping_error, name)().measure(case.frames, case)
+
+
+def test_the_function_looks_at_frames_and_their_motion() -> None:
+    frames, _ = noisy_pair(6, frames=3)
+    motion = Motion(np.zeros((2, 80, 90, 2), np.float32), np.ones((2, 80, 90), bool))
+    assert warped_differences(frames, motion)
+    with pytest.raises(InputError, match=r"frames are float64 .* in 0..1"):
+        warped_differences(frames / 255, motion)
+    for wrong in (frames[:2], frames[:1], frames[:, :79]):
+        with pytest.raises(InputError, match="pass T - 1 flows of T frames"):
+            warped_differences(wrong, motion)

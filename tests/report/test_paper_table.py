@@ -27,6 +27,7 @@ from vibench.report.paper_table import (
 )
 from vibench.results.record import TRUTH
 from vibench.results.results import Results
+from vibench.results.store import Store
 from vibench.results.table import tabulate
 
 TABLE = """
@@ -139,9 +140,12 @@ def test_what_an_earlier_run_did_not_measure_is_scored_without_filling_again(tmp
     out = ["--limit", "1", "-o", str(tmp_path / "out"), "--device", "cpu"]
     ran = ["run", "--protocol", "bundled", "--methods", "identity,telea", "--metrics", "ssim-sttn", *out]
     assert CliRunner().invoke(app, ran, catch_exceptions=False).exit_code == 0
+    (folder,) = (path.parent for path in (tmp_path / "out").glob("*/run.json"))
+    times = {record.method: record.timing for record in Store.open(folder).records()}
     (tmp_path / "small.toml").write_text(TABLE)
     made = CliRunner().invoke(app, ["reproduce", str(tmp_path / "small.toml"), *out], catch_exceptions=False)
-    assert made.exit_code == 0 and "0 of 2 records to make" in made.output
+    assert made.exit_code == 0
+    assert {record.method: record.timing for record in Store.open(folder).records()} == times
     (line,) = (line for line in made.output.splitlines() if line.startswith("| Telea "))
     assert "one clip" in line and not line.startswith("| Telea | –")
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from vibench.media.flo import write_flow
+from vibench.data.layouts import FLO_HEADER, FLO_MAGIC
 
 
 def write_sintel(root: Path, clips: dict[str, int], height: int = 24, width: int = 32) -> Path:
@@ -23,7 +23,8 @@ def write_sintel(root: Path, clips: dict[str, int], height: int = 24, width: int
             if t + 1 < count:
                 flow = root / "training" / "flow" / clip / f"frame_{t + 1:04d}.flo"
                 flow.parent.mkdir(parents=True, exist_ok=True)
-                write_flow(flow, np.full((height, width, 2), (-1, 0), np.float32))
+                header = FLO_HEADER.pack(FLO_MAGIC, width, height)
+                flow.write_bytes(header + np.full((height, width, 2), (-1, 0), "<f4").tobytes())
                 occluded = np.zeros((height, width), np.uint8)
                 occluded[:3, 5:9] = 255
                 _save(root / "training" / "occlusions" / clip / f"frame_{t + 1:04d}.png", occluded)

@@ -19,7 +19,7 @@ def check(
     split: Annotated[str | None, typer.Option(help="Split; the card's default one when left out.")] = None,
 ) -> None:
     """Read every clip and compare layout, counts, sizes and checksums with the card."""
-    from vibench.data.check import check as sentences
+    from vibench.data.copy import check as sentences
 
     for sentence in sentences(name, data, split):
         typer.echo(sentence)
@@ -32,8 +32,8 @@ def fetch(
     sha256: Annotated[str | None, typer.Option(help="Checksum of the archive, where the card knows none.")] = None,
 ) -> None:
     """Download a data set that has a direct address, check its sha256 and unpack it. Read its licence first."""
+    from vibench.data.copy import fetch as fetched
     from vibench.data.dataset import card_of
-    from vibench.data.fetch import fetch as fetched
 
     card = card_of(name)
     typer.echo(f"licence: {card.licence}")

@@ -1,9 +1,9 @@
-"""What describes a case in slices: how far its hole, its object and its camera move, how much its hole deforms.
+"""Attributes by which cases are grouped: how far the hole, the object and the camera move, and how the hole deforms.
 
-Source: Szeto and Corso, The DEVIL Is in the Details, CVPR 2022, and its code (MichiganCOG/devil). Displacement is
-DEVIL's union of silhouettes; camera motion its share of the frame that leaves the picture under affine alignment.
-Ours: 5 sampled frames and the largest value among their pairs, ORB features at 240 px, and silhouettes aligned by
-their centres of mass.
+Source: Szeto and Corso, The DEVIL Is in the Details, CVPR 2022, and its code (MichiganCOG/devil). From there come
+displacement, the union of silhouettes, and camera motion, the share of a frame that leaves the picture under affine
+alignment. Our own choices are 5 sampled frames and the largest value among their pairs, ORB features at 240 px, and
+silhouettes that are aligned by their centres of mass.
 """
 
 from __future__ import annotations
@@ -22,13 +22,15 @@ SHORT_SIDE_PX = 240
 REPROJECTION_PX = 3.0
 
 Affine = NDArray[np.float64]
-"""(2, 3)."""
+"""A (2, 3) matrix that acts on (x, y, 1)."""
 
 
 def attributes_of(frames: Frames, holes: Masks, objects: Masks | None) -> dict[str, float]:
-    """Attribute -> value in 0..1, to four digits; what cannot be known (no object, nothing to align by) is left out.
+    """Return each attribute's value in 0..1, rounded to four digits.
 
-    ``frames`` are those of the truth or the input, uint8 (T, H, W, 3); ``objects`` are left out of the camera's motion.
+    ``frames`` are those of the truth or of the input, uint8 (T, H, W, 3). ``holes`` and ``objects`` are bool (T, H, W);
+    the camera's motion is measured outside the objects. What cannot be known, since there is no object or nothing to
+    align frames by, is left out.
     """
     found = {"hole motion": displacement(holes), "hole deformation": deformation(holes)}
     if objects is not None and objects.any():
@@ -40,20 +42,20 @@ def attributes_of(frames: Frames, holes: Masks, objects: Masks | None) -> dict[s
 
 
 def displacement(masks: Masks) -> float:
-    """Share of the frame that bool (T, H, W) covers at some time (DEVIL's foreground displacement)."""
+    """Return the share of the frame that bool (T, H, W) covers at some time: DEVIL's foreground displacement."""
     return float(masks.any(axis=0).mean())
 
 
 def deformation(masks: Masks) -> float:
-    """Largest 1 - IoU of two sampled masks once their centres of mass lie on each other; empty masks are passed over."""
+    """Return the largest 1 - IoU of two sampled masks with aligned centres of mass; empty masks do not count."""
     shapes = [masks[index] for index in _sampled(len(masks)) if masks[index].any()]
     return max((1 - _aligned_overlap(a, b) for a, b in combinations(shapes, 2)), default=0.0)
 
 
 def camera_motion(frames: Frames, objects: Masks | None = None) -> float | None:
-    """Largest share of a sampled frame that leaves the picture when it is aligned to another; None where none aligns.
+    """Return the largest share of a sampled frame that leaves the picture when the frame is aligned to another.
 
-    As in DEVIL a pair that cannot be aligned while others can counts as wholly lost, 1.
+    As in DEVIL, a pair that cannot be aligned counts as 1 where other pairs can. Where no pair can, the result is None.
     """
     chosen = _sampled(len(frames))
     scale = min(1.0, SHORT_SIDE_PX / min(frames.shape[1:3]))

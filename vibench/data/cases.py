@@ -1,9 +1,10 @@
-"""Makes cases: reads a clip, resizes it, draws its holes, as the protocol says and in that order."""
+"""Cases: a clip is read, resized and given its holes, as the protocol says and in that order."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -11,13 +12,15 @@ from vibench import plugins
 from vibench.clip import Case, Clip, Masks
 from vibench.data.attributes import attributes_of
 from vibench.data.dataset import Dataset
+from vibench.data.layouts import open_dataset
 from vibench.errors import InputError
+from vibench.files import replacing
 from vibench.masks.chance import Chance
 from vibench.protocol import PlannedCase, Protocol, Resize
 
 
 def check_generators(protocol: Protocol) -> None:
-    """InputError where a kind of hole names a generator or an option of one that does not exist."""
+    """Raise InputError where a kind of hole names a mask generator, or an option of one, that does not exist."""
     for kind in protocol.holes:
         if kind.generator is not None:
             spec = plugins.Spec(kind.generator, kind.options)
@@ -27,7 +30,7 @@ def check_generators(protocol: Protocol) -> None:
 
 
 def build_case(protocol: Protocol, planned: PlannedCase, clips: Dataset) -> Case:
-    """The case behind ``planned``; InputError in one sentence where the clip cannot give it."""
+    """Make the case that ``planned`` describes; raise InputError with one sentence where the clip cannot give it."""
     clip = resized(clips.load(planned.clip, limit_frames=protocol.data.frames), protocol.resize)
     holes = _holes(protocol, planned, clip, clips)
     if not holes.any():
@@ -49,7 +52,7 @@ def build_case(protocol: Protocol, planned: PlannedCase, clips: Dataset) -> Case
 
 
 def resized(clip: Clip, resize: Resize | None) -> Clip:
-    """``clip`` at the protocol's size. Known flow does not survive resampling, so a resized clip has none."""
+    """Return ``clip`` at the protocol's size. A resized clip has no known flow, since resampling makes it inexact."""
     if resize is None:
         return clip
     from vibench.media.resize import resize_frames, resize_masks
@@ -88,7 +91,7 @@ def _objects(clip: Clip, case: str) -> Masks:
 
 
 def _partner(planned: PlannedCase, names: list[str]) -> str:
-    """The clip whose silhouettes this one gets; its own where it is the only one."""
+    """Return the clip whose silhouettes this one gets; that is the clip itself where there is no other."""
     place = names.index(planned.clip)
     others = names[place + 1 :] + names[:place]
     if not others:
@@ -97,7 +100,7 @@ def _partner(planned: PlannedCase, names: list[str]) -> str:
 
 
 def _fitted(masks: Masks, frames: int, height: int, width: int) -> Masks:
-    """Masks of another clip for this one: played forth and back to its length, cut or resized to its size."""
+    """Fit masks of another clip to this one: played forth and back to its length, and resized to its size."""
     from vibench.media.resize import resize_masks
 
     forth_and_back = np.concatenate([np.arange(len(masks)), np.arange(len(masks) - 2, 0, -1)])
@@ -113,11 +116,11 @@ def planned_cases(
     seeds: Sequence[int] = (),
     limit: int | None = None,
 ) -> list[PlannedCase]:
-    """The protocol's cases for the clips of a data set, in the protocol's order.
+    """Return the protocol's cases for the clips of a data set, in the protocol's order.
 
-    ``cases`` keeps those whose name holds one of these texts, ``seeds`` those of these seeded repeats, and ``limit``
-    the first so many of what is left. InputError where the data set lacks a clip that the protocol names, or nothing
-    is left.
+    ``cases`` keeps those whose name contains one of these texts, ``seeds`` those whose repeat has one of these numbers,
+    and ``limit`` the first so many of what is left. Raises InputError where the data set lacks a clip that the protocol
+    names, or where no case is left.
     """
     if absent := [name for name in protocol.data.clips if name not in clip_names]:
         raise InputError(f"protocol {protocol.label} names the clip {absent[0]!r}, which the data set has not")
@@ -130,3 +133,21 @@ def planned_cases(
     if not planned:
         raise InputError(f"no case of {protocol.label} is left by --cases {','.join(cases)}")
     return planned
+
+
+def export_cases(protocol: Protocol, output: Path, data: Path | None, limit: int | None) -> Iterator[tuple[str, int]]:
+    """Write each case as images under ``output/<case>/``, and yield its name and number of frames.
+
+    The images are for programs that vibench cannot call. ``frames/00000.png`` are RGB, with 0 inside the hole;
+    ``masks/00000.png`` are grey, 255 inside the hole and 0 outside. The truth is not written.
+    """
+    from PIL import Image
+
+    clips = open_dataset(protocol.data.dataset, data, protocol.data.split)
+    for planned in planned_cases(protocol, clips.clip_names(), limit=limit):
+        holed = build_case(protocol, planned, clips).holed()
+        for index, (frame, mask) in enumerate(zip(holed.frames, holed.masks, strict=True)):
+            for kind, picture in (("frames", frame), ("masks", np.where(mask, 255, 0).astype(np.uint8))):
+                with replacing(output / planned.name / kind / f"{index:05d}.png") as partial:
+                    Image.fromarray(picture).save(partial)
+        yield planned.name, len(holed.frames)

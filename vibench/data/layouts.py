@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vibench.clip import Clip, ExactFlow, Flows, Frame, Frames, Masks
 from vibench.data.dataset import Card, Dataset, card_of
 from vibench.errors import InputError
 from vibench.files import bundled
-from vibench.media.flo import read_flow
 from vibench.media.frames import check_size, read_frames
 from vibench.media.images import SUFFIXES, files_in, image_files, natural, read_image, read_labels
-from vibench.media.video import read_video
+from vibench.media.video import MAX_SIDE_PX, read_video
 
 DAVIS_IMAGES = Path("JPEGImages", "480p")
 DAVIS_ANNOTATIONS = Path("Annotations", "480p")
 SINTEL = Path("training")
+FLO_MAGIC = b"PIEH"  # 202021.25 as a little-endian float
+FLO_HEADER = struct.Struct("<4sii")
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".gif", ".y4m", ".mpg", ".mpeg"})
 
 
 def open_bundled(card: Card, data: Path | None, split: str | None) -> Dataset:
-    """The clips inside the package; ``data`` is not needed and not looked at."""
+    """Open the clips inside the package; ``data`` is not used."""
 
     def read(name: str, limit: int | None) -> Clip:
         file = card.files[name]
@@ -38,7 +41,7 @@ def open_bundled(card: Card, data: Path | None, split: str | None) -> Dataset:
 
 
 def open_davis(card: Card, data: Path | None, split: str | None) -> Dataset:
-    """DAVIS: ``JPEGImages/480p/CLIP/00000.jpg`` and ``Annotations/480p/CLIP/00000.png`` (labels, 0 = background)."""
+    """Open DAVIS: ``JPEGImages/480p/CLIP/00000.jpg`` and labels ``Annotations/480p/CLIP/00000.png`` (0: background)."""
     root = _root(card, data, DAVIS_IMAGES, DAVIS_ANNOTATIONS)
     counts = card.clips(split)
 
@@ -51,10 +54,10 @@ def open_davis(card: Card, data: Path | None, split: str | None) -> Dataset:
 
 
 def open_sintel(card: Card, data: Path | None, split: str | None) -> Dataset:
-    """Sintel: ``training/final/CLIP/frame_0001.png``, ``training/flow/CLIP/frame_0001.flo`` and ``training/occlusions``.
+    """Open Sintel: ``final/CLIP/frame_0001.png``, ``flow/CLIP/frame_0001.flo``, ``occlusions`` within ``training``.
 
-    Flow is known forward only. A pixel is visible where the occlusion map is black, the map of invalid pixels (where
-    there is one) too, and the flow ends inside the frame.
+    The flow is known forward only. A pixel is visible where the occlusion map is black, the map of invalid pixels is
+    black too (where there is one), and the flow ends inside the frame.
     """
     root = _root(card, data, SINTEL / "final", SINTEL / "flow", SINTEL / "occlusions")
     counts = card.clips(split)
@@ -76,7 +79,7 @@ def open_sintel(card: Card, data: Path | None, split: str | None) -> Dataset:
 
 
 def open_youtube_vos(card: Card, data: Path | None, split: str | None) -> Dataset:
-    """YouTube-VOS: ``test_all_frames/JPEGImages/CLIP/00000.jpg``; clips and their lengths are what lies on the disk."""
+    """Open YouTube-VOS: ``test_all_frames/JPEGImages/CLIP/00000.jpg``, every clip and frame that lies there."""
     name = card.split(split)
     root = _root(card, data, Path(card.folders[name])) / card.folders[name]
     clips = sorted(path.name for path in root.iterdir() if path.is_dir())
@@ -90,7 +93,7 @@ def open_youtube_vos(card: Card, data: Path | None, split: str | None) -> Datase
 
 
 def open_folder(card: Card, data: Path | None, split: str | None) -> Dataset:
-    """Any folder: each folder of images and each video right inside is a clip; images right inside are one clip."""
+    """Open any folder: each folder of images and each video in it is a clip; images right inside are one clip."""
     root = _existing(card, data)
     if root.is_dir() and image_files(root):
         return open_video(card, root, split)
@@ -109,7 +112,7 @@ def open_folder(card: Card, data: Path | None, split: str | None) -> Dataset:
 
 
 def open_video(card: Card, data: Path | None, split: str | None) -> Dataset:
-    """One clip: a video file or a folder of images, named after it."""
+    """Open one clip: a video file or a folder of images, after which the clip is named."""
     root = _existing(card, data)
 
     def read(name: str, limit: int | None) -> Clip:
@@ -119,7 +122,7 @@ def open_video(card: Card, data: Path | None, split: str | None) -> Dataset:
 
 
 def open_synthetic(card: Card, data: Path | None, split: str | None) -> Dataset:
-    """Rendered when asked for; ``data`` is not needed and not looked at."""
+    """Open the synthetic clips, which are rendered when they are read; ``data`` is not used."""
     counts = card.clips(split)
     width, height = card.sizes_px[split or card.default_split]
 
@@ -195,6 +198,26 @@ def _sintel_flow(folder: Path, clip: str, count: int, used: int, frames: Frames)
     return flows
 
 
+def read_flow(path: Path) -> NDArray[np.float32]:
+    """Read a file of Middlebury's ``.flo`` format: float32 (H, W, 2), (u, v) in pixels, right and down.
+
+    Raises InputError where the file is missing, is not ``.flo``, or has another length than its header says.
+    """
+    if not path.is_file():
+        raise InputError(f"there is no flow file {path}")
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        header = file.read(FLO_HEADER.size)
+        if len(header) < FLO_HEADER.size or not header.startswith(FLO_MAGIC):
+            raise InputError(f"{path} is not a .flo file: it does not begin with {FLO_MAGIC.decode()}")
+        _, width, height = FLO_HEADER.unpack(header)
+        if not (0 < width <= MAX_SIDE_PX and 0 < height <= MAX_SIDE_PX):
+            raise InputError(f"{path} says it is {width}x{height}; from 1 to {MAX_SIDE_PX} px a side are possible")
+        if size != (promised := FLO_HEADER.size + width * height * 8):
+            raise InputError(f"{path} has {size} bytes and should have {promised} for {width}x{height}; it is damaged")
+        return np.fromfile(file, dtype="<f4").astype(np.float32, copy=False).reshape(height, width, 2)
+
+
 def _ends_inside(flow: Flows) -> Masks:
     height, width = flow.shape[1:3]
     x, y = np.arange(width) + flow[..., 0], np.arange(height)[:, None] + flow[..., 1]
@@ -223,12 +246,10 @@ OPENERS: dict[str, Callable[[Card, Path | None, str | None], Dataset]] = {
 
 
 def open_dataset(name: str, data: Path | None = None, split: str | None = None) -> Dataset:
-    """A data set by its card's name, ``folder:PATH`` or ``video:PATH``; ``data`` is the folder it lies in.
+    """Open a data set by its card's name, ``folder:PATH`` or ``video:PATH``; ``data`` is the folder in which it lies.
 
-    Raises InputError for an unknown name or split, or where ``data`` is needed and missing or not in the layout.
+    Raises InputError for an unknown name or split, or where ``data`` is needed and is missing or has another layout.
     """
-    from vibench.data.layouts import OPENERS
-
     card = card_of(name)
     if card.layout in ("folder", "video"):
         place = name.partition(":")[2]

@@ -1,4 +1,4 @@
-"""Manifests: every case of a protocol with the hash of its holes, by which everybody can see that theirs are the same."""
+"""Manifests: every case of a protocol with the hash of its holes, so that anybody can compare theirs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from functools import cache
 from pathlib import Path
 
 from vibench.clip import Case, digest
-from vibench.data.cases import build_case
+from vibench.data.cases import build_case, check_generators
 from vibench.data.dataset import Dataset
+from vibench.data.layouts import open_dataset
 from vibench.document import Frozen, read_json
 from vibench.errors import InputError, UserError
 from vibench.files import bundled, replacing
@@ -63,9 +64,6 @@ def entries(protocol: Protocol, clips: Dataset) -> Iterator[Entry]:
 
 def write_manifest(protocol: Protocol, data: Path | None, output: Path) -> int:
     """Write the manifest of ``protocol`` as JSON and return how many cases it has."""
-    from vibench.data.cases import check_generators
-    from vibench.data.layouts import open_dataset
-
     check_generators(protocol)
     clips = open_dataset(protocol.data.dataset, data, protocol.data.split)
     manifest = Manifest(protocol=protocol.label, digest=protocol.digest, cases=tuple(entries(protocol, clips)))

@@ -1,4 +1,4 @@
-"""The tiny protocol of `vibench regress`: short made clips with a hole in the middle, the same bits for both versions."""
+"""The clips that `vibench regress` measures: short, computed, with a hole in the middle, the same for both versions."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Probe:
 
     @property
     def digest(self) -> str:
-        """Content key: numbers of different probes are not compared."""
+        """The first digits of a hash of all pixels; numbers of probes with different digests are not compared."""
         parts = [digest(array) for case in self.cases for array in (case.frames, case.holes)]
         return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
 
     @classmethod
     def make(cls, width_px: int, height_px: int, frames: int) -> Probe:
-        """Pictures that drift a pixel or two a frame, a third of each side a hole that drifts the other way."""
+        """Make clips that drift by one to three pixels a frame, with a hole of a third of each side."""
         return cls(tuple(_case(index, width_px, height_px, frames) for index in range(CLIPS)))
 
 
@@ -45,7 +45,7 @@ def _case(index: int, width: int, height: int, frames: int) -> Case:
 
 
 def _texture(generator: np.random.Generator, height: int, width: int) -> Frames:
-    """Smooth at three scales, (height, width, 3) in 20..235: something to fill from, and wrong when it is shifted."""
+    """Return noise that is smooth at three scales, uint8 (height, width, 3) in 20..235, so that a shift shows."""
     total: NDArray[np.float64] = np.zeros((height, width, 3))
     for cell, weight in ((32, 0.5), (16, 0.3), (8, 0.2)):
         grid = generator.uniform(0, 1, (height // cell + 2, width // cell + 2, 3))
@@ -54,7 +54,7 @@ def _texture(generator: np.random.Generator, height: int, width: int) -> Frames:
 
 
 def _enlarged(grid: NDArray[np.float64], cell: int, axis: int, size: int) -> NDArray[np.float64]:
-    """Linear interpolation along one axis, ``cell`` pixels between grid points."""
+    """Interpolate linearly along one axis, with ``cell`` pixels between grid points."""
     place = np.arange(size) / cell
     low = place.astype(int)
     part = (place - low).reshape([-1 if dimension == axis else 1 for dimension in range(3)])

@@ -1,8 +1,8 @@
 """Synthetic clips of which everything is known: exact flow both ways, true silhouettes, the background behind them.
 
-A photo is the world: a camera pans, zooms or turns over it, and an object, a smooth outline cut from another photo,
-moves before it. Every pixel is sampled once, straight from the photo, through one affine map per frame, so motion is
-exact to a fraction of a pixel and errors do not add up. Nothing is drawn twice, nothing is estimated.
+A camera pans, zooms or turns over a photo, and an object with a smooth outline, cut from another photo, moves before
+it. Every pixel is sampled once, straight from the photo, through one affine map per frame, so that motion is exact to
+a fraction of a pixel and errors do not add up. Nothing is estimated.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vibench.clip import Clip, ExactFlow
-from vibench.data.outline import Outline
-from vibench.data.photos import PHOTOS, SCENES, Photo, Points, photo, size_px
+from vibench.data.photos import PHOTOS, SCENES, Outline, Photo, Points, photo, size_px
 from vibench.errors import InputError
 
 Camera = Literal["still", "pan", "zoom", "rotate"]
 
 EDGE_PX = 2.0
-"""Nearer to an outline than this a pixel does not count as visible: it, or a neighbour it is interpolated from, mixes."""
+"""A pixel nearer to an outline than this does not count as visible, since it or a neighbour may mix both layers."""
 
 Affine = NDArray[np.float64]
-"""(3, 3), acts on (x, y, 1)."""
+"""A (3, 3) matrix that acts on (x, y, 1)."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What a synthetic clip shows; the same scene always gives the same clip, and a shorter one its beginning.
+    """What a synthetic clip shows. The same scene always gives the same clip, and fewer frames give its beginning.
 
-    Speeds are per frame and sizes relative to the frame's shorter side: ``camera_speed`` 0.01 pans 2.4 px a frame at
-    240 px, zooms by 1 %, turns by 0.6 degrees; ``object_speed`` is the object's mean way per frame over the
-    picture, ``object_size`` its mean diameter (0: no object). ``seed`` chooses photos, outline, places and directions.
+    ``height`` and ``width`` are in pixels. Speeds are per frame and relative to the frame's shorter side:
+    ``camera_speed=0.01`` pans by 2.4 px a frame at 240 px, zooms by 1 %, or turns by 0.6 degrees, and ``object_speed``
+    is the mean way of the object. ``object_size`` is the object's mean diameter relative to the shorter side; 0 means
+    that there is none. ``seed`` chooses photos, outline, places and directions. Values out of range raise InputError.
     """
 
     name: str
@@ -55,7 +55,8 @@ class Scene:
     def __post_init__(self) -> None:
         if min(self.height, self.width) < 16 or self.frames < 1:
             raise InputError(
-                f"a synthetic clip needs at least 16x16 px and 1 frame, not {self.width}x{self.height} and {self.frames}"
+                "a synthetic clip needs at least 16x16 px and 1 frame, "
+                f"not {self.width}x{self.height} and {self.frames}"
             )
         if self.camera not in get_args(Camera):
             raise InputError(f"there is no camera motion {self.camera!r}; there are {', '.join(get_args(Camera))}")
@@ -67,12 +68,12 @@ class Scene:
 
     @property
     def shorter_side(self) -> int:
-        """Pixels."""
+        """The frame's shorter side in pixels."""
         return min(self.height, self.width)
 
 
 def scenes(height: int, width: int, frames: int) -> dict[str, Scene]:
-    """The named scenes of the synthetic data set: five camera motions times a slow and a fast object."""
+    """Return the named scenes of the synthetic data set: five camera motions times a slow and a fast object."""
     cameras: dict[str, tuple[Camera, float]] = {
         "still": ("still", 0.0),
         "pan": ("pan", 0.005),
@@ -89,10 +90,10 @@ def scenes(height: int, width: int, frames: int) -> dict[str, Scene]:
 
 @lru_cache(maxsize=1)
 def render(scene: Scene) -> Clip:
-    """The clip of ``scene``; outside ``objects`` its frames equal ``background`` to the last bit.
+    """Make the clip of ``scene``. Outside ``objects`` its frames equal ``background`` to the last bit.
 
-    ``objects`` holds every pixel that the object touches at all. ``flow.visible`` is on the safe side: False also
-    within ``EDGE_PX`` of an outline. The last clip is kept, since every hole of a protocol asks for it again.
+    ``objects`` holds every pixel that the object touches at all. ``flow.visible`` is False also within ``EDGE_PX`` of
+    an outline. The last clip is kept, since every hole of a protocol needs it again.
     """
     pixels = _grid(scene.height, scene.width)
     world, thing = _world(scene), _object(scene)
@@ -119,7 +120,7 @@ def render(scene: Scene) -> Clip:
 
 @dataclass(frozen=True)
 class Layer:
-    """A photo in motion: ``place(t)`` maps pixels of frame t to the layer, whose unit is ``photo_px`` photo pixels."""
+    """A photo in motion; ``place(t)`` maps pixels of frame t to the layer, whose unit is ``photo_px`` photo pixels."""
 
     photo: Photo
     photo_px: float
@@ -127,19 +128,19 @@ class Layer:
     outline: Outline | None = None
 
     def colours(self, t: int, pixels: Points) -> NDArray[np.float64]:
-        """What the layer shows at ``pixels`` (2, ...) of frame t: (..., 3)."""
+        """Return the colours (..., 3) that the layer shows at ``pixels`` (2, ...) of frame t."""
         here = _moved(self.place(t), pixels)
         middle = np.reshape(self.photo.centre, (2,) + (1,) * (here.ndim - 1))
         return self.photo.at(here * self.photo_px + middle)
 
     def distance(self, t: int, pixels: Points) -> NDArray[np.float64]:
-        """Pixels from ``pixels`` (2, ...) of frame t to the outline, negative inside; -inf where there is none."""
+        """Return how far ``pixels`` (2, ...) of frame t are from the outline: negative inside, -inf without outline."""
         if self.outline is None:
             return np.full(pixels.shape[1:], -np.inf)
         return self.outline.distance(_moved(self.place(t), pixels))
 
     def motion(self, start: int, end: int, pixels: Points) -> Points:
-        """Where what ``pixels`` (2, ...) of frame ``start`` show lies in frame ``end``."""
+        """Return where the points that ``pixels`` (2, ...) of frame ``start`` show lie in frame ``end``."""
         return _moved(np.linalg.inv(self.place(end)) @ self.place(start), pixels)
 
 

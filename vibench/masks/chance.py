@@ -1,4 +1,4 @@
-"""Where generators get their numbers: a reproducible stream, fractions turned into pixels, and paths over the frame."""
+"""Random numbers of the mask generators: a reproducible stream, checks of options, and paths over the frame."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import NamedTuple
 from vibench.errors import InputError
 
 MIN_SIDE_PX = 8
-"""Below this a hole and its surroundings do not both fit."""
+"""In smaller frames there is no room for a hole and its surroundings."""
 
-# 64 directions around the circle in steps of 1/4096: rounding hides the last digit in which C libraries differ.
+# 64 directions around the circle, rounded to steps of 1/4096, since C libraries differ in the last digit.
 DIRECTIONS = tuple(
     (round(4096 * math.cos(math.tau * k / 64)) / 4096, round(4096 * math.sin(math.tau * k / 64)) / 4096)
     for k in range(64)
@@ -26,27 +26,27 @@ class Point(NamedTuple):
 
 
 class Chance:
-    """Draws from ``random.Random(seed).random()`` alone, the one method whose sequence Python guarantees."""
+    """A source of random numbers that uses ``random.Random(seed).random()`` only, whose sequence Python guarantees."""
 
     def __init__(self, seed: int) -> None:
         # A negative seed would be taken as its absolute value.
         self._draw = random.Random(seed if seed >= 0 else f"{seed}").random
 
     def between(self, low: float, high: float) -> float:
-        """A number from ``low`` up to ``high``."""
+        """Draw a number from ``low`` up to ``high``."""
         return low + (high - low) * self._draw()
 
     def whole(self, low: int, high: int) -> int:
-        """A whole number from ``low`` to ``high``, both possible."""
+        """Draw a whole number from ``low`` to ``high``, both included."""
         return low + int(self._draw() * (high - low + 1))
 
     def direction(self) -> Point:
-        """A vector of length 1."""
+        """Draw one of 64 vectors of length 1."""
         return Point(*DIRECTIONS[self.whole(0, 63)])
 
 
 def shorter_side(frames: int, height: int, width: int) -> int:
-    """The shorter side of the frame in pixels; InputError unless there is a frame and room for a hole in it."""
+    """Return the shorter side in pixels; raise InputError unless there is a frame and room for a hole in it."""
     if frames < 1:
         raise InputError(f"a mask cannot have {frames} frames; at least 1 is needed")
     if min(height, width) < MIN_SIDE_PX:
@@ -55,21 +55,24 @@ def shorter_side(frames: int, height: int, width: int) -> int:
 
 
 def in_range(name: str, value: float, low: float, high: float) -> float:
-    """``value``, or InputError where it is not a number from ``low`` to ``high``."""
+    """Return ``value``; raise InputError where it is not a number from ``low`` to ``high``."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise InputError(f"mask option {name}={value!r} must be a number from {low} to {high}")
     return value
 
 
 def whole_in_range(name: str, value: int, low: int, high: int) -> int:
-    """``value``, or InputError where it is not a whole number from ``low`` to ``high``."""
+    """Return ``value``; raise InputError where it is not a whole number from ``low`` to ``high``."""
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise InputError(f"mask option {name}={value!r} must be a whole number from {low} to {high}")
     return value
 
 
 def bouncing_path(chance: Chance, frames: int, low: Point, high: Point, step_px: float) -> list[Point]:
-    """A straight line at constant speed, reflected at the borders of the box from ``low`` to ``high``."""
+    """Return one point per frame on a straight line that is reflected at the box from ``low`` to ``high``.
+
+    The start and the direction are random; the way per frame is ``step_px``.
+    """
     start = Point(chance.between(low.x, high.x), chance.between(low.y, high.y))
     towards = chance.direction()
     return [

@@ -1,6 +1,6 @@
-"""Shapes to pixels in whole numbers: no floating point, so no rounding that differs between machines.
+"""Turns shapes into pixels in whole numbers, so that no rounding differs between machines.
 
-Coordinates come in units of 1/16 px; a pixel belongs to a shape when its centre does.
+Coordinates come in units of 1/16 px. A pixel belongs to a shape when its centre does.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ Vertex = tuple[int, int]
 
 
 def vertex(point: Point) -> Vertex:
-    """The nearest point of the grid of 1/16 px."""
+    """Return the nearest point of the grid of 1/16 px."""
     return math.floor(point.x * UNITS + 0.5), math.floor(point.y * UNITS + 0.5)
 
 
 def fill_polygon(corners: Sequence[Vertex], height: int, width: int) -> Mask:
-    """The inside (even-odd rule) of a closed polygon, clipped to the frame: bool (H, W).
+    """Return the inside of a closed polygon by the even-odd rule, clipped to the frame: bool (H, W).
 
-    Every edge toggles the rest of each row it crosses, from the first pixel centre right of the crossing.
+    Every edge toggles the rest of each row that it crosses, from the first pixel centre right of the crossing.
     """
     x0, y0 = np.array(corners, dtype=np.int64).T[..., None]  # (N, 1)
     x1, y1 = np.roll(x0, -1, axis=0), np.roll(y0, -1, axis=0)

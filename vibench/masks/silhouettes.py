@@ -1,4 +1,4 @@
-"""Moving object silhouettes: smooth closed outlines that deform while they move, or the outlines of real objects."""
+"""Silhouettes of moving objects: smooth closed outlines that deform while they move, or those of real objects."""
 
 from __future__ import annotations
 
@@ -17,6 +17,15 @@ SPOKES = 8
 KEY_FRAMES = 12
 """Frames from one random shape of a deforming outline to the next."""
 
+SIZES = {"small": 0.25, "medium": 0.45, "large": 0.7}
+"""Mean diameter, as a fraction of the shorter side."""
+
+DEFORMATIONS = {"none": 0.0, "low": 0.2, "high": 0.5}
+"""How far the radius strays from its mean."""
+
+DISPLACEMENTS = {"none": 0.0, "low": 0.005, "high": 0.03}
+"""Way per frame, as a fraction of the shorter side."""
+
 
 def moving_object(
     frames: int,
@@ -29,10 +38,11 @@ def moving_object(
     speed: float = 0.02,
     silhouettes: Masks | None = None,
 ) -> Masks:
-    """A star-shaped smooth outline that deforms and moves on a reflected straight line, its centre inside the frame.
+    """A smooth outline that deforms while it moves on a straight line and is reflected at the borders.
 
-    ``size`` is its mean diameter, 0.02 to 0.8 of the shorter side; ``deformation`` how far its radius strays from the
-    mean, 0 to 0.5 of it; ``speed`` as for squares. With ``silhouettes``, bool (N, H, W) of a real object, those are
+    ``size`` is its mean diameter as a fraction of the shorter side, 0.02 to 0.8. ``deformation`` is how far its radius
+    strays from the mean, as a fraction of it, 0 to 0.5. ``speed`` is its way per frame as a fraction of the shorter
+    side, 0 to 0.5. Its centre stays inside the frame. With ``silhouettes``, bool (N, H, W) of a real object, those are
     played forth and back instead, scaled so that the object's largest extent over time is ``size``.
     """
     short = shorter_side(frames, height, width)
@@ -50,8 +60,34 @@ def moving_object(
     return np.stack([_blob(centre, radius, height, width) for centre, radius in zip(path, radii, strict=True)])
 
 
+def devil_blob(
+    frames: int,
+    height: int,
+    width: int,
+    seed: int,
+    *,
+    size: str = "medium",
+    deformation: str = "low",
+    displacement: str = "low",
+) -> Masks:
+    """A blob in levels of size, deformation and displacement, the three ways in which DEVIL varies holes.
+
+    ``size`` is small, medium or large; ``deformation`` and ``displacement`` are none, low or high. The idea is that of
+    Szeto and Corso, The DEVIL Is in the Details, CVPR 2022; the numbers behind the levels are our own.
+    """
+    return moving_object(
+        frames,
+        height,
+        width,
+        seed,
+        size=_level("size", size, SIZES),
+        deformation=_level("deformation", deformation, DEFORMATIONS),
+        speed=_level("displacement", displacement, DISPLACEMENTS),
+    )
+
+
 def outline_radii(chance: Chance, frames: int, mean_px: float, stray: float) -> list[list[float]]:
-    """One list of ``SPOKES`` radii per frame, moving smoothly from one random shape to the next."""
+    """Return a list of ``SPOKES`` radii per frame, which change smoothly from one random shape to the next."""
     shapes = [
         [mean_px * (1 + stray * chance.between(-1, 1)) for _ in range(SPOKES)]
         for _ in range((frames - 1) // KEY_FRAMES + 2)
@@ -66,7 +102,7 @@ def outline_radii(chance: Chance, frames: int, mean_px: float, stray: float) -> 
 
 
 def outline(centre: Point, radii: list[float]) -> list[Vertex]:
-    """The closed smooth outline through ``radii`` around ``centre``: corners cut three times (Chaikin 1974)."""
+    """Return the smooth closed outline of ``radii`` around ``centre``; corners are cut three times (Chaikin 1974)."""
     spokes = DIRECTIONS[:: 64 // len(radii)]
     points = [(centre.x + r * x, centre.y + r * y) for r, (x, y) in zip(radii, spokes, strict=True)]
     for _ in range(3):
@@ -92,7 +128,7 @@ def _mark(mask: Mask, centre: Point) -> None:
 
 
 def _scaled(silhouettes: Masks, extent_px: int) -> Masks:
-    """The object's box over all frames, scaled by nearest pixels so that its longer side is ``extent_px``."""
+    """Cut out the object's box over all frames and scale it, by nearest pixels, to a longer side of ``extent_px``."""
     if silhouettes.ndim != 3 or silhouettes.dtype != np.bool_ or not silhouettes.any():
         raise InputError("the given silhouettes must be bool (N, H, W) with an object in them")
     rows, columns = (np.flatnonzero(silhouettes.any(axis=axes)) for axes in ((0, 2), (0, 1)))
@@ -113,3 +149,9 @@ def _placed(shape: Mask, centre: Point, height: int, width: int) -> Mask:
     mask[rows[inside], columns[inside]] = True
     _mark(mask, centre)
     return mask
+
+
+def _level(option: str, value: str, levels: dict[str, float]) -> float:
+    if value not in levels:
+        raise InputError(f"mask option {option}={value!r} must be one of {', '.join(levels)}")
+    return levels[value]

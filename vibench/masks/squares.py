@@ -21,9 +21,10 @@ def stationary_square(frames: int, height: int, width: int, seed: int, *, size: 
 def moving_square(
     frames: int, height: int, width: int, seed: int, *, size: float = 0.375, speed: float = 0.02
 ) -> Masks:
-    """A square on a straight line, reflected at the frame's borders and always wholly inside.
+    """A square that moves on a straight line and is reflected at the frame's borders.
 
-    ``size`` as for the stationary one; ``speed`` is the way per frame as a fraction of the shorter side, 0 to 0.5.
+    ``size`` is its side as a fraction of the frame's shorter side, 0.02 to 0.9; ``speed`` is its way per frame as a
+    fraction of the shorter side, 0 to 0.5.
     """
     short = shorter_side(frames, height, width)
     side = math.floor(in_range("size", size, 0.02, 0.9) * short + 0.5)

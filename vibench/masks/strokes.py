@@ -26,11 +26,12 @@ def free_form(
     length: float = 0.35,
     speed: float = 0.01,
 ) -> Masks:
-    """Random brush strokes of 3 to 8 pieces, drawn once and moved rigidly to and fro, a fifth of the frame each way.
+    """Random brush strokes that are drawn once and move to and fro by up to a fifth of the frame.
 
-    ``strokes`` is their number, 1 to 16; ``brush`` their mean width, 0.02 to 0.25, and ``length`` the longest piece,
-    0.05 to 0.5, as fractions of the shorter side; ``speed`` as for squares. The idea is the free-form mask of Yu et
-    al. 2019 and Chang et al. 2019; the distribution is ours.
+    Each stroke has 3 to 8 pieces. ``strokes`` is their number, 1 to 16. As fractions of the shorter side, ``brush`` is
+    their mean width, 0.02 to 0.25, ``length`` that of the longest piece, 0.05 to 0.5, and ``speed`` their way per
+    frame, 0 to 0.5. The idea is the free-form mask of Yu et al. 2019 and Chang et al. 2019; the distribution is our
+    own.
     """
     short = shorter_side(frames, height, width)
     count = whole_in_range("strokes", strokes, 1, 16)
@@ -50,7 +51,7 @@ def free_form(
 
 
 def _stroke(chance: Chance, height: int, width: int, brush_px: float, length_px: float) -> list[tuple[Point, float]]:
-    """Vertices with the brush radius of the piece that ends there; each piece turns by at most 90 degrees."""
+    """Draw vertices, each with the brush radius of the piece that ends there; a piece turns by at most 90 degrees."""
     place = Point(chance.between(0.2, 0.8) * width, chance.between(0.2, 0.8) * height)
     heading = chance.whole(0, 63)
     vertices = [(place, 0.0)]
@@ -83,7 +84,7 @@ def _moved(point: Point, margin: int) -> Vertex:
 
 
 def _shifted(canvas: Mask, shift: Point, margin: int) -> Mask:
-    """``canvas`` moved by ``shift``, rounded to whole pixels, and without its margin; what comes in is no hole."""
+    """Move ``canvas`` by ``shift``, rounded to whole pixels, and cut off its margin; what comes in is no hole."""
     left, top = margin - math.floor(shift.x + 0.5), margin - math.floor(shift.y + 0.5)
     padded = np.pad(canvas, ((max(-top, 0), 0), (max(-left, 0), 0)))
     inside = padded[max(top, 0) :, max(left, 0) :]

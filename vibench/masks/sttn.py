@@ -1,8 +1,8 @@
-"""Holes in the way of STTN's training masks: one large random outline, at rest or wandering.
+"""Holes like STTN's training masks: one large random outline, at rest or wandering.
 
-Source: ``create_random_shape_with_random_motion`` of researchmm/STTN ``core/utils.py``: the outline's box is a third to
-all of the frame on each side, its radius is jagged by 6 to 8 corners, and it moves by up to 3 px a frame. The code there
-draws from Python's and numpy's generators unseeded; the distribution here is ours.
+Source: ``create_random_shape_with_random_motion`` of researchmm/STTN ``core/utils.py``: the outline's box is a third
+to all of the frame on each side, its radius is jagged by 6 to 8 corners, and it moves by up to 3 px a frame. The code
+there draws from Python's and numpy's generators without a seed; the distribution here is our own.
 """
 
 from __future__ import annotations
@@ -22,16 +22,20 @@ TURN_FRAMES = 10
 
 
 def sttn_stationary(frames: int, height: int, width: int, seed: int) -> Masks:
-    """A smooth random outline at one place for the whole clip; its box is a third to nine tenths of each side."""
+    """A large smooth outline at one random place for the whole clip, like STTN's training masks.
+
+    Its box measures a third to nine tenths of the frame on each side.
+    """
     shorter_side(frames, height, width)
     mask = _shape(Chance(seed), height, width)
     return np.repeat(mask[None], frames, axis=0)
 
 
 def sttn_moving(frames: int, height: int, width: int, seed: int, *, speed: float = 0.0125) -> Masks:
-    """The same outline, wandering in whole pixels within the frame and turning every tenth frame.
+    """A large smooth outline that wanders within the frame and turns every tenth frame, like STTN's masks.
 
-    ``speed`` is the longest way per frame as a fraction of the shorter side, 0 to 0.2 (0.0125: 3 px of 240 px).
+    ``speed`` is its longest way per frame as a fraction of the shorter side, 0 to 0.2 (0.0125 is 3 px of 240 px). It
+    moves by whole pixels.
     """
     short = shorter_side(frames, height, width)
     step_px = in_range("speed", speed, 0, 0.2) * short

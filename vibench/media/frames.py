@@ -1,11 +1,11 @@
-"""Frames from whatever a user names: a video file, a folder of images, one image."""
+"""Frames from what a user names: a video file, a folder of images, or one image."""
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from vibench.clip import Frame, Frames
 from vibench.errors import InputError
@@ -13,7 +13,7 @@ from vibench.media.images import SUFFIXES, image_files, read_image
 from vibench.media.video import collected, iter_video
 
 
-class FrameSource(Protocol):
+class FrameSource(typing.Protocol):
     """Frames of one size that can be iterated any number of times; ``vibench.media.video.Video`` is one."""
 
     @property
@@ -31,7 +31,7 @@ class FrameSource(Protocol):
 
 @dataclass(frozen=True)
 class ImageSequence:
-    """Images as frames, in natural order, decoded one at a time; 24 frames per second unless said otherwise."""
+    """Images as frames, in natural order, decoded one at a time. They count as 24 frames per second by default."""
 
     files: tuple[Path, ...]
     height: int
@@ -41,11 +41,11 @@ class ImageSequence:
 
     @property
     def frames(self) -> int:
-        """How many images there are."""
+        """The number of images."""
         return len(self.files)
 
     def __iter__(self) -> Iterator[Frame]:
-        """Yield uint8 (H, W, 3) RGB; InputError where a file is damaged or of another size than the first."""
+        """Yield uint8 (H, W, 3) RGB; raise InputError where a file is damaged or of another size than the first."""
         for file in self.files:
             frame = read_image(file)
             check_size(file, "frame", frame.shape[:2], (self.height, self.width))
@@ -53,7 +53,7 @@ class ImageSequence:
 
 
 def open_frames(path: Path) -> FrameSource:
-    """A video file, a folder of images or one image, for streaming; InputError where it is none of them."""
+    """Open a video file, a folder of images or one image for streaming; raise InputError where it is none of them."""
     if not path.exists():
         raise InputError(f"there is nothing at {path}; name a video file or a folder of images")
     if path.is_file() and path.suffix.lower() not in SUFFIXES:
@@ -66,7 +66,7 @@ def open_frames(path: Path) -> FrameSource:
 
 
 def read_frames(path: Path, limit: int | None = None) -> tuple[Frames, float]:
-    """Everything ``open_frames`` takes, or its first ``limit`` frames: uint8 (T, H, W, 3) and frames per second."""
+    """Read what ``open_frames`` takes, or its first ``limit`` frames: uint8 (T, H, W, 3), and frames per second."""
     source = open_frames(path)
     return collected(source, limit, source.height, source.width, path), source.frames_per_second
 

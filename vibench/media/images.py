@@ -1,7 +1,7 @@
 """Image files: pictures as RGB frames and masks as holes, in natural order within a folder.
 
-What reading decides: grey becomes RGB, transparency is put over black, palettes are resolved, the orientation that a
-camera wrote is applied, and anything deeper than 8 bits a channel is refused, since cutting it would be a choice.
+Reading turns grey into RGB, puts transparent pictures over black, resolves palettes, and applies the orientation that a
+camera wrote. Pictures of more than 8 bits a channel are refused, since how to reduce them is for the user to decide.
 """
 
 from __future__ import annotations
@@ -29,24 +29,27 @@ _DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, stru
 
 
 def image_files(folder: Path) -> list[Path]:
-    """The images right inside ``folder``, ``frame2`` before ``frame10``; hidden and other files do not count."""
+    """Return the images right inside ``folder``, ``frame2`` before ``frame10``, without hidden and other files."""
     return files_in(folder, SUFFIXES)
 
 
 def files_in(folder: Path, suffixes: frozenset[str]) -> list[Path]:
-    """The files right inside ``folder`` with one of ``suffixes``, in natural order, without hidden ones."""
+    """Return the files right inside ``folder`` with one of ``suffixes``, in natural order, without hidden ones."""
     files = [file for file in folder.iterdir() if file.suffix.lower() in suffixes and not file.name.startswith(".")]
     return sorted(files, key=lambda file: natural(file.name))
 
 
 def natural(name: str) -> list[tuple[int, int, str]]:
-    """A key by which numbers in names sort as numbers."""
+    """Return a sorting key by which numbers inside names are compared as numbers."""
     pieces = re.findall(r"\d+|\D+", name)
     return [(0, int(piece), piece) if piece.isdecimal() else (1, 0, piece) for piece in pieces]
 
 
 def read_image(path: Path) -> Frame:
-    """One picture as uint8 (H, W, 3) RGB; InputError where it is missing, damaged, too large or deeper than 8 bits."""
+    """Read one picture as uint8 (H, W, 3) RGB.
+
+    Raises InputError where it is missing, damaged, too large, or has more than 8 bits a channel.
+    """
     picture = _opened(path)
     if picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info:
         picture = picture.convert("RGBA")
@@ -55,7 +58,10 @@ def read_image(path: Path) -> Frame:
 
 
 def read_labels(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """An annotation as uint8 (H, W): palette index or grey level, 0 = background; InputError where it has colours."""
+    """Read an annotation as uint8 (H, W): its palette index or grey level, where 0 is the background.
+
+    Raises InputError where it has colours, and in the cases of ``read_image``.
+    """
     picture = _opened(path)
     if picture.mode == "1":
         picture = picture.convert("L")
@@ -68,14 +74,16 @@ def read_labels(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
 
 
 def read_mask(path: Path) -> Mask:
-    """A picture as bool (H, W), True where it is not 0; InputError unless it is binary (see ``binary``)."""
+    """Read a picture as bool (H, W), True where it is not 0; raise InputError unless it is binary (see ``binary``)."""
     return binary(read_labels(path), path, lossy=path.suffix.lower() in LOSSY)
 
 
 def binary(values: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], path: Path, lossy: bool) -> Mask:
-    """Grey levels as a mask: 0 and one other value; from lossy files, below and above 128.
+    """Turn grey levels, uint8 (H, W), into a mask, bool (H, W), that is True where they are not 0.
 
-    A lossy file may have up to 2 % of its pixels in the middle half of the range, where compression blurs edges.
+    Raises InputError unless the levels are 0 and one other value. Levels from a lossy file are True from 128 on, and
+    up to 2 % of its pixels may lie in the middle half of the range, where compression blurs edges. ``path`` is for the
+    error.
     """
     if lossy:
         between = float(np.mean((values >= 64) & (values < 192)))
@@ -92,7 +100,7 @@ def binary(values: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], path: Path, 
 
 
 def _opened(path: Path) -> Image.Image:
-    """The decoded picture, turned upright."""
+    """Decode a picture and turn it upright."""
     if not path.is_file():
         raise InputError(f"there is no image file {path}")
     try:

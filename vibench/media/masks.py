@@ -1,4 +1,4 @@
-"""Masks from whatever a user names: an image, a folder of images, a video, a numpy array. True = hole."""
+"""Masks from what a user names: an image, a folder of images, a video, or a numpy array. True is the hole."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class MaskSource:
-    """Masks of one size, read one at a time; ``still`` when the one mask holds for every frame."""
+    """Masks of one size, read one at a time. ``still`` says that there is one mask, which holds for every frame."""
 
     path: Path
     height: int
@@ -31,7 +31,10 @@ class MaskSource:
     files: tuple[Path, ...] = ()
 
     def __iter__(self) -> Iterator[Mask]:
-        """Yield bool (H, W), True = hole; a still mask without end. InputError where one is not binary or not of size."""
+        """Yield bool (H, W), True inside the hole; a still mask is repeated without end.
+
+        Raises InputError where a mask is not binary or has another size.
+        """
         if self.path.suffix.lower() == ".npy":
             masks = _from_array(self.path)
         elif self.files:
@@ -46,11 +49,12 @@ class MaskSource:
 
 
 def open_masks(path: Path, height: int, width: int) -> MaskSource:
-    """Masks for frames of ``height`` x ``width``.
+    """Open masks for frames of ``height`` x ``width`` pixels.
 
-    ``path`` is an image (still), a folder of images (a single one is still), a video file, or a ``.npy`` array, (T, H,
-    W) or a still (H, W), of bool or of uint8 with 0 and one other value. Not 0 is the hole; in video and JPEG, bright
-    is. Raises InputError where it is none of these.
+    ``path`` is an image, which holds for all frames; a folder of images, of which a single one holds for all frames; a
+    video file; or a ``.npy`` array of shape (T, H, W), or (H, W) for all frames, whose dtype is bool or uint8 with 0
+    and one other value. The hole is where a mask is not 0; in video and JPEG it is where the mask is bright. Raises
+    InputError where ``path`` is none of these.
     """
     if not path.exists():
         raise InputError(f"there is no mask at {path}; name an image, a folder of images, a video or a .npy file")
@@ -65,10 +69,10 @@ def open_masks(path: Path, height: int, width: int) -> MaskSource:
 
 
 def read_masks(path: Path, frames: int, height: int, width: int, *, may_be_longer: bool = False) -> Masks:
-    """Exactly ``frames`` masks: bool (T, H, W), True = hole, from anything ``open_masks`` takes.
+    """Read exactly ``frames`` masks, bool (T, H, W), True inside the hole, from what ``open_masks`` takes.
 
-    Raises InputError also where there are fewer masks than frames, where there are more (unless they ``may_be_longer``),
-    or where they mark nothing or everything.
+    Raises InputError also where there are fewer masks than frames, where there are more (unless they
+    ``may_be_longer``), or where they mark nothing or everything.
     """
     masks = np.zeros((frames, height, width), dtype=np.bool_)
     source = open_masks(path, height, width)
@@ -89,7 +93,7 @@ def read_masks(path: Path, frames: int, height: int, width: int, *, may_be_longe
 
 
 def paired(frames: Iterable[T], masks: MaskSource) -> Iterator[tuple[T, Mask]]:
-    """Each frame with its mask, one at a time; InputError, once the shorter has ended, where their numbers differ."""
+    """Yield each frame with its mask; raise InputError, when the shorter has ended, where their numbers differ."""
     left = iter(masks)
     count = 0
     for frame in frames:
@@ -107,14 +111,15 @@ def paired(frames: Iterable[T], masks: MaskSource) -> Iterator[tuple[T, Mask]]:
 
 
 def _array(path: Path) -> NDArray[np.generic]:
-    """The array of a .npy file, not yet in memory; InputError unless it can be a mask. Pickled objects are refused."""
+    """Open the array of a .npy file without reading it; raise InputError unless it can be a mask, never unpickling."""
     try:
         array: NDArray[np.generic] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
         raise InputError(f"{path} is not a whole .npy array: {error}") from error
     if array.dtype not in (np.bool_, np.uint8) or array.ndim not in (2, 3) or 0 in array.shape:
         raise InputError(
-            f"{path} holds {array.dtype} {array.shape}; a mask is bool or uint8, (frames, height, width) or (height, width)"
+            f"{path} holds {array.dtype} {array.shape}; "
+            "a mask is bool or uint8, (frames, height, width) or (height, width)"
         )
     return array
 

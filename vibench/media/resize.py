@@ -1,6 +1,7 @@
-"""Resizing and growing by named rules: "432x240" is a different data set under each of these filters.
+"""Resizing frames and masks by named filters, and dilating masks.
 
-The protocol names the filter; nothing resizes on its own. A name says whose decision it reproduces:
+Clips of 432x240 px are different data under each filter, so that the protocol names the one to use, and nothing else
+resizes. The filters and the papers whose decision they reproduce:
 
 * ``area``: OpenCV's INTER_AREA where the clip shrinks on both sides (each output pixel is the exact mean of the input
   area under it: antialiased, no ringing, no new values outside the range), its bicubic where a side grows. Ours.
@@ -27,7 +28,7 @@ CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 def resize_frames(frames: Frames, width_px: int, height_px: int, filter: str) -> Frames:
     """Resize uint8 (T, H, W, 3) to ``height_px`` x ``width_px``; unchanged, whatever the filter, at that size already.
 
-    Raises InputError for an unknown filter or a size below 1.
+    ``filter`` is a key of ``FILTERS``. Raises InputError for an unknown filter or a size below 1.
     """
     check_frames(frames)
     if filter not in FILTERS:
@@ -39,7 +40,7 @@ def resize_frames(frames: Frames, width_px: int, height_px: int, filter: str) ->
 
 
 def resize_masks(masks: Masks, width_px: int, height_px: int) -> Masks:
-    """Resize bool (T, H, W) by the nearest pixel (Pillow's: centres), the only rule that keeps masks binary."""
+    """Resize bool (T, H, W) by the nearest pixel, as Pillow finds it, which keeps masks binary."""
     _check_size(width_px, height_px)
     if masks.shape[1:] == (height_px, width_px):
         return masks
@@ -49,9 +50,10 @@ def resize_masks(masks: Masks, width_px: int, height_px: int) -> Masks:
 
 
 def dilate(masks: Masks, iterations: int) -> Masks:
-    """Grow the True region of bool (T, H, W) by a 3x3 cross, ``iterations`` times; beyond the border nothing grows in.
+    """Grow the True region of bool (T, H, W) by a 3x3 cross, ``iterations`` times; outside the frame all is False.
 
-    Four times is what the STTN family's evaluation does to every hole.
+    The evaluation code of STTN, E2FGVI and ProPainter does it four times to every hole. Negative ``iterations`` raise
+    InputError.
     """
     if iterations < 0:
         raise InputError(f"a mask cannot be dilated {iterations} times; give 0 or more")

@@ -1,10 +1,10 @@
 """Video files: reading them frame by frame or whole, and the lossless files in which outputs are kept.
 
-What reading decides, and nothing else: every decoded frame comes once, in the order of display, and time stamps are
-dropped, so a file of variable frame rate counts as one of its average rate; a rotation written in the file is applied,
-as players do; samples are taken as square, interlaced frames as they are; deep colour is cut to 8 bits; YUV becomes
-RGB by the matrix the file names (BT.601 where it names none). Decoding and conversion use one thread and the
-bit-exact paths of libav, so the same file gives the same bytes on any number of cores.
+Reading makes these decisions and no others. Every decoded frame comes once, in the order of display. Time stamps are
+dropped, so that a file of variable frame rate counts as one of its average rate. A rotation written in the file is
+applied, as players do. Pixels are taken as square, and interlaced frames as they are. Deep colour is cut to 8 bits. YUV
+becomes RGB by the matrix that the file names, or by BT.601 where it names none. Decoding and conversion use one thread
+and the bit-exact paths of libav, so that the same file gives the same bytes on any number of cores.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MAX_SIDE_PX = 16_384
 """Wider or higher frames are refused before they are decoded."""
 
 MAX_CLIP_BYTES = 8 * 2**30
-"""A clip that is read whole may take this much memory; longer ones must be cut or streamed."""
+"""A clip that is read whole may take this much memory; a longer one must be cut or streamed."""
 
 BIT_EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.BITEXACT | Interpolation.FULL_CHR_H_INT
 
@@ -45,8 +45,8 @@ _PLAYLISTS = {"hls", "concat", "dash", "sdp", "rtsp", "imf"}
 class Video:
     """A video file that can be iterated any number of times, frame by frame, in constant memory.
 
-    ``height`` and ``width`` are those of the frames as they come out (rotation applied). ``frames`` is what the
-    container says, None where it says nothing; only reading to the end tells for certain.
+    ``height`` and ``width`` are those of the frames after rotation. ``frames`` is their number as the container gives
+    it, or None where it gives none; only reading to the end tells it for certain.
     """
 
     path: Path
@@ -94,7 +94,7 @@ def read_video(path: Path, limit: int | None = None) -> tuple[Frames, float]:
 
 
 def collected(frames: Iterable[Frame], limit: int | None, height: int, width: int, path: Path) -> Frames:
-    """Gather a stream into one array, refusing more than ``MAX_CLIP_BYTES`` before the memory is taken."""
+    """Gather a stream of frames into one array; raise InputError before it takes more than ``MAX_CLIP_BYTES``."""
     gathered = []
     for count, frame in enumerate(islice(iter(frames), limit), start=1):
         if count * height * width * 3 > MAX_CLIP_BYTES:
@@ -111,8 +111,8 @@ def collected(frames: Iterable[Frame], limit: int | None, height: int, width: in
 def write_lossless(path: Path, frames: Frames, frames_per_second: float = 24.0, base: Frames | None = None) -> None:
     """Write uint8 (T, H, W, 3) RGB as FFV1 in Matroska, exact to the last bit, under its name only once complete.
 
-    With ``base``, frames of the same shape that the reader will have too, the file holds the difference (modulo 256): where most
-    pixels are equal, as outside holes, it is a small part of the size and is read several times as fast.
+    With ``base``, frames of the same shape that the reader will have too, the file holds the difference modulo 256.
+    Where most pixels are equal, as outside holes, the file is much smaller and is read several times as fast.
 
     The file carries the digest of its frames (``vibench.clip.digest``), by which ``read_lossless`` notices a torn or
     altered one: FFV1's own checksums only make libav conceal the damage.
@@ -157,14 +157,14 @@ _FFV1 = {"level": "3", "g": "1"}
 
 
 def as_fraction(frames_per_second: float) -> Fraction:
-    """A frame rate as the fraction that containers want: 29.97 becomes 30000/1001."""
+    """Return a frame rate as the fraction that containers want: 29.97 becomes 30000/1001."""
     ntsc = Fraction(round(frames_per_second * 1001 / 1000) * 1000, 1001)
     return ntsc if abs(float(ntsc) - frames_per_second) < 1e-3 else Fraction(frames_per_second).limit_denominator(1000)
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The container and its first video stream, with every failure of libav as one InputError."""
+    """Open a container and its first video stream, and turn every failure of libav into one InputError."""
     if not path.is_file():
         raise InputError(f"there is no video file {path}")
     try:

@@ -15,7 +15,7 @@ from av.container import OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, Colorspace
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation
 from av.video.stream import VideoStream
 
 from vibench.clip import Frame
@@ -28,7 +28,7 @@ LOSSLESS = ".mkv"
 _BT709 = 1
 
 ENCODER = {"crf": "14", "preset": "veryfast", "g": "12", "bf": "0"}
-"""Short groups without B-frames: any frame is reached within 12 decoded ones, and the first has time zero."""
+"""Options of H.264 for pages: groups are short and without B-frames, so that any frame is at most 12 frames away."""
 
 
 class VideoWriter:
@@ -41,7 +41,7 @@ class VideoWriter:
 
     @property
     def seconds(self) -> Fraction:
-        """How much has been written."""
+        """The duration of what has been written."""
         return self._frames / as_fraction(float(self._stream.average_rate or 24))
 
     def write(self, frame: Frame) -> None:
@@ -63,7 +63,7 @@ class VideoWriter:
         self._copy_sound(self.seconds)
 
     def finish(self) -> None:
-        """Write what the encoder still holds, and no sound beyond the last frame."""
+        """Write the frames that the encoder still holds; sound beyond the last frame is left out."""
         self._container.mux(self._stream.encode())
         self._copy_sound(self.seconds)
 
@@ -77,7 +77,7 @@ class VideoWriter:
 def open_writer(
     path: Path, height: int, width: int, frames_per_second: float, audio_from: Path | None = None
 ) -> Iterator[VideoWriter]:
-    """A writer for ``path``; the file appears under its name once the block has ended without an error.
+    """Open a writer for ``path``; the file appears under its name when the block has ended without an error.
 
     ``.mp4``, ``.mov`` and ``.m4v`` get H.264 (4:2:0, or 4:4:4 where a side is odd, which some players refuse), ``.mkv``
     FFV1, which loses nothing. The first audio stream of ``audio_from`` is copied as it is, cut where the frames end.
@@ -124,7 +124,7 @@ def _video_stream(
 
 
 def _sound(container: OutputContainer, path: Path | None, stack: ExitStack) -> Iterator[Packet[AudioStream]]:
-    """Packets of the first audio stream of ``path``, their time counted from the first frame of its video."""
+    """Return packets of the first audio stream of ``path``, timed from the first frame of its video."""
     if path is None or not path.is_file():
         return iter(())
     source = stack.enter_context(av.open(os.fspath(path.absolute()), options={"protocol_whitelist": "file"}))
@@ -151,11 +151,7 @@ def _start(packet: Packet[AudioStream]) -> Fraction:
 
 
 def encode(path: Path, pictures: Iterable[Frame], frames_per_second: Fraction) -> None:
-    """H.264 in MP4 as every browser plays it: 4:2:0, BT.709, limited range, all of it written in the file."""
-    import av
-    from av.video.frame import VideoFrame
-    from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation
-
+    """Write H.264 in MP4 as every browser plays it: 4:2:0, BT.709, limited range, all of which the file says."""
     with (
         replacing(path) as partial,
         av.open(str(partial), "w", format="mp4", options={"movflags": "+faststart"}) as file,

@@ -114,7 +114,10 @@ def _check_needs(info: MetricInfo, has_truth: bool, has_flow: bool) -> None:
 def _made(metric: str, device: str) -> Metric:
     """Make a metric by its name, or return the one that was made before for the same text, factory and device."""
     spec = plugins.Spec.parse(metric)
-    return _kept(plugins.factory("metrics", spec.name), spec.label, resolve(device))
+    build = plugins.factory("metrics", spec.name)
+    # Looking for a GPU loads torch, which takes a second that most metrics do not need.
+    runs_on_device = "device" in plugins.checked_options(build, spec)
+    return _kept(build, spec.label, resolve(device) if runs_on_device else "cpu")
 
 
 @lru_cache(maxsize=4)

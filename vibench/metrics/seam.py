@@ -35,7 +35,7 @@ def seam(frame: Frame, hole: Mask) -> float | None:
 
 
 class Seam:
-    """Visible border of the hole in every frame: the step across it beyond the steps beside it."""
+    """How visible the hole's border is in every frame: the step across it minus the steps beside it."""
 
     info = MetricInfo(
         name="seam",

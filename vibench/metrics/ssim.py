@@ -35,10 +35,13 @@ def ssim_map(frame: Frame, truth: Frame, smooth: Smooth, covariance_factor: floa
     frame, truth = as_pair(frame, truth)
     # One channel at a time: its planes stay in the processor's cache, which makes this twice as fast.
     channels = zip(np.moveaxis(frame, -1, 0), np.moveaxis(truth, -1, 0), strict=True)
-    return np.dstack([_plane(ours, true, smooth, covariance_factor) for ours, true in channels])
+    return np.dstack([channel_map(ours, true, smooth, covariance_factor) for ours, true in channels])
 
 
-def _plane(frame: NDArray[np.uint8], truth: NDArray[np.uint8], smooth: Smooth, covariance_factor: float) -> Image:
+def channel_map(
+    frame: NDArray[np.generic], truth: NDArray[np.generic], smooth: Smooth, covariance_factor: float = 1.0
+) -> Image:
+    """Return the similarity of one channel, two arrays (H, W) of any real dtype in 0..255; see ``ssim_map``."""
     x, y = frame.astype(np.float64, order="C"), truth.astype(np.float64, order="C")
     mean_x, mean_y = smooth(x), smooth(y)
     means_product = mean_x * mean_y

@@ -44,7 +44,7 @@ def video_features(network: I3D, frames: Frames, as_sttn: bool = False) -> NDArr
 
 
 class VFID:
-    """Features of a clip, the mean of I3D's layer Mixed_5c. A table compares those of all clips with the true clips'."""
+    """The features of a clip, the mean of I3D's layer Mixed_5c; a table compares those of all clips."""
 
     def __init__(self, info: MetricInfo, weights: str | None, device: str, as_sttn: bool) -> None:
         self.info = info

@@ -1,0 +1,111 @@
+"""The copy of a data set on this disk: downloaded where it has a direct address, and compared with its card."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from vibench.clip import Clip, digest
+from vibench.data.dataset import Card, Dataset, card_of
+from vibench.data.layouts import open_dataset
+from vibench.errors import InputError, MissingResource, UserError
+
+
+def fetch(card: Card, data: Path, sha256: str | None = None) -> list[Path]:
+    """Download the archive of a data set, unpack it into ``data`` and return the unpacked files.
+
+    ``sha256`` is for an archive whose checksum the card does not know. Raises InputError where there is no direct
+    address or no checksum, and MissingResource where the download fails or has another checksum.
+    """
+    import pooch
+
+    if card.url is None:
+        raise InputError(f"{card.name!r} has no direct address to download; {whereabouts(card)}")
+    known = sha256 or card.url_sha256
+    if known is None:
+        raise InputError(
+            f"nobody has yet recorded the checksum of {card.url}, and vibench downloads nothing unchecked: "
+            f"give it with --sha256, or download by hand and unpack into {data}; licence: {card.licence}"
+        )
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", known):
+        raise InputError(f"--sha256 {known!r} is not a checksum; it has 64 digits from 0 to f")
+    data.mkdir(parents=True, exist_ok=True)
+    archive = data / card.url.rpartition("/")[2]
+    try:
+        pooch.retrieve(card.url, known_hash=f"sha256:{known.lower()}", fname=archive.name, path=data, progressbar=False)
+    except ValueError as error:
+        raise MissingResource(f"what {card.url} gives has another sha256 than {known}; nothing was unpacked") from error
+    except OSError as error:
+        raise MissingResource(f"cannot download {card.url}: {error}; {whereabouts(card)}") from error
+    return _unpacked(archive, data)
+
+
+def _unpacked(archive: Path, data: Path) -> list[Path]:
+    try:
+        with zipfile.ZipFile(archive) as content:
+            content.extractall(data)  # zipfile itself keeps every name inside the folder
+            return [data / name for name in content.namelist() if not name.endswith("/")]
+    except zipfile.BadZipFile as error:
+        raise InputError(f"{archive} is not a zip archive; unpack it by hand") from error
+
+
+def problems(data: Dataset, split: str | None) -> Iterator[tuple[str, str | None]]:
+    """Yield each clip's name and what is wrong with it, or None where nothing is.
+
+    A clip that can be read has the right layout and number of frames, one size, and undamaged pictures. Where the card
+    gives sizes and checksums of pixels, these are compared too. Where the number of clips is not the card's, that comes
+    first, under the name "".
+    """
+    split = data.card.split(split)
+    names = data.clip_names()
+    if (total := data.card.totals.get(split)) is not None and len(names) != total:
+        yield "", f"there are {len(names)} clips, and {data.card.name!r} {split} has {total}"
+    for name in names:
+        try:
+            clip = data.load(name)
+        except UserError as error:
+            yield name, str(error)
+        else:
+            yield name, _difference(data.card, split, clip)
+
+
+def check(name: str, data: Path | None, split: str | None = None) -> Iterator[str]:
+    """Yield a sentence for each clip and one for the whole; raise InputError at the end where anything was wrong."""
+    dataset = open_checked(name, data, split)
+    found, wrong = 0, 0
+    for clip, problem in problems(dataset, split):
+        found += bool(clip)
+        wrong += problem is not None
+        yield f"wrong  {problem}" if problem else f"ok     {clip}"
+    if wrong:
+        raise InputError(
+            f"{wrong} of {found} clips or counts of {name!r} are not as its card says; {whereabouts(dataset.card)}"
+        )
+    yield f"{found} clips of {name!r} are as its card says"
+
+
+def open_checked(name: str, data: Path | None, split: str | None) -> Dataset:
+    """Open a data set; where that fails, the error also says where the data is to be had and under which licence."""
+    card = card_of(name)
+    try:
+        return open_dataset(name, data, split)
+    except InputError as error:
+        raise InputError(f"{error}; {whereabouts(card)}") from error
+
+
+def whereabouts(card: Card) -> str:
+    """Say where the data set comes from and what its licence is."""
+    return f"get it from {card.url or card.source}; licence: {card.licence}"
+
+
+def _difference(card: Card, split: str, clip: Clip) -> str | None:
+    height, width = clip.frames.shape[1:3]
+    size = card.sizes_px.get(split)
+    if size is not None and size != (width, height):
+        return f"clip {clip.name!r} is {width}x{height} px, and its card says {size[0]}x{size[1]}"
+    file = card.files.get(clip.name)
+    if file is not None and digest(clip.frames) != file.frames_sha256:
+        return f"clip {clip.name!r} decodes to other pixels than its card says; another version of the video library?"
+    return None
