@@ -11,10 +11,11 @@ SIZE ?= 64x64
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow lint types format bench weights-check clean
+.PHONY: help run test test-slow lint types format bench weights-check docs docs-check docs-results docs-pictures \
+  docs-departures clean
 
 help: ## Print this list.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -51,6 +52,21 @@ format: $(VENV)/.installed-dev ## Put the code into its format.
 
 weights-check: $(VENV)/.installed-dev ## Hold the bundled weights against their model cards.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/package/test_model_cards.py
+
+docs: $(VENV)/.installed-dev ## Make the generated pages whose inputs are at hand; say what the others need.
+	OMP_NUM_THREADS=1 $(BIN)/python docs/make
+
+docs-check: $(VENV)/.installed-dev ## Say how generated pages differ from what their scripts make.
+	OMP_NUM_THREADS=1 $(BIN)/python docs/make --check
+
+docs-results: $(VENV)/.installed-dev ## Results on DAVIS into docs/results.md and README.md, from RUNS="FOLDER ...", newest first.
+	$(BIN)/python docs/make/results.py $(RUNS)
+
+docs-pictures: $(VENV)/.installed-dev ## The pictures of methods in docs/images, from the bundled clips (a minute).
+	$(BIN)/python docs/make/pictures.py
+
+docs-departures: $(VENV)/.installed-dev ## The table of departures in docs/training.md, from PHOTOS=FOLDER (half an hour).
+	$(BIN)/python docs/make/departures.py --photos $(PHOTOS) --output runs/departures
 
 bench: $(VENV)/.installed-dev ## Benchmarks of pieces and methods at SIZE=64x64 or 432x240; JSON in .benchmarks/.
 	OMP_NUM_THREADS=1 BENCH_SIZE=$(SIZE) $(BIN)/python -m pytest tests/benchmarks -o addopts= -q --benchmark-only --benchmark-autosave

@@ -1,8 +1,8 @@
 """Writes measured results into the documentation.
 
-``python docs/make/results.py RUN...`` makes docs/results.md of finished runs, and of that page the tables in README.md; without
-runs it makes only the tables of the README again, and with ``--check`` it compares them. Where a method is in more than one run
-of a protocol, the run named first counts: name the newest first.
+``python docs/make/results.py RUN...`` makes docs/results.md of finished runs, and of that page the tables in README.md;
+without runs it makes only the tables of the README again, and with ``--check`` it compares them. Where a method is in
+more than one run of a protocol, the run named first counts: name the newest first.
 """
 
 from __future__ import annotations
@@ -198,5 +198,6 @@ def make(check: bool, folders: list[str]) -> bool:
 
 
 if __name__ == "__main__":
-    words = sys.argv[1:]
-    sys.exit(0 if make("--check" in words, [word for word in words if word != "--check"]) else 1)
+    check = "--check" in sys.argv[1:]
+    right = make(check, [word for word in sys.argv[1:] if word != "--check"])
+    sys.exit(0 if right or not check else 1)

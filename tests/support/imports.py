@@ -36,7 +36,10 @@ def modules(package: str) -> dict[str, Path]:
 
 
 def imports(file: Path, known: dict[str, Path], *, at_run_time: bool = False) -> Iterator[str]:
-    """The modules among ``known`` that ``file`` imports, inside functions too; ``at_run_time``: but not for types alone."""
+    """The modules among ``known`` that ``file`` imports, inside functions too.
+
+    ``at_run_time`` leaves out what is imported for types alone.
+    """
     tree = ast.parse(file.read_text(encoding="utf-8"))
     passed_over = {inner for node in ast.walk(tree) if at_run_time and _for_types(node) for inner in ast.walk(node)}
     for node in ast.walk(tree):
