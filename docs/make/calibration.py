@@ -1,8 +1,8 @@
 """Makes docs/calibration.md, which holds our numbers against what the originals' own code gave.
 
-``python docs/make/calibration.py`` writes the page, with ``--check`` it compares. It takes seconds, and minutes where the
-weights of I3D and GMFlow are at hand; where they are not, their sections are taken over from the committed page. The
-inputs and expected numbers are those of ``tests/golden/metrics``; nothing here is typed by hand but the reasons.
+``python docs/make/calibration.py`` writes the page, with ``--check`` it compares. It takes seconds, and minutes where
+the weights of I3D and GMFlow are at hand; where they are not, their sections are taken over from the committed page.
+The inputs and expected numbers are those of ``tests/golden/metrics``; nothing here is typed by hand but the reasons.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Generated pages: a script writes its page, or with ``--check`` says how the committed page differs from it.
 
-In a page of computed numbers, what differs as rounding differs between processors is no difference: the page stays as it
-is, byte for byte.
+In a page of computed numbers, what differs as rounding differs between processors is no difference: the page stays as
+it is, byte for byte.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import sys
 from collections.abc import Callable
 from difflib import unified_diff
 from pathlib import Path
+from textwrap import wrap
 
 CHECKOUT = Path(__file__).parents[2]
 DOCS = CHECKOUT / "docs"
 
 ROUNDING = 3e-6
-"""Share of itself by which a decimal number may differ between processors. Numbers with an exponent, which in the pages are
-differences of two computations of the same thing, may differ by as much in all."""
+"""Share of itself by which a decimal number may differ between processors. A number with an exponent, which in these
+pages is the difference of two computations of the same thing, may differ by as much in all."""
 
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
@@ -46,7 +47,7 @@ def same_line(one: str, other: str) -> bool:
 
 
 def differences(committed: str, made: str, name: str, *, computed: bool) -> str:
-    """A unified diff, empty where there is none; of ``computed`` numbers without lines that differ by rounding alone."""
+    """A unified diff, empty if there is none; with ``computed``, lines that differ by rounding alone are left out."""
     before, after = committed.splitlines(), made.splitlines()
     if computed and len(before) == len(after):
         after = [old if same_line(old, new) else new for old, new in zip(before, after, strict=True)]
@@ -69,6 +70,16 @@ def keep(path: Path, made: str, *, check: bool, computed: bool = False) -> bool:
     else:
         print(f"{name}: as its script makes it")
     return not found
+
+
+def wrapped(page: str) -> str:
+    """The page with its long lines of prose and lists broken at 120 columns; rows of tables stay as they are."""
+    lines: list[str] = []
+    for line in page.splitlines():
+        indent = "  " if line.startswith("- ") else ""
+        broken = wrap(line, 120, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+        lines += [line] if line.startswith("|") or not broken else broken
+    return "\n".join(lines) + "\n"
 
 
 def section(page: str, heading: str) -> str:

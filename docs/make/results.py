@@ -12,7 +12,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from pages import CHECKOUT, DOCS, keep, section, with_block
+from pages import CHECKOUT, DOCS, keep, section, with_block, wrapped
 
 from vibench import plugins
 from vibench.plugins import Spec
@@ -186,7 +186,7 @@ def results_page(folders: list[str]) -> str:
         full.append(differences(table))
         full.append(excess(table))
     full += [ablation_section(ablations) for _, ablations in parts if ablations]
-    return "\n".join(full) + "\n"
+    return wrapped("\n".join(full))
 
 
 def make(check: bool, folders: list[str]) -> bool:
