@@ -1,4 +1,4 @@
-# `make run` shows what vibench does; `make test` checks that it does it. Both need Python 3.11 or newer and nothing else.
+# `make run` shows what vibench does; `make test` checks that it does it. Both need Python 3.11 or newer, nothing else.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -59,17 +59,18 @@ docs: $(VENV)/.installed-dev ## Make the generated pages whose inputs are at han
 docs-check: $(VENV)/.installed-dev ## Say how generated pages differ from what their scripts make.
 	OMP_NUM_THREADS=1 $(BIN)/python docs/make --check
 
-docs-results: $(VENV)/.installed-dev ## Results on DAVIS into docs/results.md and README.md, from RUNS="FOLDER ...", newest first.
+docs-results: $(VENV)/.installed-dev ## Tables of DAVIS in docs/results.md and README.md, from RUNS="NEWEST ...".
 	$(BIN)/python docs/make/results.py $(RUNS)
 
 docs-pictures: $(VENV)/.installed-dev ## The pictures of methods in docs/images, from the bundled clips (a minute).
 	$(BIN)/python docs/make/pictures.py
 
-docs-departures: $(VENV)/.installed-dev ## The table of departures in docs/training.md, from PHOTOS=FOLDER (half an hour).
+docs-departures: $(VENV)/.installed-dev ## What each departure is worth, in docs/training.md, from PHOTOS=FOLDER.
 	$(BIN)/python docs/make/departures.py --photos $(PHOTOS) --output runs/departures
 
 bench: $(VENV)/.installed-dev ## Benchmarks of pieces and methods at SIZE=64x64 or 432x240; JSON in .benchmarks/.
-	OMP_NUM_THREADS=1 BENCH_SIZE=$(SIZE) $(BIN)/python -m pytest tests/benchmarks -o addopts= -q --benchmark-only --benchmark-autosave
+	OMP_NUM_THREADS=1 BENCH_SIZE=$(SIZE) $(BIN)/python -m pytest tests/benchmarks \
+	  -o addopts= -q --benchmark-only --benchmark-autosave
 
 clean: ## Remove what the other targets made, results too.
 	rm -rf $(VENV) report $(OUTPUT) .pytest_cache .mypy_cache .ruff_cache .hypothesis

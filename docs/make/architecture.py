@@ -73,7 +73,7 @@ def room_table(package: str, order: list[str]) -> str:
     return "\n".join(lines)
 
 
-WIDTH_PX, MARGIN_PX, GAP_PX = 1080, 28, 10
+WIDTH_PX, MARGIN_PX, GAP_PX = 920, 28, 10
 HEAD_PX, LINE_PX, LETTER_PX = 24, 16, 6.7
 STYLE = """
   text { font-family: "DejaVu Sans", Verdana, sans-serif; font-size: 11px; fill: #333 }
@@ -113,7 +113,7 @@ def picture() -> str:
 def _boxes(floor: list[Room]) -> Iterator[tuple[str, int, int, list[str]]]:
     """(name, left, width, lines of module names) of each room of a floor; wider where more modules lie inside."""
     room_px = WIDTH_PX - 2 * MARGIN_PX - GAP_PX * (len(floor) + 1)
-    shares = [12 + sum(len(name) + 2 for name in room.modules) ** 0.5 * 4 for room in floor]
+    shares = [20 + sum(len(name) + 2 for name in room.modules) ** 0.5 * 4 for room in floor]
     left = MARGIN_PX + GAP_PX
     for room, share in zip(floor, shares, strict=True):
         width = int(room_px * share / sum(shares))
