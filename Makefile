@@ -1,4 +1,4 @@
-# `make run` shows what vibench does; `make test` checks that it does it. Both need Python 3.11 or newer and nothing else.
+# `make run` shows what vibench does; `make test` checks that it does it. Both need Python 3.11 or newer, nothing else.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -11,10 +11,11 @@ SIZE ?= 64x64
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow lint types format bench weights-check clean
+.PHONY: help run test test-slow lint types format bench weights-check docs docs-check docs-results docs-pictures \
+  docs-departures clean
 
 help: ## Print this list.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -52,8 +53,24 @@ format: $(VENV)/.installed-dev ## Put the code into its format.
 weights-check: $(VENV)/.installed-dev ## Hold the bundled weights against their model cards.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/package/test_model_cards.py
 
+docs: $(VENV)/.installed-dev ## Make the generated pages whose inputs are at hand; say what the others need.
+	OMP_NUM_THREADS=1 $(BIN)/python docs/make
+
+docs-check: $(VENV)/.installed-dev ## Say how generated pages differ from what their scripts make.
+	OMP_NUM_THREADS=1 $(BIN)/python docs/make --check
+
+docs-results: $(VENV)/.installed-dev ## Tables of DAVIS in docs/results.md and README.md, from RUNS="NEWEST ...".
+	$(BIN)/python docs/make/results.py $(RUNS)
+
+docs-pictures: $(VENV)/.installed-dev ## The pictures of methods in docs/images, from the bundled clips (a minute).
+	$(BIN)/python docs/make/pictures.py
+
+docs-departures: $(VENV)/.installed-dev ## What each departure is worth, in docs/training.md, from PHOTOS=FOLDER.
+	$(BIN)/python docs/make/departures.py --photos $(PHOTOS) --output runs/departures
+
 bench: $(VENV)/.installed-dev ## Benchmarks of pieces and methods at SIZE=64x64 or 432x240; JSON in .benchmarks/.
-	OMP_NUM_THREADS=1 BENCH_SIZE=$(SIZE) $(BIN)/python -m pytest tests/benchmarks -o addopts= -q --benchmark-only --benchmark-autosave
+	OMP_NUM_THREADS=1 BENCH_SIZE=$(SIZE) $(BIN)/python -m pytest tests/benchmarks \
+	  -o addopts= -q --benchmark-only --benchmark-autosave
 
 clean: ## Remove what the other targets made, results too.
 	rm -rf $(VENV) report $(OUTPUT) .pytest_cache .mypy_cache .ruff_cache .hypothesis

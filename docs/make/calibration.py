@@ -1,24 +1,23 @@
-"""Makes docs/calibration.md: `python docs/calibration.py`. Our numbers against what the originals' own code gave.
+"""Makes docs/calibration.md, which holds our numbers against what the originals' own code gave.
 
+``python docs/make/calibration.py`` writes the page, with ``--check`` it compares. It takes seconds, and minutes where
+the weights of I3D and GMFlow are at hand; where they are not, their sections are taken over from the committed page.
 The inputs and expected numbers are those of ``tests/golden/metrics``; nothing here is typed by hand but the reasons.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import skimage.data
+from pages import CHECKOUT, DOCS, keep, run, section
 
-sys.path.insert(
-    0, str(Path(__file__).parents[2] / "tests" / "support")
-)  # the golden clip is a fixture, not part of the package
+sys.path.insert(0, str(CHECKOUT / "tests" / "support"))  # the golden clip is a fixture, not part of the package
 
 from golden_metrics import EXPECTED, array, golden_case, golden_composite, truncated_composite
 
@@ -38,7 +37,7 @@ from vibench.metrics.warping_error import exact_motion, warped_differences
 from vibench.plugins import Spec
 from vibench.protocol import load_protocol
 
-PAGE = Path(__file__).parents[1] / "calibration.md"
+PAGE = DOCS / "calibration.md"
 STTN, DEVIL, LIBRARIES = EXPECTED["sttn_family"], EXPECTED["devil"], EXPECTED["libraries"]
 
 
@@ -94,24 +93,26 @@ def temporal_metrics(case: Case) -> Iterator[Line]:
         yield line(f"`patch-consistency-devil`, {region} (DEVIL)", np.mean(found), DEVIL[name])  # type: ignore[arg-type]
 
 
-def distances(case: Case) -> Iterator[Line]:
-    """Frechet distances, and I3D features where their weights are on this machine."""
+def distances() -> Iterator[Line]:
+    """Frechet distances between two sets of features."""
     for name in ("activations", "activations_rank_deficient"):
-        with np.load(PAGE.parent.parent / "tests" / "golden" / "metrics" / f"{name}.npz") as sets:
+        with np.load(CHECKOUT / "tests" / "golden" / "metrics" / f"{name}.npz") as sets:
             first, second = (np.asarray(sets[key], np.float64) for key in sets.files[:2])
         ours = frechet_distance(first, second)
         yield line(f"Frechet distance, {name.replace('_', ' ')}", ours, EXPECTED["frechet_distance"][f"{name}.npz"])
+
+
+def features(case: Case) -> Iterator[Line]:
+    """I3D features; MissingResource where the weights of I3D are not on this machine."""
     order = [0, 1, 2, 3, 4, 5, 4, 3, 2, 1, 0, 1, 2, 3, 4, 5]
     for metric, setting in (("vfid", "eval_minus1_1"), ("vfid-sttn", "train_0_1")):
         for name, clip in (("truth", case.frames), ("composite", golden_composite())):
-            ours_features = values(metric, "features", clip[order], case)
-            expected = array("i3d_features.npz", f"{name}_{setting}")
-            yield line(f"`{metric}` features of the {name}", ours_features, expected)
+            ours = values(metric, "features", clip[order], case)
+            yield line(f"`{metric}` features of the {name}", ours, array("i3d_features.npz", f"{name}_{setting}"))
 
 
 FLOOR_CLIPS = ("fence", "rabbit", "walker")
 SHIFTS_PX = ((3, -2), (0, 1), (4, -4), (8, -8), (-6, 5))
-FLOWS: dict[str, Callable[[], FlowSource]] = {"dis": flow_sources.dis, "gmflow": flow_sources.gmflow}
 
 
 def floors() -> Iterator[str]:
@@ -119,33 +120,35 @@ def floors() -> Iterator[str]:
     clips = open_dataset("bundled", None, None)
     for name in FLOOR_CLIPS:
         frames = clips.load(name).frames
-        yield _floor_row(
-            f"`{name}`, bundled", frames, {name: source().motion(frames) for name, source in FLOWS.items()}
-        )
+        yield f"| `{name}`, bundled | {_floor(frames, flow_sources.dis().motion(frames))} | - |"
     scenes = load_protocol("synthetic@1")
     data = open_dataset("synthetic", None, None)
     for planned in list(scenes.plan(data.clip_names()))[::7]:
         case = build_case(scenes, planned, data)
         assert case.truth is not None
-        yield _floor_row(f"`{planned.clip}`, synthetic", case.truth, {"exact": exact_motion(case.truth, case)})
+        yield f"| `{planned.clip}`, synthetic | - | {_floor(case.truth, exact_motion(case.truth, case))} |"
 
 
-def _floor_row(title: str, frames: Frames, motions: dict[str, Motion]) -> str:
-    cells = []
-    for flow in ("dis", "gmflow", "exact"):
-        found = [v for v in warped_differences(frames, motions[flow])[0] if v is not None] if flow in motions else []
-        cells.append(f"{np.mean(found):.6f} of {motions[flow].visible.mean():.0%}" if found else "-")
-    return f"| {title} | {' | '.join(cells)} |"
+def gmflow_floors() -> Iterator[str]:
+    """Rows: the same of real clips with flow from GMFlow; MissingResource where its weights are not on this machine."""
+    clips = open_dataset("bundled", None, None)
+    for name in FLOOR_CLIPS:
+        frames = clips.load(name).frames
+        yield f"| `{name}`, bundled | {_floor(frames, flow_sources.gmflow().motion(frames))} |"
 
 
-def shifted() -> Iterator[str]:
-    """Rows: mean end-point error of each flow source on a photograph that is moved by whole pixels."""
+def _floor(frames: Frames, motion: Motion) -> str:
+    found = [value for value in warped_differences(frames, motion)[0] if value is not None]
+    return f"{np.mean(found):.6f} of {motion.visible.mean():.0%}"
+
+
+def shifted(flow: FlowSource) -> Iterator[str]:
+    """Rows: mean end-point error of a flow source, in px, on a photograph that is moved by whole pixels."""
     photo = skimage.data.astronaut()
     for right, down in SHIFTS_PX:
         first, second = (photo[64 - y : 320 - y, 64 - x : 448 - x] for x, y in ((0, 0), (right, down)))
-        flows = [source().motion(np.stack([first, second])).forward[0] for source in FLOWS.values()]
-        errors = [np.linalg.norm(flow - (right, down), axis=-1).mean() for flow in flows]
-        yield f"| {right}, {down} | {' | '.join(f'{error:.2f}' for error in errors)} |"
+        found = flow.motion(np.stack([first, second])).forward[0]
+        yield f"| {right}, {down} | {np.linalg.norm(found - (right, down), axis=-1).mean():.2f} |"
 
 
 def padded_ssim(frames: Frames, case: Case) -> list[float]:
@@ -166,7 +169,7 @@ def padded_ssim(frames: Frames, case: Case) -> list[float]:
 
 
 def float_average(case: Case) -> tuple[list[float], list[float]]:
-    """PSNR and SSIM of two windows averaged in float, as the family's script measures it; our metrics take uint8 only."""
+    """PSNR and SSIM of two windows averaged in float, as the family's script does it; our metrics take uint8 only."""
     prediction = array("inputs.npz", "prediction")
     two = [np.clip(prediction + shift, 0, 255).astype(np.uint8) for shift in (0.0, 3.7)]
     composites = [np.where(case.holes[..., None], one, case.frames).astype(np.float64) for one in two]
@@ -200,65 +203,79 @@ def bytes_equal(case: Case) -> Iterator[tuple[str, bool]]:
     yield "dilation, 4 times a 3x3 cross", grown == STTN["dilation"]["sha256_of_uint8_0_1_bytes"]
 
 
-def table(lines: list[Line]) -> str:
-    """Markdown."""
+def table(lines: Iterable[Line]) -> str:
+    """The rows as a Markdown table."""
     head = "| number | ours | original | largest difference |\n|---|---:|---:|---:|\n"
     return head + "\n".join(
         f"| {row.what} | {row.ours:.10g} | {row.original:.10g} | {row.largest:.1e} |" for row in lines
     )
 
 
-def page() -> str:
-    """The whole of docs/calibration.md."""
+ABOUT = """\
+Made by `python docs/make/calibration.py`; do not edit. Each line compares a number of ours with what the original's own
+code gave on the clip of `tests/golden/metrics` (its README says which code and versions). The page shows the means of
+both series and the largest difference of any single frame, pair or feature."""
+
+
+def page(committed: str) -> str:
+    """The whole of docs/calibration.md; sections that lack weights here are those of the committed page."""
     case = golden_case()
-    about = (
-        "Made by `python docs/calibration.py`; do not edit. Each line compares a number of ours with what the original's own code\n"
-        "gave on the clip of `tests/golden/metrics` (its README says which code and versions). Means of the series are shown, and\n"
-        "the largest difference of any single frame, pair or feature."
-    )
-    parts = [
-        "# Calibration",
-        about,
-        "## Frames",
-        table(list(frame_metrics(case))),
-        "## Time",
-        table(list(temporal_metrics(case))),
-        "## Distances",
-        _distances(case),
-        "## Floors of the warping error",
-        _floors(),
-        "## Equal to the byte",
-        "\n".join(f"- {what}: {'yes' if equal else '**no**'}" for what, equal in bytes_equal(case)),
-        "## What differs, and why",
-        _reasons(case),
-    ]
+    sections: dict[str, Callable[[], str]] = {
+        "Frames": lambda: table(frame_metrics(case)),
+        "Time": lambda: table(temporal_metrics(case)),
+        "Distances": lambda: table(distances()),
+        "Features of I3D": lambda: table(features(case)),
+        "Floors of the warping error": _floors,
+        "Floors with GMFlow": _gmflow_floors,
+        "Equal to the byte": lambda: "\n".join(
+            f"- {what}: {'yes' if equal else '**no**'}" for what, equal in bytes_equal(case)
+        ),
+        "What differs, and why": lambda: _reasons(case),
+    }
+    parts = ["# Calibration", ABOUT]
+    for heading, made in sections.items():
+        try:
+            text = made()
+        except MissingResource as error:
+            print(f"docs/calibration.md, {heading}: taken over as it is, since {error}")
+            text = section(committed, heading)
+        parts += [f"## {heading}", text]
     return "\n\n".join(parts) + "\n"
 
 
 def _floors() -> str:
-    try:
-        rows, moved = "\n".join(floors()), "\n".join(shifted())
-    except MissingResource as error:
-        return f"Not computed on the machine that made this page: {error}."
-    return (
-        "Warping error of the true clips, region frame, and the share of pixels that count as visible. A method's number is to be\n"
-        "read beside this row, which every table has.\n\n"
-        f"| truth | `dis` | `gmflow` | `exact` |\n|---|---:|---:|---:|\n{rows}\n\n"
-        "With exact flow the floor is what bilinear warping costs. With an estimated flow it is higher, by the flow's own errors:\n"
-        "mean end-point error, in px, on a photograph moved by whole pixels:\n\n"
-        f"| moved by, px | `dis` | `gmflow` |\n|---|---:|---:|\n{moved}\n\n"
-        "The GMFlow weights that a package index holds were trained to interpolate drawings, and it shows: DIS is the better source here."
-    )
+    rows, moved = "\n".join(floors()), "\n".join(shifted(flow_sources.dis()))
+    return f"""\
+Warping error of the true clips, region frame, and the share of pixels that count as visible. A method's number is to be
+read beside this row, which every table has.
+
+| truth | `dis` | `exact` |
+|---|---:|---:|
+{rows}
+
+With exact flow the floor is what bilinear warping costs. With an estimated flow it is higher, by the flow's own errors:
+the mean end-point error of DIS, in px, on a photograph moved by whole pixels is
+
+| moved by, px | `dis` |
+|---|---:|
+{moved}"""
 
 
-def _distances(case: Case) -> str:
-    found: list[Line] = []
-    note = ""
-    try:
-        found.extend(distances(case))
-    except MissingResource as error:
-        note = f"\n\nNot compared on the machine that made this page: {error}."
-    return table(found) + note
+def _gmflow_floors() -> str:
+    rows, moved = "\n".join(gmflow_floors()), "\n".join(shifted(flow_sources.gmflow()))
+    return f"""\
+The same two tables with GMFlow instead of DIS:
+
+| truth | `gmflow` |
+|---|---:|
+{rows}
+
+| moved by, px | `gmflow` |
+|---|---:|
+{moved}
+
+The GMFlow weights that a package index holds were trained to interpolate drawings, and it shows: DIS is the better
+source here."""
 
 
 def _reasons(case: Case) -> str:
@@ -269,22 +286,29 @@ def _reasons(case: Case) -> str:
     psnr, ssim = float_average(case)
     expected = STTN["two_windows_averaged_in_float"]
     windows = [line("PSNR", psnr, expected["psnr"]), line("SSIM, 65 px window", ssim, expected["ssim_window65"])]
-    return (
-        f"**SSIM of torchmetrics.** The formula and window are those of `ssim-gaussian`; torchmetrics reflects the frame at its\n"
-        f"border and averages over all of it, we (with piq and scikit-image) over the pixels that have a whole window. The\n"
-        f"padded mean, computed here, is {padded.ours:.10g} and torchmetrics 1.9.0 gave {padded.original:.10g} (largest\n"
-        f"difference {padded.largest:.1e}); ours is {valid:.10g}. The border is outside the hole and perfect, which lifts the mean.\n\n"
-        "**Two windows averaged in float.** Methods of the STTN family fill a frame from several windows; their script cuts each to\n"
-        "uint8, averages in float and measures the float mean. vibench scores uint8, so such a method averages itself and its\n"
-        "mean is quantised once. The family's own arithmetic, done here outside the harness, gives:\n\n"
-        + table(windows)
-    )
+    return f"""\
+**SSIM of torchmetrics.** The formula and window are those of `ssim-gaussian`; torchmetrics reflects the frame at its
+border and averages over all of it, we (with piq and scikit-image) over the pixels that have a whole window. The padded
+mean, computed here, is {padded.ours:.10g} and torchmetrics 1.9.0 gave {padded.original:.10g}
+(largest difference {padded.largest:.1e}); ours is {valid:.10g}.
+The border is outside the hole and perfect, which lifts the mean.
+
+**Two windows averaged in float.** Methods of the STTN family fill a frame from several windows; their script cuts each
+to uint8, averages in float and measures the float mean. vibench scores uint8, so such a method averages itself and its
+mean is quantised once. The family's own arithmetic, done here outside the harness, gives:
+
+{table(windows)}"""
 
 
 def _torchmetrics() -> list[float]:
     return list(LIBRARIES["torchmetrics_ssim_gaussian11_sigma1.5_range255"])
 
 
+def make(check: bool) -> bool:
+    """Write the page, or with ``check`` compare it; returns whether the committed page was right already."""
+    committed = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+    return keep(PAGE, page(committed), check=check, computed=True)
+
+
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
-    print(json.dumps({"written": str(PAGE)}))
+    run(make)

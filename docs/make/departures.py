@@ -1,7 +1,8 @@
-"""What each departure of the compact network is worth: `python docs/departures.py --photos FOLDER --output FOLDER`.
+"""What each departure of the compact network is worth: writes the table of departures into docs/training.md.
 
-Short trainings from nothing, one with everything and one without each departure, printed as Markdown: about half an hour on one core
-with bfloat16 instructions. Killed, it goes on where it was.
+``python docs/make/departures.py --photos FOLDER --output FOLDER`` makes short trainings from nothing, one with all
+departures and one without each. It takes about half an hour on one core with bfloat16 instructions; killed, it goes on
+where it was.
 """
 
 from __future__ import annotations
@@ -12,14 +13,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from pages import DOCS, keep, with_block
 
 from vinet.training.flow_error import measure
 from vinet.training.recipe import read
 from vinet.training.trainer import train
 
+PAGE = DOCS / "training.md"
 SCENES = 48
-FLOW = 'stages=[{name="flow",kind="flow",steps=300,crop_px=96,batch=8,learning_rate=2e-3,warm_up=50,motion_px=[1.2,2.0],weights={endpoint=1}}]'
-BODY = 'stages=[{name="body",kind="body",steps=150,crop_px=128,batch=6,learning_rate=1e-3,warm_up=50,motion_px=[1.0,4.0],weights={l1=1,hole=2.5,decoded=1}}]'
+FLOW = (
+    'stages=[{name="flow",kind="flow",steps=300,crop_px=96,batch=8,learning_rate=2e-3,warm_up=50,'
+    "motion_px=[1.2,2.0],weights={endpoint=1}}]"
+)
+BODY = (
+    'stages=[{name="body",kind="body",steps=150,crop_px=128,batch=6,learning_rate=1e-3,warm_up=50,'
+    "motion_px=[1.0,4.0],weights={l1=1,hole=2.5,decoded=1}}]"
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +78,7 @@ def result(departure: Departure, run: Path, photos: str) -> str:
 
 
 def main() -> None:
-    """Train what is missing and print the table."""
+    """Train what is missing and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", required=True)
     parser.add_argument("--output", required=True, type=Path)
@@ -77,7 +86,7 @@ def main() -> None:
     rows = ["| run | end-point error outside, px | inside, px | hole, L1 | SSIM |", "|---|---:|---:|---:|---:|"]
     for departure in DEPARTURES:
         rows.append(result(departure, trained(departure, arguments.photos, arguments.output), arguments.photos))
-    print("\n".join(rows))
+    keep(PAGE, with_block(PAGE.read_text(encoding="utf-8"), "departures", "\n".join(rows)), check=False)
 
 
 if __name__ == "__main__":

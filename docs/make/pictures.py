@@ -1,4 +1,7 @@
-"""Makes the pictures of the README and the documentation: `python docs/pictures.py`, some minutes on two cores."""
+"""Makes the pictures of methods in the README and the documentation from the bundled clips.
+
+``python docs/make/pictures.py`` takes about a minute on two cores.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from pages import DOCS
 from PIL import Image, ImageDraw, ImageFont
 
 from vibench import plugins
@@ -22,7 +26,7 @@ from vibench.runner.retarget import retarget
 from vinet.explain import explain
 from vinet.method import VINetMethod
 
-IMAGES = Path(__file__).parents[1] / "images"
+IMAGES = DOCS / "images"
 METHODS = ("telea", "frame_baseline", "flow_propagation", "vinet")
 LABEL_PX = 150
 

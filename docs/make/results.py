@@ -1,6 +1,8 @@
-"""Writes measured results into the documentation: `python docs/results.py RUN...` makes docs/results.md and README's table.
+"""Writes measured results into the documentation.
 
-Where a method is in more than one run of a protocol, the run named first counts: name the newest first.
+``python docs/make/results.py RUN...`` makes docs/results.md of finished runs, and of that page the tables in README.md;
+without runs it makes only the tables of the README again, and with ``--check`` it compares them. Where a method is in
+more than one run of a protocol, the run named first counts: name the newest first.
 """
 
 from __future__ import annotations
@@ -10,16 +12,18 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from vibench.report.numbers import NOTHING, cases_text, decimals, interval, number, significant
+from pages import CHECKOUT, DOCS, keep, section, with_block, wrapped
+
+from vibench import plugins
+from vibench.plugins import Spec
+from vibench.report.numbers import FLOOR_NAME, NOTHING, decimals, interval, number
 from vibench.report.tables import markdown
 from vibench.results.record import TRUTH, Record
 from vibench.results.results import Results, gather, name_in_run
 from vibench.results.store import Store
-from vibench.results.table import Column, Row, Table, difference, tabulate
+from vibench.results.table import Table, difference, tabulate
 
-DOCS = Path(__file__).parents[1]
-README = DOCS.parent / "README.md"
-BEGIN, END = "<!-- results -->", "<!-- end of results -->"
+PAGE, README = DOCS / "results.md", CHECKOUT / "README.md"
 STEADINESS = "warping-error-dis/hole"
 SHOWN = ("psnr/hole", "lpips-alex/hole", STEADINESS)
 OURS = "vinet"
@@ -75,26 +79,41 @@ def line(cells: list[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def short(table: Table) -> str:
-    """Three numbers of the hole and the speed, for the README."""
-    columns = [table.column(key) for key in SHOWN]
-    heads = ["method", *(f"{column.metric.title}, hole {column.arrow}" for column in columns), "clips", "frames/s"]
-    lines = [line(heads), line(["---", *["---:"] * (len(heads) - 1)])]
-    return "\n".join([*lines, *(line(short_row(table, row, columns)) for row in table.rows)])
+def short(full: str) -> str:
+    """Three numbers of the hole and the speed, out of the Markdown table that shows all numbers of a protocol."""
+    rows = [_cells(text) for text in full.splitlines() if text.startswith("| ")]
+    heads, (_, *methods) = rows[0], rows[1:]
+    # A head of the full table is the metric, its region, and perhaps its unit: "psnr hole, dB ↑".
+    columns = [next(i for i, head in enumerate(heads) if head.startswith(key.replace("/", " "))) for key in SHOWN]
+    titles = [f"{_title(key)}, hole {heads[i][-1]}" for key, i in zip(SHOWN, columns, strict=True)]
+    columns += [heads.index("cases"), heads.index("frames/s")]
+    lines = [line(["method", *titles, "clips", "frames/s"]), line(["---", *["---:"] * len(columns)])]
+    for cells in methods:
+        name = cells[0].replace("\\", "")
+        shown = [cells[i].replace("<u>", "").replace("</u>", "") for i in columns]
+        lines.append(line([name if name == FLOOR_NAME else f"`{name}`", *shown]))
+    return "\n".join(lines)
 
 
-def short_row(table: Table, row: Row, columns: list[Column]) -> list[str]:
-    """A method's cells; bold where it is best beyond doubt."""
-    cells = []
-    for column in columns:
-        cell = row.cells[column.key]
-        if cell.estimate is None:
-            cells.append(NOTHING)
-            continue
-        mean = number(cell.estimate.mean, digits := decimals(table, column))
-        cells.append(f"{f'**{mean}**' if cell.mark == 'best' else mean} {interval(cell.estimate, digits)}")
-    speed = NOTHING if row.speed is None else significant(row.speed.frames_per_second.mean)
-    return [f"`{row.method}`" if not row.is_floor else "truth (floor)", *cells, cases_text(row, table), speed]
+def _cells(row: str) -> list[str]:
+    return [cell.strip() for cell in row.strip("|").split(" | ")]
+
+
+def _title(key: str) -> str:
+    metric = plugins.make("metrics", Spec.parse(key.partition("/")[0]), device="cpu")
+    return str(metric.info.title)
+
+
+def readme_tables(page: str) -> str:
+    """What the README shows: a short table of each protocol that docs/results.md has a section of."""
+    blocks = []
+    for label in re.findall(r"^## (\S+@\d+)$", page, re.MULTILINE):
+        text = section(page, label)
+        cases = re.search(rf"^- Protocol {re.escape(label)}, (\d+) cases;", text, re.MULTILINE)
+        assert cases is not None, f"docs/results.md does not say how many cases of {label} there were"
+        full = text.partition("\n\n")[0]
+        blocks.append(f"**{label}**, {cases[1]} cases\n\n{short(full)}")
+    return "\n\n".join(blocks)
 
 
 def differences(table: Table, ours: str = OURS) -> str:
@@ -140,7 +159,7 @@ def ablation_section(results: Results) -> str:
 Each network was trained without its part from the same start and for
 as many steps as `{FULL}`, which has everything.
 
-{short(table)}
+{short(markdown([table]))}
 
 Paired differences over the same clips, 95 % intervals:
 
@@ -157,25 +176,29 @@ def command(store: Store) -> str:
     return words.replace(store.info.data, "DAVIS") if store.info.data else words
 
 
-def main(folders: list[str]) -> None:
-    """Tables of the runs in `folders`, each with its command and machine."""
+def results_page(folders: list[str]) -> str:
+    """The whole of docs/results.md: tables of the runs in ``folders``, each with its command."""
     stores = [Store.open(Path(folder)) for folder in folders]
     parts = [parted(first_named(results)) for results in gather(stores)]
-    tables = [tabulate(whole) for whole, _ in parts]
-    full = ["# Results\n\nMade by `python docs/results.py RUN...` from these runs:\n"]
+    full = ["# Results\n\nMade by `python docs/make/results.py RUN...` from these runs:\n"]
     full += [f"- `{command(store)}` (run {store.info.digest[:12]}, {store.info.started[:10]})" for store in stores]
-    for table in tables:
+    for table in (tabulate(whole) for whole, _ in parts):
         full.append(f"\n{markdown([table])}\nPaired differences over the same clips, 95 % intervals:\n")
         full.append(differences(table))
         full.append(excess(table))
     full += [ablation_section(ablations) for _, ablations in parts if ablations]
-    (DOCS / "results.md").write_text("\n".join(full) + "\n", encoding="utf-8")
+    return wrapped("\n".join(full))
 
-    blocks = [f"**{table.results.label}**, {len(table.results.cases)} cases\n\n{short(table)}" for table in tables]
-    before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
-    README.write_text(before + BEGIN + "\n" + "\n\n".join(blocks) + "\n" + END + after, encoding="utf-8")
+
+def make(check: bool, folders: list[str]) -> bool:
+    """Write or compare both pages; without ``folders`` docs/results.md is what it is, and the README must follow it."""
+    page = results_page(folders) if folders else PAGE.read_text(encoding="utf-8")
+    same = keep(PAGE, page, check=check) if folders else True
+    readme = README.read_text(encoding="utf-8")
+    return keep(README, with_block(readme, "results", readme_tables(page)), check=check) and same
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    check = "--check" in sys.argv[1:]
+    right = make(check, [word for word in sys.argv[1:] if word != "--check"])
+    sys.exit(0 if right or not check else 1)

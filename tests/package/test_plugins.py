@@ -1,4 +1,4 @@
-"""A package from outside adds a method, a metric and a mask by its entry points alone; `tests/plugin` is that package."""
+"""A package from outside adds a method, a metric and a mask by its entry points; `tests/plugin` is that package."""
 
 from __future__ import annotations
 

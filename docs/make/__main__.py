@@ -1,0 +1,34 @@
+"""Makes the generated pages whose inputs are at hand, and says of the others what they need.
+
+``python docs/make`` writes them; ``python docs/make --check`` says how the committed ones differ and exits with 1.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import architecture
+import calibration
+import results
+
+NOT_MADE = """\
+Not made here, since they need more than the repository holds, or minutes of time:
+- docs/results.md, from finished runs on DAVIS: make docs-results RUNS="FOLDER FOLDER ..."
+- the pictures of methods in docs/images, from the bundled clips, in a minute: make docs-pictures
+- the table of departures in docs/training.md, from half an hour of training: make docs-departures PHOTOS=FOLDER
+- the curves in docs/images, from a training's folder: vinet curve RUN -o docs/images/NAME.png"""
+
+
+def make(check: bool) -> bool:
+    """Make or compare every page; returns whether all were right already."""
+    right = [architecture.make(check), results.make(check, []), calibration.make(check)]
+    print(NOT_MADE)
+    return all(right)
+
+
+if __name__ == "__main__":
+    check = sys.argv[1:] == ["--check"]
+    if sys.argv[1:] and not check:
+        sys.exit("usage: python docs/make [--check]")
+    # Writing what differed is success; comparing is not.
+    sys.exit(0 if make(check) or not check else 1)
