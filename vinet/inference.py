@@ -84,11 +84,11 @@ class Inpainter:
         self.config = network.config
         self.network = network.to(self.device).eval().requires_grad_(False)
         self.winograd_layers = 0
-        """Convolutions that are computed by `vinet.kernels.winograd`."""
+        """Convolutions that are computed by `vinet.winograd`."""
         exact: tuple[str, ...] = ()
         wide = self.config.channels[-1] >= WIDE
         if self.options.winograd and wide and self.device.type == "cpu" and not self.options.compile:
-            from vinet.kernels.winograd import (  # numba takes its time, and narrow networks have no use for it
+            from vinet.winograd import (  # numba takes its time, and narrow networks have no use for it
                 EXACT,
                 accelerate,
             )

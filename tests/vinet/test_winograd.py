@@ -15,16 +15,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from vinet import weights
+from vinet import weights, winograd
 from vinet.config import VINetConfig
 from vinet.inference import Inpainter, Options
-from vinet.kernels import winograd
+from vinet.kernels import cost_volume, warp
 from vinet.kernels.loops import FAR, NEAR, six_to_four, six_to_six
-from vinet.kernels.winograd import WinogradConv2d, accelerate, kernel_matrix, suitable
-from vinet.network.correlation import cost_volume
-from vinet.network.flow import warp
 from vinet.network.layers import StackConv, plain
 from vinet.network.vinet import Previous, VINet
+from vinet.winograd import WinogradConv2d, accelerate, kernel_matrix, suitable
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from vinet.errors import UserError
-from vinet.network.flow import warp
+from vinet.kernels import warp
 from vinet.training.scenes import clips
 from vinet.training.scenes.chance import generator
 
