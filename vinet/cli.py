@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from vinet.errors import UserError
+from vinet.errors import VINetError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="VINet: deep video inpainting.")
 
@@ -22,7 +22,7 @@ def convert(
     from vinet.config import VINetConfig
 
     if output.suffix != ".safetensors":
-        raise UserError(f"the output must end in .safetensors, not {output.name!r}")
+        raise VINetError(f"the output must end in .safetensors, not {output.name!r}")
     network, file = weights.load(checkpoint, VINetConfig.published(double=double))
     weights.save(network, output, {"converted_from_sha256": file.sha256})
     typer.echo(f"{output}: {len(file.tensors)} tensors, all keys and shapes as expected")
@@ -114,10 +114,10 @@ def curve(
 
 def main() -> None:
     """Run the command; what a user can fix is one sentence and exit status 2."""
-    from vibench.errors import UserError as BenchError
+    from vibench.errors import UserError
 
     try:
         app()
-    except (UserError, BenchError) as error:
+    except (VINetError, UserError) as error:
         typer.echo(f"vinet: {error}", err=True)
         sys.exit(2)

@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from vinet import weights, winograd
 from vinet.config import VINetConfig
-from vinet.inference import Inpainter, Options
+from vinet.inference import Inpainter, Settings
 from vinet.kernels import cost_volume, warp
 from vinet.kernels.loops import FAR, NEAR, six_to_four, six_to_six
 from vinet.network.layers import StackConv, plain
@@ -212,5 +212,5 @@ def test_only_wide_networks_in_float32_on_a_cpu_use_it(monkeypatch: pytest.Monke
     monkeypatch.undo()
     assert Inpainter(weights.random_network(VINetConfig.compact())).winograd_layers == 0
     assert Inpainter(published()).winograd_layers > 50
-    assert Inpainter(published(), options=Options(winograd=False)).winograd_layers == 0
-    assert Inpainter(published(), options=Options(compile=True)).winograd_layers == 0
+    assert Inpainter(published(), settings=Settings(winograd=False)).winograd_layers == 0
+    assert Inpainter(published(), settings=Settings(compile=True)).winograd_layers == 0

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from vinet.errors import UserError
+from vinet.errors import VINetError
 
 VERSION = 2
 
@@ -28,13 +28,13 @@ def save(state: dict[str, Any], path: Path) -> None:
 
 
 def load(path: Path) -> dict[str, Any] | None:
-    """What `save` wrote, on the CPU; None where there is nothing. Runs no code from the file; UserError if it is foreign."""
+    """What `save` wrote, on the CPU; None where there is nothing. Runs no code from the file; VINetError if it is foreign."""
     if not path.is_file():
         return None
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, LookupError, ValueError, pickle.UnpicklingError) as error:
-        raise UserError(f"{path} is not a checkpoint of vinet train, or was damaged") from error
+        raise VINetError(f"{path} is not a checkpoint of vinet train, or was damaged") from error
     if not isinstance(state, dict) or state.get("version") != VERSION:
-        raise UserError(f"{path} is not a checkpoint of this version of vinet train")
+        raise VINetError(f"{path} is not a checkpoint of this version of vinet train")
     return state

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from vinet.errors import UserError
+from vinet.errors import VINetError
 
 SMOOTHED_STEPS = 25
 
@@ -16,10 +16,10 @@ def plot(folder: Path, output: Path, column: str = "loss") -> None:
     tables = []
     for name in ("losses.csv", "validation.csv"):
         if not (folder / name).is_file():
-            raise UserError(f"{folder} is not the folder of a training: it has no {name}")
+            raise VINetError(f"{folder} is not the folder of a training: it has no {name}")
         tables.append(pd.read_csv(folder / name))
     if column not in tables[0]:
-        raise UserError(f"losses.csv has no column {column!r}; it has {', '.join(tables[0].columns)}")
+        raise VINetError(f"losses.csv has no column {column!r}; it has {', '.join(tables[0].columns)}")
     steps, held_out = tables
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.add_subplot()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from vinet.config import VINetConfig
-from vinet.errors import UserError
+from vinet.errors import VINetError
 
 BUNDLED = Path(__file__).parents[1] / "recipes"
 WEIGHTS = ("l1", "ssim", "hole", "decoded", "flow", "warping", "steady", "perceptual", "style", "endpoint")
@@ -45,7 +45,7 @@ class NetworkRecipe:
                 return VINetConfig.published(**chosen)
             return VINetConfig.compact(self.width, **chosen)
         except ValueError as error:
-            raise UserError(f"the recipe's network cannot be: {error}") from error
+            raise VINetError(f"the recipe's network cannot be: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -136,30 +136,30 @@ class Recipe:
 
 
 def read(recipe: str, settings: Sequence[str] = ()) -> Recipe:
-    """A recipe from a file, or a bundled one by name, with `key=value` settings applied; UserError for what is wrong."""
+    """A recipe from a file, or a bundled one by name, with `key=value` settings applied; VINetError for what is wrong."""
     path = Path(recipe)
     if path.suffix != ".toml":
         path = BUNDLED / f"{recipe}.toml"
         if not path.is_file():
             names = ", ".join(sorted(file.stem for file in BUNDLED.glob("*.toml")))
-            raise UserError(f"there is no bundled recipe {recipe!r}: name one of {names}, or a .toml file")
+            raise VINetError(f"there is no bundled recipe {recipe!r}: name one of {names}, or a .toml file")
     if not path.is_file():
-        raise UserError(f"there is no recipe {path}")
+        raise VINetError(f"there is no recipe {path}")
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not TOML: {error}") from error
+        raise VINetError(f"{path} is not TOML: {error}") from error
     for setting in settings:
         _set(values, setting)
     return parse({"name": path.stem, **values})
 
 
 def parse(values: Mapping[str, Any]) -> Recipe:
-    """The recipe that a TOML document describes; UserError names the field that cannot be."""
+    """The recipe that a TOML document describes; VINetError names the field that cannot be."""
     tables = dict(values)
     stages = tables.pop("stages", [])
     if not isinstance(stages, list) or not stages or not all(isinstance(stage, dict) for stage in stages):
-        raise UserError("a recipe needs at least one [[stages]] table")
+        raise VINetError("a recipe needs at least one [[stages]] table")
     network = _record(NetworkRecipe, tables.pop("network", {}), "network")
     data = _record(DataRecipe, tables.pop("data", {}), "data")
     read_stages = tuple(_record(Stage, stage, f"stages.{stage.get('name', i)}") for i, stage in enumerate(stages))
@@ -171,12 +171,12 @@ def parse(values: Mapping[str, Any]) -> Recipe:
 def _record(kind: type[Record], values: Mapping[str, Any], where: str) -> Record:
     """`values` as a frozen record, every name and type checked against the record's own defaults."""
     if not isinstance(values, Mapping):
-        raise UserError(f"{where} must be a table, not {values!r}")
+        raise VINetError(f"{where} must be a table, not {values!r}")
     fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     arguments: dict[str, Any] = {}
     for name, value in values.items():
         if name not in fields:
-            raise UserError(f"{where} has no field {name!r}; it has {', '.join(fields)}")
+            raise VINetError(f"{where} has no field {name!r}; it has {', '.join(fields)}")
         wanted = _type(fields[name])
         value = tuple(value) if isinstance(value, list) else value
         if wanted is tuple and isinstance(value, str):
@@ -184,11 +184,11 @@ def _record(kind: type[Record], values: Mapping[str, Any], where: str) -> Record
         if wanted is float and type(value) is int:
             value = float(value)
         if not isinstance(value, wanted) or (type(value) is bool and wanted is not bool):
-            raise UserError(f"{where}.{name} must be {_NAMES.get(wanted, wanted.__name__)}, not {value!r}")
+            raise VINetError(f"{where}.{name} must be {_NAMES.get(wanted, wanted.__name__)}, not {value!r}")
         arguments[name] = value
     missing = [n for n, f in fields.items() if n not in arguments and _required(f)]
     if missing:
-        raise UserError(f"{where} lacks {', '.join(missing)}")
+        raise VINetError(f"{where} lacks {', '.join(missing)}")
     return kind(**arguments)
 
 
@@ -210,20 +210,20 @@ def _check(recipe: Recipe) -> None:
     """Values that no type can catch."""
     network = recipe.network
     if network.kind not in ("vinet", "frame") or network.preset not in ("compact", "published"):
-        raise UserError(
+        raise VINetError(
             f"network is kind 'vinet' or 'frame', preset 'compact' or 'published', not {network.kind!r}, {network.preset!r}"
         )
     if not 0 <= recipe.ema < 1:
-        raise UserError(f"ema must be at least 0 and below 1, not {recipe.ema}")
+        raise VINetError(f"ema must be at least 0 and below 1, not {recipe.ema}")
     if recipe.precision not in ("auto", "float32", "bfloat16"):
-        raise UserError(f"precision is auto, float32 or bfloat16, not {recipe.precision!r}")
+        raise VINetError(f"precision is auto, float32 or bfloat16, not {recipe.precision!r}")
     for name in ("clip_norm", "validate_every", "validation_batches", "checkpoint_seconds"):
         if not getattr(recipe, name) > 0:
-            raise UserError(f"{name} must be above 0, not {getattr(recipe, name)}")
+            raise VINetError(f"{name} must be above 0, not {getattr(recipe, name)}")
     if not 0 <= recipe.data.clip_share <= 1:
-        raise UserError(f"data.clip_share must be from 0 to 1, not {recipe.data.clip_share}")
+        raise VINetError(f"data.clip_share must be from 0 to 1, not {recipe.data.clip_share}")
     if len({stage.name for stage in recipe.stages}) < len(recipe.stages):
-        raise UserError("two stages have the same name")
+        raise VINetError("two stages have the same name")
     config = network.config()
     for stage in recipe.stages:
         _check_stage(stage, network.kind, config)
@@ -232,48 +232,48 @@ def _check(recipe: Recipe) -> None:
 def _check_stage(stage: Stage, network: str, config: VINetConfig) -> None:
     where = f"stages.{stage.name}"
     if stage.kind not in ("flow", "body", "joint", "unrolled"):
-        raise UserError(f"{where}.kind is flow, body, joint or unrolled, not {stage.kind!r}")
+        raise VINetError(f"{where}.kind is flow, body, joint or unrolled, not {stage.kind!r}")
     if network == "frame" and stage.kind != "body":
-        raise UserError(f"{where}: a frame network is trained in body stages, not in {stage.kind!r}")
+        raise VINetError(f"{where}: a frame network is trained in body stages, not in {stage.kind!r}")
     if stage.kind in ("flow", "joint") and not config.has_flow_heads:
-        raise UserError(f"{where}: a {stage.kind} stage trains flow heads, and this network has none")
+        raise VINetError(f"{where}: a {stage.kind} stage trains flow heads, and this network has none")
     if stage.kind == "unrolled" and stage.targets < 2:
-        raise UserError(f"{where}: an unrolled stage needs at least 2 targets, not {stage.targets}")
+        raise VINetError(f"{where}: an unrolled stage needs at least 2 targets, not {stage.targets}")
     if stage.kind != "unrolled" and stage.targets != 1:
-        raise UserError(f"{where}.targets is 1 in all but unrolled stages, not {stage.targets}")
+        raise VINetError(f"{where}.targets is 1 in all but unrolled stages, not {stage.targets}")
     if stage.lead < 0 or (stage.lead and stage.kind != "unrolled"):
-        raise UserError(f"{where}.lead is 0 in all but unrolled stages and never below, not {stage.lead}")
+        raise VINetError(f"{where}.lead is 0 in all but unrolled stages and never below, not {stage.lead}")
     if stage.longest_lead and (stage.kind != "unrolled" or stage.longest_lead < stage.lead):
-        raise UserError(
+        raise VINetError(
             f"{where}.longest_lead is 0 in all but unrolled stages, or at least lead={stage.lead}, not {stage.longest_lead}"
         )
     if stage.given not in ("exact", "dis"):
-        raise UserError(f"{where}.given is 'exact' or 'dis', not {stage.given!r}")
+        raise VINetError(f"{where}.given is 'exact' or 'dis', not {stage.given!r}")
     least = 2 * config.size_multiple
     if stage.crop_px < least or stage.crop_px % config.size_multiple:
-        raise UserError(
+        raise VINetError(
             f"{where}.crop_px must be a multiple of {config.size_multiple} from {least} up, not {stage.crop_px}"
         )
     for name in ("steps", "batch", "learning_rate", "sources"):
         if not getattr(stage, name) > 0:
-            raise UserError(f"{where}.{name} must be above 0, not {getattr(stage, name)}")
+            raise VINetError(f"{where}.{name} must be above 0, not {getattr(stage, name)}")
     if len(stage.motion_px) != 2 or not all(isinstance(v, int | float) and 0 <= v <= 16 for v in stage.motion_px):
-        raise UserError(f"{where}.motion_px is two numbers from 0 to 16, not {list(stage.motion_px)}")
+        raise VINetError(f"{where}.motion_px is two numbers from 0 to 16, not {list(stage.motion_px)}")
     if not 0 <= stage.final_rate <= 1 or stage.warm_up < 0:
-        raise UserError(f"{where} needs final_rate from 0 to 1 and warm_up from 0 up")
+        raise VINetError(f"{where} needs final_rate from 0 to 1 and warm_up from 0 up")
     needed = ("endpoint",) if stage.kind == "flow" else ("l1", "ssim", "hole")
     if stage.weights and not any(stage.weights.get(name) for name in needed):
-        raise UserError(f"{where}.weights must weigh {' or '.join(needed)}, or the stage has nothing to learn from")
+        raise VINetError(f"{where}.weights must weigh {' or '.join(needed)}, or the stage has nothing to learn from")
     for name, weight in stage.weights.items():
         if name not in WEIGHTS or not isinstance(weight, int | float) or weight < 0:
-            raise UserError(f"{where}.weights has {name}={weight!r}; it weighs {', '.join(WEIGHTS)} by 0 or more")
+            raise VINetError(f"{where}.weights has {name}={weight!r}; it weighs {', '.join(WEIGHTS)} by 0 or more")
 
 
 def _set(values: dict[str, Any], setting: str) -> None:
     """Apply `seed=3`, `data.photos="folder"`, `stages.flow.steps=2` or `stages.*.batch=1` to a TOML document."""
     key, equals, text = setting.partition("=")
     if not equals:
-        raise UserError(f"a setting is key=value, not {setting!r}")
+        raise VINetError(f"a setting is key=value, not {setting!r}")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
@@ -282,13 +282,13 @@ def _set(values: dict[str, Any], setting: str) -> None:
     if path[:1] == ["stages"] and len(path) == 2:
         tables = [s for s in values.get("stages", []) if path[1] in ("*", s.get("name"))]
         if not tables:
-            raise UserError(f"the recipe has no stage {path[1]!r}")
+            raise VINetError(f"the recipe has no stage {path[1]!r}")
     else:
         table = values
         for name in path:
             table = table.setdefault(name, {})
             if not isinstance(table, dict):
-                raise UserError(f"{setting!r} names no table of a recipe")
+                raise VINetError(f"{setting!r} names no table of a recipe")
         tables = [table]
     for table in tables:
         table[last] = value

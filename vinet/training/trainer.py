@@ -16,7 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from vinet import weights
 from vinet.config import VINetConfig
-from vinet.errors import UserError
+from vinet.errors import VINetError
 from vinet.network.frame_network import FrameNetwork
 from vinet.network.vinet import VINet
 from vinet.training import checkpoint, losses
@@ -41,7 +41,7 @@ DEFAULT_WEIGHTS = {
 
 
 def train(recipe: Recipe, folder: Path, device: str = "cpu") -> Path:
-    """Train, or go on with, the run in `folder`; returns the weights file. UserError for what a person can fix."""
+    """Train, or go on with, the run in `folder`; returns the weights file. VINetError for what a person can fix."""
     folder.mkdir(parents=True, exist_ok=True)
     with processes(device) as these, _alone(folder, these):
         return Run(recipe, folder, these).finish()
@@ -120,7 +120,7 @@ class Run:
     def _step(
         self, stage: Stage, step: int, module: nn.Module, objective: Objective, optimiser: torch.optim.Optimizer
     ) -> dict[str, float]:
-        """One step of the optimiser; UserError once the loss or the gradient is no number."""
+        """One step of the optimiser; VINetError once the loss or the gradient is no number."""
         rate = learning_rate(stage, step)
         for group in optimiser.param_groups:
             group["lr"] = rate
@@ -132,7 +132,7 @@ class Run:
         parameters = [values for group in optimiser.param_groups for values in group["params"]]
         gradient = float(nn.utils.clip_grad_norm_(parameters, self.recipe.clip_norm))
         if not math.isfinite(gradient):
-            raise UserError(f"stage {stage.name} diverged at its step {step}: lower its learning_rate and start anew")
+            raise VINetError(f"stage {stage.name} diverged at its step {step}: lower its learning_rate and start anew")
         optimiser.step()
         return {
             "rate": rate,
@@ -203,7 +203,7 @@ class Run:
     def _resume(self) -> None:
         state = checkpoint.load(self.folder / "checkpoint.pt")
         if state is not None and state["digest"] != self.recipe.digest(state["stages"]):
-            raise UserError(
+            raise VINetError(
                 f"{self.folder} holds a training of another recipe (see its recipe.json): name another folder with --output"
             )
         if self.these.leads:
@@ -239,7 +239,7 @@ def network_of(recipe: NetworkRecipe, seed: int) -> VINet | FrameNetwork:
         tensors = {name: of_sources(values, name, given.config, config) for name, values in given.tensors.items()}
         fitting = {n: v.float() for n, v in tensors.items() if n in have and v.shape == have[n].shape}
         if not fitting:
-            raise UserError(f"{file} holds no tensor that this network could start from")
+            raise VINetError(f"{file} holds no tensor that this network could start from")
         network.load_state_dict(have | fitting)
         own_encoder |= any(name.startswith("flow_encoder") for name in fitting)
     if isinstance(network, VINet) and config.flow_encoder and recipe.start and not own_encoder:
@@ -272,4 +272,4 @@ def _alone(folder: Path, these: Processes) -> Any:
         with FileLock(folder / "lock", timeout=0):
             yield
     except Timeout as error:
-        raise UserError(f"another training is running in {folder}") from error
+        raise VINetError(f"another training is running in {folder}") from error

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from vinet.errors import UserError
+from vinet.errors import VINetError
 from vinet.training.recipe import BUNDLED, parse, read
 
 STAGE = {"name": "a", "kind": "flow", "steps": 3}
@@ -51,7 +51,7 @@ def test_bundled_recipes_are_right(path: Path) -> None:
     ],
 )
 def test_a_wrong_value_is_named(values: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(UserError, match=sentence) as refusal:
+    with pytest.raises(VINetError, match=sentence) as refusal:
         parse(values)
     assert "\n" not in str(refusal.value)
 
@@ -64,14 +64,14 @@ def test_settings_change_single_fields() -> None:
 
 @pytest.mark.parametrize("setting", ["seed", "stages.nothing.steps=2", "seed.deep.er=1"])
 def test_a_setting_that_names_nothing_is_refused(setting: str) -> None:
-    with pytest.raises(UserError):
+    with pytest.raises(VINetError):
         read("compact-cpu", [setting])
 
 
 def test_what_is_no_recipe_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("= 3")
     for name in ("unheard-of", str(tmp_path / "bad.toml"), str(tmp_path / "absent.toml")):
-        with pytest.raises(UserError):
+        with pytest.raises(VINetError):
             read(name)
 
 

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vinet.errors import UserError
+from vinet.errors import VINetError
 from vinet.training.scenes.chance import whole
 from vinet.training.scenes.holes import holes
 from vinet.training.scenes.scene import Motion
@@ -37,26 +37,26 @@ def videos(folder: str, held_out: tuple[str, ...], *, validation: bool) -> tuple
     """The videos of `folder` on one side of the split by name, in the order of their names."""
     root = Path(folder)
     if not root.is_dir():
-        raise UserError(f"data.clips must be a folder of videos (option --clips), not {folder!r}")
+        raise VINetError(f"data.clips must be a folder of videos (option --clips), not {folder!r}")
     files = sorted(path for path in root.iterdir() if path.suffix.lower() in SUFFIXES)
     unknown = set(held_out) - {path.stem for path in files}
     if unknown:
-        raise UserError(f"data.validation_clips names {', '.join(sorted(unknown))}, which {folder} does not hold")
+        raise VINetError(f"data.validation_clips names {', '.join(sorted(unknown))}, which {folder} does not hold")
     chosen = tuple(path for path in files if (path.stem in held_out) == validation)
     if not chosen and not validation:
-        raise UserError(f"{folder} holds no video to train on")
+        raise VINetError(f"{folder} holds no video to train on")
     return chosen
 
 
 @lru_cache(maxsize=KEPT_CLIPS)
 def video(path: Path) -> Video:
-    """The first frames of a video; UserError where it cannot be read."""
+    """The first frames of a video; VINetError where it cannot be read."""
     try:
         with av.open(str(path)) as container:
             decoded = container.decode(video=0)
             frames = [frame.to_ndarray(format="rgb24") for frame, _ in zip(decoded, range(MOST_FRAMES), strict=False)]
     except (av.error.FFmpegError, IndexError) as error:
-        raise UserError(f"{path} is not a video that can be read: {error}") from error
+        raise VINetError(f"{path} is not a video that can be read: {error}") from error
     return Video(np.stack(frames), hashlib.sha256(path.read_bytes()).hexdigest())
 
 
@@ -116,14 +116,14 @@ def real(
     cache: Path,
     device: torch.device,
 ) -> RealScene:
-    """A batch of excerpts drawn by `chance`; UserError where a video is shorter or smaller than a crop."""
+    """A batch of excerpts drawn by `chance`; VINetError where a video is shorter or smaller than a crop."""
     excerpts = []
     for _ in range(batch):
         path = paths[whole(chance, 0, len(paths) - 1)]
         clip = video(path)
         length, height, width = clip.frames.shape[:3]
         if length < frames or min(height, width) < size_px:
-            raise UserError(
+            raise VINetError(
                 f"{path} has {length} frames of {width}x{height} px; this stage needs {frames} of {size_px} px"
             )
         excerpts.append(

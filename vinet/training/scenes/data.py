@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from vinet.errors import UserError
+from vinet.errors import VINetError
 from vinet.training.objective import REACH
 from vinet.training.recipe import Recipe, Stage
 from vinet.training.scenes.chance import generator, whole
@@ -15,7 +15,7 @@ from vinet.training.scenes.synthetic import synthetic
 
 
 class Data:
-    """Both sides of the split of a recipe's folders; UserError where there is nothing to train on."""
+    """Both sides of the split of a recipe's folders; VINetError where there is nothing to train on."""
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         self._recipe = recipe
@@ -44,7 +44,7 @@ class Data:
 def sources(chance: torch.Generator, count: int) -> list[int]:
     """Different times around `REACH`, never that itself."""
     if count > 2 * REACH:
-        raise UserError(f"a flow stage has at most {2 * REACH} sources, not {count}")
+        raise VINetError(f"a flow stage has at most {2 * REACH} sources, not {count}")
     others = [time for time in range(2 * REACH + 1) if time != REACH]
     return [others.pop(whole(chance, 0, len(others) - 1)) for _ in range(count)]
 
