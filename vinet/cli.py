@@ -95,7 +95,7 @@ def snapshot(
     output: Annotated[Path, typer.Option("--output", "-o", help="The .safetensors file to write.")],
 ) -> None:
     """Write the averaged weights of a training that still runs, or that was stopped."""
-    from vinet.training.snapshot import snapshot as write
+    from vinet.training.export import snapshot as write
 
     typer.echo(f"{output}: after {write(run, output)} steps")
 
@@ -107,7 +107,7 @@ def curve(
     column: Annotated[str, typer.Option(help="Column of losses.csv.")] = "loss",
 ) -> None:
     """Draw a training's losses and validation."""
-    from vinet.training.plot import plot
+    from vinet.training.curve import plot
 
     plot(run, output, column)
 

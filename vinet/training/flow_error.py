@@ -11,11 +11,12 @@ from torch import Tensor
 from vinet import weights as files
 from vinet.errors import VINetError
 from vinet.training import losses
-from vinet.training.objective import REACH, estimated, flow_at_full_size
+from vinet.training.objective import estimated, flow_at_full_size
 from vinet.training.scenes.chance import generator
 from vinet.training.scenes.data import sources
 from vinet.training.scenes.given_flow import GivenFlow
 from vinet.training.scenes.photos import photos
+from vinet.training.scenes.scene import REACH
 from vinet.training.scenes.synthetic import synthetic
 
 BATCH = 4

@@ -26,7 +26,7 @@ def test_bundled_recipes_are_right(path: Path) -> None:
     ("values", "sentence"),
     [
         ({"name": "x"}, "at least one"),
-        (recipe({"kind": "magic"}), "kind is flow, body, joint or unrolled, not 'magic'"),
+        (recipe({"kind": "magic"}), "kind must be flow, body, joint or unrolled, not 'magic'"),
         (recipe({"steps": 0}), "steps must be above 0, not 0"),
         (recipe({"steps": "many"}), "steps must be a whole number, not 'many'"),
         (recipe({"steps": True}), "steps must be a whole number, not True"),
@@ -45,7 +45,7 @@ def test_bundled_recipes_are_right(path: Path) -> None:
         (recipe(network={"switches": {"given_flow": True}}), "this network has none"),
         (recipe(network={"switches": {"wings": 2}}), "unknown field 'wings'"),
         (recipe(ema=1.0), "ema must be at least 0 and below 1"),
-        (recipe(data={"clip_share": 2}), "clip_share must be from 0 to 1"),
+        (recipe(data={"clip_share": 2}), "clip_share must be at least 0 and at most 1, not 2"),
         ({"name": "x", "stages": [STAGE, STAGE]}, "the same name"),
         ({"name": "x", "stages": [{"kind": "flow", "steps": 1}]}, "lacks name"),
     ],

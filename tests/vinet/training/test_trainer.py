@@ -19,7 +19,8 @@ from vinet.errors import VINetError
 from vinet.network.frame_network import FrameNetwork
 from vinet.network.vinet import VINet
 from vinet.training.recipe import parse, read
-from vinet.training.trainer import learning_rate, network_of, train
+from vinet.training.start import network_of
+from vinet.training.trainer import learning_rate, train
 
 KILLS = 10
 KILLED = """

@@ -1,8 +1,6 @@
 """Real clips: random crops of videos, with DIS flow between frames computed once and kept."""
 
 import hashlib
-import os
-import tempfile
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vinet.dis import dis
 from vinet.errors import VINetError
+from vinet.files import replacing
 from vinet.training.scenes.chance import whole
 from vinet.training.scenes.holes import holes
 from vinet.training.scenes.scene import Motion
@@ -143,17 +143,8 @@ def kept_flow(clip: Video, start: int, end: int, cache: Path) -> NDArray[np.floa
     key = hashlib.sha256(f"dis-medium {cv2.__version__} {clip.sha256} {start} {end}".encode()).hexdigest()
     path = cache / f"{key}.npy"
     if not path.is_file():
-        grey = [cv2.cvtColor(clip.frames[i], cv2.COLOR_RGB2GRAY) for i in (start, end)]
-        engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        _write(path, engine.calc(grey[0], grey[1], None).astype(np.float16))  # type: ignore[call-overload]
+        grey = [np.asarray(cv2.cvtColor(clip.frames[i], cv2.COLOR_RGB2GRAY), np.uint8) for i in (start, end)]
+        # Other processes may be reading, or computing the same.
+        with replacing(path) as temporary, temporary.open("wb") as stream:
+            np.save(stream, dis(grey[0], grey[1]).astype(np.float16))
     return np.asarray(np.load(path, allow_pickle=False), np.float32)
-
-
-def _write(path: Path, values: NDArray[np.float16]) -> None:
-    """Complete or not at all: another process may be reading, and this one may be killed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as stream:
-        np.save(stream, values)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(stream.name, path)

@@ -5,12 +5,11 @@ from pathlib import Path
 import torch
 
 from vinet.errors import VINetError
-from vinet.training.objective import REACH
 from vinet.training.recipe import Recipe, Stage
 from vinet.training.scenes.chance import generator, whole
 from vinet.training.scenes.clips import real, videos
 from vinet.training.scenes.photos import photos
-from vinet.training.scenes.scene import Scene
+from vinet.training.scenes.scene import REACH, Scene
 from vinet.training.scenes.synthetic import synthetic
 
 
