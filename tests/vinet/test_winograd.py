@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from golden_vinet import golden_clip, golden_weights
+from golden_vinet import calm_weights, golden_clip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -184,7 +184,7 @@ def test_a_compiled_cost_volume_is_pytorch_s(threads: int) -> None:
 
 
 def published() -> VINet:
-    return weights.build(VINetConfig.published(), golden_weights(), "golden").requires_grad_(False)
+    return weights.build(VINetConfig.published(), calm_weights(), "calm weights").requires_grad_(False)
 
 
 def test_the_published_network_s_output_stays_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
