@@ -12,16 +12,12 @@ from scipy.sparse import linalg
 
 from vibench.clip import Frame, Frames, Holed, Mask, Masks
 from vibench.errors import InputError
-
-Flow = NDArray[np.float32]
-"""(H, W, 2): (u, v) in pixels."""
+from vinet.dis import SMALLEST_PX, Flow, away_from_holes, dis
 
 MARGIN_PX = 6
 """DIS matches 8 px patches, so flow nearer than this to a hole has seen the hole's edge and is completed instead."""
 COARSE = 4
 """Flow inside holes is smooth: it is solved for at a quarter of the size."""
-SMALLEST_PX = 16
-"""DIS builds a pyramid; anything smaller is taken to be still."""
 NEVER = np.iinfo(np.int32).max
 
 
@@ -81,11 +77,8 @@ def _flow(first: NDArray[np.uint8], second: NDArray[np.uint8], first_mask: Mask,
     height, width = first.shape
     if min(height, width) < SMALLEST_PX:
         return np.zeros((height, width, 2), np.float32)
-    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    flow = np.asarray(dis.calc(first, second, None), np.float32)  # type: ignore[call-overload]
-    x, y = _grid(height, width)
-    lands = cv2.remap(_near(second_mask), x + flow[..., 0], y + flow[..., 1], cv2.INTER_NEAREST)
-    return _completed(flow, _near(first_mask).astype(bool) | (np.asarray(lands) > 0))
+    flow = dis(first, second)
+    return _completed(flow, ~away_from_holes(flow, first_mask, second_mask, MARGIN_PX))
 
 
 def _completed(values: NDArray[np.float32], hole: Mask) -> NDArray[np.float32]:
@@ -201,11 +194,6 @@ def _sampled(frames: Frames, origin: Origin, y: NDArray[np.int64], x: NDArray[np
             frames[..., channel], places, np.float64, order=1, mode="nearest"
         )
     return colours
-
-
-def _near(hole: Mask) -> NDArray[np.uint8]:
-    side = 2 * MARGIN_PX + 1
-    return np.asarray(cv2.dilate(hole.astype(np.uint8), np.ones((side, side), np.uint8)), np.uint8)
 
 
 def _grid(height: int, width: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -15,9 +15,9 @@ import torch
 from torch.nn import functional
 
 from vibench.clip import Frame, Frames, Holed, Mask
-from vibench.errors import InputError
+from vibench.errors import InputError, MissingResource
 from vinet.config import VINetConfig
-from vinet.errors import UserError as NetworkError
+from vinet.errors import translated
 from vinet.network.frame_network import FrameNetwork, parameters, rounded
 from vinet.weights import load_into, read
 
@@ -31,11 +31,9 @@ class FrameBaseline:
 
     def __init__(self, *, weights: str | None = None, device: str = "cpu") -> None:
         path = BUNDLED if weights is None else Path(weights)
-        try:
+        with translated(InputError, MissingResource):
             self._file = read(path)
             network = load_into(FrameNetwork(self._file.config or VINetConfig.compact()), self._file.tensors, str(path))
-        except NetworkError as error:
-            raise InputError(str(error)) from error
         self._device = device
         self._network = network.to(device).eval().requires_grad_(False)
 

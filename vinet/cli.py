@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from vinet.errors import UserError
+from vinet.errors import VINetError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="VINet: deep video inpainting.")
 
@@ -22,7 +22,7 @@ def convert(
     from vinet.config import VINetConfig
 
     if output.suffix != ".safetensors":
-        raise UserError(f"the output must end in .safetensors, not {output.name!r}")
+        raise VINetError(f"the output must end in .safetensors, not {output.name!r}")
     network, file = weights.load(checkpoint, VINetConfig.published(double=double))
     weights.save(network, output, {"converted_from_sha256": file.sha256})
     typer.echo(f"{output}: {len(file.tensors)} tensors, all keys and shapes as expected")
@@ -95,7 +95,7 @@ def snapshot(
     output: Annotated[Path, typer.Option("--output", "-o", help="The .safetensors file to write.")],
 ) -> None:
     """Write the averaged weights of a training that still runs, or that was stopped."""
-    from vinet.training.snapshot import snapshot as write
+    from vinet.training.export import snapshot as write
 
     typer.echo(f"{output}: after {write(run, output)} steps")
 
@@ -107,17 +107,17 @@ def curve(
     column: Annotated[str, typer.Option(help="Column of losses.csv.")] = "loss",
 ) -> None:
     """Draw a training's losses and validation."""
-    from vinet.training.plot import plot
+    from vinet.training.curve import plot
 
     plot(run, output, column)
 
 
 def main() -> None:
     """Run the command; what a user can fix is one sentence and exit status 2."""
-    from vibench.errors import UserError as BenchError
+    from vibench.errors import UserError
 
     try:
         app()
-    except (UserError, BenchError) as error:
+    except (VINetError, UserError) as error:
         typer.echo(f"vinet: {error}", err=True)
         sys.exit(2)

@@ -36,11 +36,25 @@ def dis_flow(reference: HoledGrey, source: HoledGrey) -> Flow:
     height, width = reference.levels.shape
     if min(height, width) < SMALLEST_PX:
         return np.zeros((height, width, 2), np.float32)
+    flow = dis(reference.levels, source.levels)
+    return completed(flow, away_from_holes(flow, reference.hole, source.hole, MARGIN_PX))
+
+
+def dis(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> Flow:
+    """Flow (H, W, 2) between two grey frames (H, W) by dense inverse search (Kroeger et al. 2016), preset medium."""
     engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    flow: Flow = engine.calc(reference.levels, source.levels, None)  # type: ignore[call-overload]
+    return np.asarray(engine.calc(first, second, None), np.float32)  # type: ignore[call-overload]
+
+
+def away_from_holes(
+    flow: Flow, hole: NDArray[np.bool_], source_hole: NDArray[np.bool_], margin_px: int
+) -> NDArray[np.bool_]:
+    """(H, W), True where a flow (H, W, 2) has seen neither hole: it starts and ends at least `margin_px` away from them."""
+    height, width = hole.shape
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    lands_in_hole = cv2.remap(_near(source.hole), x + flow[..., 0], y + flow[..., 1], cv2.INTER_NEAREST)
-    return completed(flow, (_near(reference.hole) == 0) & (np.asarray(lands_in_hole) == 0))
+    grown, source_grown = (_grown(plane, margin_px) for plane in (hole, source_hole))
+    lands = cv2.remap(source_grown, x + flow[..., 0], y + flow[..., 1], cv2.INTER_NEAREST)
+    return np.asarray((grown == 0) & (np.asarray(lands) == 0))
 
 
 def completed(values: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -61,8 +75,8 @@ def completed(values: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[
     return np.where(known[..., None], values, enlarged).astype(np.float32)
 
 
-def _near(hole: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    side = 2 * MARGIN_PX + 1
+def _grown(hole: NDArray[np.bool_], margin_px: int) -> NDArray[np.uint8]:
+    side = 2 * margin_px + 1
     return np.asarray(cv2.dilate(hole.astype(np.uint8), np.ones((side, side), np.uint8)), np.uint8)
 
 

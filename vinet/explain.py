@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vinet.errors import UserError
+from vinet.errors import VINetError
 from vinet.inference import Frame, Inpainter, Mask
 from vinet.network.aggregation import Composition
 from vinet.network.vinet import Step
@@ -28,7 +28,7 @@ def explain(inpainter: Inpainter, frames: Sequence[Frame], masks: Sequence[Mask]
     every source in Middlebury colours, and the aggregated and composed features as their first three principal components.
     """
     if not 0 <= index < len(frames):
-        raise UserError(f"there is no frame {index}: the clip has frames 0 to {len(frames) - 1}")
+        raise VINetError(f"there is no frame {index}: the clip has frames 0 to {len(frames) - 1}")
     filled = next(islice(inpainter.steps(frames, masks), index, None))
     holed = np.where(masks[index][..., None], 0, frames[index]).astype(np.uint8)
     names = [f"t{offset:+d}" for offset in inpainter.config.neighbour_offsets]
@@ -108,4 +108,4 @@ def _draw(rows: list[list[tuple[str, NDArray[Any]]]], output: Path, title: str) 
     try:
         figure.savefig(output, dpi=130)
     except ValueError as error:
-        raise UserError(f"{output} does not name a picture format: {error}") from error
+        raise VINetError(f"{output} does not name a picture format: {error}") from error

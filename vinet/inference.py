@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from vinet.dis import HoledGrey, dis_flow, holed_grey
-from vinet.errors import UserError
+from vinet.errors import VINetError
 from vinet.network.encoder import Features
 from vinet.network.memory import State
 from vinet.network.pixels import Neighbours
@@ -26,11 +26,11 @@ Mask = NDArray[np.bool_]
 """(H, W), True = hole."""
 Precision = Literal["float32", "bfloat16", "float16"]
 WIDE = 64
-"""Channels at 1/8 from which `Options.winograd` makes a network faster."""
+"""Channels at 1/8 from which `Settings.winograd` makes a network faster."""
 
 
 @dataclass(frozen=True)
-class Options:
+class Settings:
     """How the network is run; every one of them can change the numbers that come out, so all are recorded."""
 
     recurrence: bool = True
@@ -77,18 +77,18 @@ def reflect(index: int, length: int) -> int:
 class Inpainter:
     """A network on a device, ready for any number of videos."""
 
-    def __init__(self, network: VINet, device: torch.device | str = "cpu", options: Options | None = None) -> None:
+    def __init__(self, network: VINet, device: torch.device | str = "cpu", settings: Settings | None = None) -> None:
         self.device = torch.device(device)
-        self.options = options or Options()
-        _check(self.options, self.device)
+        self.settings = settings or Settings()
+        _check(self.settings, self.device)
         self.config = network.config
         self.network = network.to(self.device).eval().requires_grad_(False)
         self.winograd_layers = 0
-        """Convolutions that are computed by `vinet.kernels.winograd`."""
+        """Convolutions that are computed by `vinet.winograd`."""
         exact: tuple[str, ...] = ()
         wide = self.config.channels[-1] >= WIDE
-        if self.options.winograd and wide and self.device.type == "cpu" and not self.options.compile:
-            from vinet.kernels.winograd import (  # numba takes its time, and narrow networks have no use for it
+        if self.settings.winograd and wide and self.device.type == "cpu" and not self.settings.compile:
+            from vinet.winograd import (  # numba takes its time, and narrow networks have no use for it
                 EXACT,
                 accelerate,
             )
@@ -99,8 +99,8 @@ class Inpainter:
             if kernel.dim() == 4 and name.partition(".")[0] not in exact:
                 kernel.data = kernel.data.contiguous(memory_format=torch.channels_last)
         self._fill: Callable[..., Step] = self.network.fill
-        if self.options.compile or self.options.cuda_graphs:
-            mode = "reduce-overhead" if self.options.cuda_graphs else "default"
+        if self.settings.compile or self.settings.cuda_graphs:
+            mode = "reduce-overhead" if self.settings.cuda_graphs else "default"
             self._fill = torch.compile(self.network.fill, mode=mode)
 
     def stream(self, frames: Iterable[Frame], masks: Iterable[Mask]) -> Iterator[Frame]:
@@ -110,7 +110,7 @@ class Inpainter:
     def steps(self, frames: Iterable[Frame], masks: Iterable[Mask]) -> Iterator[Filled]:
         """The same, with everything that the network computed on the way."""
         pairs = zip(frames, masks, strict=True)
-        start = list(islice(pairs, self.options.warm_up))
+        start = list(islice(pairs, self.settings.warm_up))
         everything = chain(reversed(start), start, pairs)
         return islice(self._run(everything), len(start), None)
 
@@ -134,10 +134,10 @@ class Inpainter:
             yield Filled(self._to_frame(step.output, current.size), step)
             before = current
             previous = None
-            if self.options.recurrence:
+            if self.settings.recurrence:
                 with torch.inference_mode():
                     previous = self.network.feed_back(current.image, current.mask, step.output)
-            memory = step.memory if self.options.memory else None
+            memory = step.memory if self.settings.memory else None
             now += 1
             while first < now - self.config.lookahead:
                 window.popleft()
@@ -186,9 +186,9 @@ class Inpainter:
         return self._padded(planes)[None]
 
     def _precision(self) -> AbstractContextManager[object]:
-        if self.options.precision == "float32":
+        if self.settings.precision == "float32":
             return nullcontext()
-        return torch.autocast(self.device.type, getattr(torch, self.options.precision))
+        return torch.autocast(self.device.type, getattr(torch, self.settings.precision))
 
     def _padded(self, planes: Tensor) -> Tensor:
         """Right and bottom repeated up to the next multiple; at least two of them, which instance norm needs."""
@@ -222,11 +222,11 @@ def _grey(known: Known) -> HoledGrey:
     return known.grey
 
 
-def _check(options: Options, device: torch.device) -> None:
-    """UserError for options that this device cannot honour."""
-    if options.warm_up < 0:
-        raise UserError(f"warm_up is a number of frames, at least 0, not {options.warm_up}")
-    if options.precision not in ("float32", "bfloat16", "float16"):
-        raise UserError(f"precision is float32, bfloat16 or float16, not {options.precision!r}")
-    if device.type != "cuda" and (options.precision != "float32" or options.cuda_graphs):
-        raise UserError(f"precision={options.precision} and cuda_graphs need a CUDA device, not {device.type!r}")
+def _check(settings: Settings, device: torch.device) -> None:
+    """Raise VINetError for settings that this device cannot honour."""
+    if settings.warm_up < 0:
+        raise VINetError(f"warm_up is a number of frames, at least 0, not {settings.warm_up}")
+    if settings.precision not in ("float32", "bfloat16", "float16"):
+        raise VINetError(f"precision is float32, bfloat16 or float16, not {settings.precision!r}")
+    if device.type != "cuda" and (settings.precision != "float32" or settings.cuda_graphs):
+        raise VINetError(f"precision={settings.precision} and cuda_graphs need a CUDA device, not {device.type!r}")

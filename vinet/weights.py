@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from vinet.config import VINetConfig
-from vinet.errors import UserError
+from vinet.errors import VINetError
 from vinet.network.vinet import VINet
 
 CONFIG_KEY = "vinet_config"
@@ -40,7 +40,7 @@ class WeightsFile:
 def load(path: Path, config: VINetConfig | None = None) -> tuple[VINet, WeightsFile]:
     """A network with the weights of a `.safetensors` or of a released `.pth`.
 
-    `config` speaks only where the file itself does not; without either it is the published network. Raises UserError
+    `config` speaks only where the file itself does not; without either it is the published network. Raises VINetError
     for a file that cannot be read, that wants to run code, or whose keys, shapes or values do not fit.
     """
     file = read(path)
@@ -48,14 +48,14 @@ def load(path: Path, config: VINetConfig | None = None) -> tuple[VINet, WeightsF
 
 
 def build(config: VINetConfig, tensors: Mapping[str, Tensor], origin: str) -> VINet:
-    """A network of `config` made of `tensors`; UserError as in `load_into`."""
+    """A network of `config` made of `tensors`; VINetError as in `load_into`."""
     with torch.device("meta"):  # a header may ask for any size: compare shapes before memory is taken
         network = VINet(config)
     return load_into(network, tensors, origin)
 
 
 def load_into(network: Network, tensors: Mapping[str, Tensor], origin: str) -> Network:
-    """`network` with `tensors` as its parameters; UserError names each that is missing, unknown, misshapen, not finite."""
+    """`network` with `tensors` as its parameters; VINetError names each that is missing, unknown, misshapen, not finite."""
     expected = {name: tuple(values.shape) for name, values in network.state_dict().items()}
     faults = [f"{name} is missing" for name in expected.keys() - tensors.keys()]
     faults += [f"{name} is unknown" for name in tensors.keys() - expected.keys()]
@@ -66,15 +66,15 @@ def load_into(network: Network, tensors: Mapping[str, Tensor], origin: str) -> N
             faults.append(f"{name} holds values that are not finite numbers")
     if faults:
         named, more = "; ".join(sorted(faults)[:NAMED_AT_MOST]), len(faults) - NAMED_AT_MOST
-        raise UserError(f"{origin} does not fit this network: {named}{f'; and {more} more' if more > 0 else ''}")
+        raise VINetError(f"{origin} does not fit this network: {named}{f'; and {more} more' if more > 0 else ''}")
     network.load_state_dict({name: tensors[name].float() for name in expected}, assign=True)
     return network
 
 
 def read(path: Path) -> WeightsFile:
-    """Tensors and header of a weights file, `module.` prefixes removed; raises UserError."""
+    """Tensors and header of a weights file, `module.` prefixes removed; raises VINetError."""
     if not path.is_file():
-        raise UserError(f"there is no weights file {path}")
+        raise VINetError(f"there is no weights file {path}")
     tensors, header = _read_safetensors(path) if path.suffix == ".safetensors" else _read_checkpoint(path)
     if tensors and all(name.startswith("module.") for name in tensors):
         tensors = {name.removeprefix("module."): values for name, values in tensors.items()}
@@ -116,7 +116,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
     except SafetensorError as error:
-        raise UserError(f"{path} is not a whole safetensors file: {error}") from error
+        raise VINetError(f"{path} is not a whole safetensors file: {error}") from error
 
 
 def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -124,13 +124,13 @@ def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, TypeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{path} is refused, as it is no plain checkpoint of tensors: {reason}") from error
+        raise VINetError(f"{path} is refused, as it is no plain checkpoint of tensors: {reason}") from error
     state = content.get("state_dict", content) if isinstance(content, dict) else content
     plain = isinstance(state, dict) and all(
         isinstance(name, str) and isinstance(values, Tensor) for name, values in state.items()
     )
     if not plain:
-        raise UserError(f"{path} holds no dictionary of names and tensors, neither at the top nor under 'state_dict'")
+        raise VINetError(f"{path} holds no dictionary of names and tensors, neither at the top nor under 'state_dict'")
     return dict(state), {}
 
 
@@ -138,4 +138,4 @@ def _config(text: str, path: Path) -> VINetConfig:
     try:
         return VINetConfig.from_dict({**json.loads(text)})
     except (ValueError, TypeError, RecursionError) as error:
-        raise UserError(f"the header of {path} describes no network: {error}") from error
+        raise VINetError(f"the header of {path} describes no network: {error}") from error

@@ -27,8 +27,7 @@ from vibench.metrics.flow.sources import dis_flow
 from vibench.plugins import Spec
 from vinet import weights
 from vinet.config import VINetConfig
-from vinet.network.correlation import cost_volume
-from vinet.network.flow import warp
+from vinet.kernels import cost_volume, warp
 
 WIDTH, HEIGHT = size_of(os.environ.get("BENCH_SIZE", "64x64"))
 FRAMES = 4

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from vinet.network.correlation import cost_volume, displacements
+from vinet.kernels import cost_volume
+from vinet.network.flow import displacements
 
 
 def by_definition(reference: Tensor, source: Tensor) -> Tensor:

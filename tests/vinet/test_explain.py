@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from vinet.cli import app
 from vinet.config import VINetConfig
-from vinet.errors import UserError
+from vinet.errors import VINetError
 from vinet.explain import explain, flow_colours, principal_colours
 from vinet.inference import Inpainter
 from vinet.weights import random_network
@@ -44,7 +44,7 @@ def test_every_architecture_can_be_drawn(tmp_path: Path, switches: dict[str, boo
     explain(inpainter, frames, masks, 2, tmp_path / "step.png")
     with Image.open(tmp_path / "step.png") as picture:
         assert np.asarray(picture.convert("L")).std() > 10
-    with pytest.raises(UserError, match="frames 0 to 3"):
+    with pytest.raises(VINetError, match="frames 0 to 3"):
         explain(inpainter, frames, masks, 4, tmp_path / "step.png")
 
 

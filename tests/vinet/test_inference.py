@@ -13,8 +13,8 @@ from torch import Tensor
 
 from vinet import weights
 from vinet.config import VINetConfig
-from vinet.errors import UserError
-from vinet.inference import Frame, Inpainter, Mask, Options, reflect
+from vinet.errors import VINetError
+from vinet.inference import Frame, Inpainter, Mask, Settings, reflect
 from vinet.network.vinet import VINet
 
 
@@ -75,7 +75,7 @@ def test_the_stream_is_the_step_repeated(frames: int, recurrent: bool, switches:
     model = network(**switches)
     images, masks = video(frames, 16, 24)
     expected = np.stack(list(by_hand(model, images, masks, recurrent)))
-    inpainter = Inpainter(model, options=Options(recurrence=recurrent, memory=recurrent))
+    inpainter = Inpainter(model, settings=Settings(recurrence=recurrent, memory=recurrent))
     np.testing.assert_allclose(filled(inpainter, images, masks), expected.clip(0, 255), rtol=0, atol=0.6)
 
 
@@ -137,8 +137,8 @@ def test_filling_leaves_the_input_alone_and_is_repeatable() -> None:
 
 def test_without_recurrence_a_still_video_is_filled_alike_in_every_frame() -> None:
     images, masks = video(1)
-    options = Options(recurrence=False, memory=False)
-    still = filled(Inpainter(network(), options=options), images * 4, masks * 4)
+    settings = Settings(recurrence=False, memory=False)
+    still = filled(Inpainter(network(), settings=settings), images * 4, masks * 4)
     assert all(np.array_equal(frame, still[0]) for frame in still)
     assert not np.array_equal(*filled(Inpainter(network()), images * 2, masks * 2))
 
@@ -147,7 +147,7 @@ def test_memory_off_is_a_reset_at_every_frame() -> None:
     model = network(recurrence=False)
     images, masks = video(1)
     carried = filled(Inpainter(model), images * 3, masks * 3)
-    reset = filled(Inpainter(model, options=Options(memory=False)), images * 3, masks * 3)
+    reset = filled(Inpainter(model, settings=Settings(memory=False)), images * 3, masks * 3)
     assert np.array_equal(carried[0], reset[0]) and np.array_equal(reset[0], reset[2])
     assert not np.array_equal(carried[2], reset[2])
 
@@ -155,22 +155,22 @@ def test_memory_off_is_a_reset_at_every_frame() -> None:
 def test_warm_up_is_the_start_of_the_video_in_reverse_run_before_it() -> None:
     images, masks = video(5)
     model = network()
-    warm = filled(Inpainter(model, options=Options(warm_up=3)), images, masks)
+    warm = filled(Inpainter(model, settings=Settings(warm_up=3)), images, masks)
     longer = filled(Inpainter(model), [*images[2::-1], *images], [*masks[2::-1], *masks])
     assert np.array_equal(warm, longer[3:])
 
 
 def test_warm_up_longer_than_the_video_is_all_of_it() -> None:
-    assert filled(Inpainter(network(), options=Options(warm_up=30)), *video(2)).shape[0] == 2
+    assert filled(Inpainter(network(), settings=Settings(warm_up=30)), *video(2)).shape[0] == 2
 
 
 @pytest.mark.parametrize(
-    "options",
-    [Options(precision="float16"), Options(cuda_graphs=True), Options(warm_up=-1), Options(precision="int8")],  # type: ignore[arg-type]
+    "settings",
+    [Settings(precision="float16"), Settings(cuda_graphs=True), Settings(warm_up=-1), Settings(precision="int8")],  # type: ignore[arg-type]
 )
-def test_options_that_this_device_cannot_honour_are_refused(options: Options) -> None:
-    with pytest.raises(UserError):
-        Inpainter(network(), "cpu", options)
+def test_options_that_this_device_cannot_honour_are_refused(settings: Settings) -> None:
+    with pytest.raises(VINetError):
+        Inpainter(network(), "cpu", settings)
 
 
 def test_frames_of_two_sizes_are_a_broken_contract() -> None:

@@ -13,9 +13,10 @@ from vibench.clip import Frames, Holed
 from vibench.errors import UserError
 from vibench.plugins import Spec, make
 from vinet import weights
+from vinet.choice import Ablation
 from vinet.config import VINetConfig
 from vinet.cost import flop_per_frame
-from vinet.method import Ablation, VINetMethod
+from vinet.method import VINetMethod
 
 
 @pytest.fixture(scope="module")

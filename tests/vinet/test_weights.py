@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from vinet import weights
 from vinet.cli import app
 from vinet.config import VINetConfig
-from vinet.errors import UserError
+from vinet.errors import VINetError
 
 
 def released(path: Path, tensors: dict[str, Tensor]) -> Path:
@@ -45,7 +45,7 @@ def test_every_key_that_differs_is_named(tmp_path: Path) -> None:
     tensors["decoder.dc7.weight"] = tensors.pop("decoder.dc6.weight")
     tensors["encoder1.ec0.conv.weight"] = torch.zeros(64, 4, 3, 3)
     tensors["convlstm.Gates.bias"][5] = torch.nan
-    with pytest.raises(UserError) as refusal:
+    with pytest.raises(VINetError) as refusal:
         weights.load(released(tmp_path / "other.pth", tensors))
     assert "decoder.dc6.weight is missing" in str(refusal.value)
     assert "decoder.dc7.weight is unknown" in str(refusal.value)
@@ -64,7 +64,7 @@ class Hostile:
 def test_a_pickle_that_wants_to_run_code_is_refused_and_does_not_run(tmp_path: Path) -> None:
     victim = tmp_path / "made_by_pickle"
     torch.save({"state_dict": {"module.x": Hostile(victim)}}, tmp_path / "hostile.pth")
-    with pytest.raises(UserError, match="refused"):
+    with pytest.raises(VINetError, match="refused"):
         weights.load(tmp_path / "hostile.pth")
     assert not victim.exists()
 
@@ -74,13 +74,13 @@ def test_a_pickle_that_wants_to_run_code_is_refused_and_does_not_run(tmp_path: P
 def test_a_file_of_something_else_is_refused_in_one_sentence(tmp_path: Path, content: bytes, suffix: str) -> None:
     path = tmp_path / f"noise{suffix}"
     path.write_bytes(content)
-    with pytest.raises(UserError, match="noise"):
+    with pytest.raises(VINetError, match="noise"):
         weights.load(path)
 
 
 def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
     torch.save({"state_dict": [1, 2, 3]}, tmp_path / "list.pth")
-    with pytest.raises(UserError, match="no dictionary of names and tensors"):
+    with pytest.raises(VINetError, match="no dictionary of names and tensors"):
         weights.load(tmp_path / "list.pth")
 
 
@@ -99,14 +99,14 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
 )
 def test_a_header_that_describes_no_network_is_refused(tmp_path: Path, header: str) -> None:
     save_file({"x": torch.zeros(1)}, tmp_path / "odd.safetensors", metadata={weights.CONFIG_KEY: header})
-    with pytest.raises(UserError, match="describes no network"):
+    with pytest.raises(VINetError, match="describes no network"):
         weights.load(tmp_path / "odd.safetensors")
 
 
 def test_a_header_that_asks_for_terabytes_costs_nothing(tmp_path: Path) -> None:
     fields = {**VINetConfig.compact().to_dict(), "channels": [8, 16, 24, 2**20]}
     save_file({"x": torch.zeros(1)}, tmp_path / "huge.safetensors", metadata={weights.CONFIG_KEY: json.dumps(fields)})
-    with pytest.raises(UserError, match="does not fit"):
+    with pytest.raises(VINetError, match="does not fit"):
         weights.load(tmp_path / "huge.safetensors")
 
 

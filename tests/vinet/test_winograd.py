@@ -8,23 +8,21 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from golden_vinet import golden_clip, golden_weights
+from golden_vinet import calm_weights, golden_clip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from vinet import weights
+from vinet import weights, winograd
 from vinet.config import VINetConfig
-from vinet.inference import Inpainter, Options
-from vinet.kernels import winograd
+from vinet.inference import Inpainter, Settings
+from vinet.kernels import cost_volume, warp
 from vinet.kernels.loops import FAR, NEAR, six_to_four, six_to_six
-from vinet.kernels.winograd import WinogradConv2d, accelerate, kernel_matrix, suitable
-from vinet.network.correlation import cost_volume
-from vinet.network.flow import warp
 from vinet.network.layers import StackConv, plain
 from vinet.network.vinet import Previous, VINet
+from vinet.winograd import WinogradConv2d, accelerate, kernel_matrix, suitable
 
 
 @pytest.fixture(autouse=True)
@@ -186,7 +184,7 @@ def test_a_compiled_cost_volume_is_pytorch_s(threads: int) -> None:
 
 
 def published() -> VINet:
-    return weights.build(VINetConfig.published(), golden_weights(), "golden").requires_grad_(False)
+    return weights.build(VINetConfig.published(), calm_weights(), "calm weights").requires_grad_(False)
 
 
 def test_the_published_network_s_output_stays_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,5 +212,5 @@ def test_only_wide_networks_in_float32_on_a_cpu_use_it(monkeypatch: pytest.Monke
     monkeypatch.undo()
     assert Inpainter(weights.random_network(VINetConfig.compact())).winograd_layers == 0
     assert Inpainter(published()).winograd_layers > 50
-    assert Inpainter(published(), options=Options(winograd=False)).winograd_layers == 0
-    assert Inpainter(published(), options=Options(compile=True)).winograd_layers == 0
+    assert Inpainter(published(), settings=Settings(winograd=False)).winograd_layers == 0
+    assert Inpainter(published(), settings=Settings(compile=True)).winograd_layers == 0

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vinet.network.flow import warp
+from vinet.kernels import warp
 from vinet.network.layers import GatedStackConv, blended, linear, plain
 
 

@@ -1,16 +1,14 @@
-"""Flow from the reference to its sources: cost volume, warping, and one flow head a scale."""
+"""Flow from the reference to its sources at three scales, coarse to fine: match, estimate, refine."""
 
 from itertools import pairwise
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from vinet.config import VINetConfig
-from vinet.kernels.threads import channels_last, fit_for_kernels, in_rows
-from vinet.network.correlation import CANDIDATES, compiled_evidence, cost_volume, displacements
+from vinet.kernels import CANDIDATES, RANGE_PX, evidence, warp
 from vinet.network.encoder import Features
 from vinet.network.layers import draw, linear, plain
 
@@ -19,89 +17,12 @@ SMALL = 0.01
 """Gain of the layers that add to a flow: an untrained head hardly moves the estimate that it was given."""
 
 
-WIDE = 64
-"""Channels from which reading whole pixels, one after the other, is faster than `grid_sample` and leaves a better layout."""
+class Flows(NamedTuple):
+    """Flow of every source in the pixels of each scale, sources beside each other in the batch."""
 
-
-def warp(image: Tensor, flow: Tensor, *, clamp: bool = False) -> Tensor:
-    """Sample (B, C, H, W) bilinearly at (x + u, y + v), flow (B, 2, H, W) in pixels; 0, or the border's value, outside."""
-    if image.shape[1] >= WIDE and fit_for_kernels(image, flow):
-        return _compiled_warp(image, flow, clamp)
-    height, width = flow.shape[-2:]
-    rows = torch.arange(height, device=flow.device, dtype=flow.dtype)
-    columns = torch.arange(width, device=flow.device, dtype=flow.dtype)
-    x = (columns + flow[:, 0]) * (2 / max(width - 1, 1)) - 1
-    y = (rows[:, None] + flow[:, 1]) * (2 / max(height - 1, 1)) - 1
-    grid = torch.stack([x, y], dim=-1)
-    outside = "border" if clamp else "zeros"
-    # The published weights were trained when align_corners was still true by default (before PyTorch 1.3).
-    return functional.grid_sample(image, grid, mode="bilinear", padding_mode=outside, align_corners=True)
-
-
-def _compiled_warp(image: Tensor, flow: Tensor, clamp: bool) -> Tensor:
-    from vinet.kernels.loops import sample  # numba takes its time, and not everything needs it
-
-    planes, vectors = channels_last(image), flow.contiguous().numpy()
-    warped = np.empty(planes.shape, np.float32)
-    in_rows(warped, lambda first, last: sample(planes, vectors, warped, first, last, clamp))
-    return torch.from_numpy(warped).permute(0, 3, 1, 2)
-
-
-def enlarge_flow(flow: Tensor, factor: int) -> Tensor:
-    """Bilinear enlargement of a flow in pixels: `factor` times the size, `factor` times the vectors."""
-    return factor * functional.interpolate(flow, scale_factor=factor, mode="bilinear", align_corners=False)
-
-
-def reduce_flow(flow: Tensor, factor: int) -> Tensor:
-    """Mean of a flow in pixels over squares of `factor`, in the smaller map's pixels."""
-    return functional.avg_pool2d(flow, factor) / factor
-
-
-def beside_each(reference: Tensor, sources: int) -> Tensor:
-    """Repeat (B, ...) to (B * sources, ...), each item beside its own sources, in the layout that it has."""
-    if sources == 1:
-        return reference
-    return torch.cat([item for item in reference.chunk(len(reference)) for _ in range(sources)])
-
-
-def per_item(maps: Tensor, batch: int) -> Tensor:
-    """The sources of each item apart again: (B * S, ...) -> (B, S, ...)."""
-    return maps.reshape(batch, -1, *maps.shape[1:])
-
-
-class ContextNet(nn.Module):
-    """Dilated refinement of a coarse flow."""
-
-    def __init__(self, inputs: int, channels: tuple[int, ...]) -> None:
-        super().__init__()
-        widths = [inputs, *channels, 2]
-        layers = zip(pairwise(widths), CONTEXT_DILATIONS, strict=True)
-        self.convs = nn.Sequential(*(plain(before, after, dilation) for (before, after), dilation in layers))
-        draw(self.convs.get_submodule("6.0").get_parameter("weight"), SMALL)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """(B, inputs, H, W) -> (B, 2, H, W); the last layer too is followed by the leaky ReLU, as released."""
-        refinement: Tensor = self.convs(features)
-        return refinement
-
-
-class FlowEstimator(nn.Module):
-    """Five plain convolutions to a coarse flow, then the context net's refinement."""
-
-    def __init__(self, inputs: int, config: VINetConfig) -> None:
-        super().__init__()
-        widths = [inputs, *config.head_channels]
-        self.convs = nn.Sequential(*(plain(before, after) for before, after in pairwise(widths)))
-        self.conv1 = linear(widths[-1], 2, gain=SMALL)
-        self.convs_fine = ContextNet(widths[-1] + 2, config.context_channels)
-
-    def forward(self, evidence: Tensor) -> Tensor:
-        """(B, inputs, H, W) -> flow (B, 2, H, W) in pixels."""
-        features = self.convs(evidence)
-        coarse: Tensor = self.conv1(features)
-        refinement: Tensor = self.convs_fine(torch.cat([features, coarse], dim=1))
-        # bfloat16, which autocast leaves behind, has 8 bits: 1/16 px at 16 px.
-        return coarse.to(torch.promote_types(coarse.dtype, torch.float32)) + refinement
+    eighth: Tensor  # (B * S, 2, H / 8, W / 8)
+    quarter: Tensor  # (B * S, 2, H / 4, W / 4)
+    half: Tensor  # (B * S, 2, H / 2, W / 2)
 
 
 class FlowHead(nn.Module):
@@ -128,21 +49,17 @@ class FlowHead(nn.Module):
         if coarser is not None:
             start = enlarge_flow(coarser, 2)
             source = warp(source, start, clamp=self.clamp)
-        evidence = matched(reference, source, start)
+        seen = evidence(reference, source, start)  # (B * S, C + 81 [+ 2], H, W)
         if hasattr(self, "sharpness"):
-            start = soft_argmax(evidence[:, -CANDIDATES:], self.sharpness)
-            evidence = torch.cat([evidence, start], dim=1)
-        flow: Tensor = self.flow_estimator(evidence)
+            start = soft_argmax(seen[:, -CANDIDATES:], self.sharpness)
+            seen = torch.cat([seen, start], dim=1)
+        flow: Tensor = self.flow_estimator(seen)
         return flow if start is None else start + flow
 
 
-def matched(reference: Tensor, source: Tensor, start: Tensor | None) -> Tensor:
-    """References (B, C, H, W) beside their costs to each source (B * S, C, H, W) and the flow `start` that it was warped by."""
-    if fit_for_kernels(reference, source):
-        return compiled_evidence(reference, source, start)
-    reference = beside_each(reference, len(source) // len(reference))
-    parts = [reference, cost_volume(reference, source)]
-    return torch.cat(parts if start is None else [*parts, start], dim=1)
+def enlarge_flow(flow: Tensor, factor: int) -> Tensor:
+    """Bilinear enlargement of a flow in pixels: `factor` times the size, `factor` times the vectors."""
+    return factor * functional.interpolate(flow, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
 def soft_argmax(costs: Tensor, sharpness: Tensor) -> Tensor:
@@ -151,12 +68,46 @@ def soft_argmax(costs: Tensor, sharpness: Tensor) -> Tensor:
     return torch.einsum("bkhw,kc->bchw", weights, displacements(costs))
 
 
-class Flows(NamedTuple):
-    """Flow of every source in the pixels of each scale, sources beside each other in the batch."""
+def displacements(like: Tensor) -> Tensor:
+    """(81, 2): the displacement (dx, dy) in pixels behind each channel of a cost volume, on the device of `like`."""
+    steps = torch.arange(-RANGE_PX, RANGE_PX + 1, device=like.device, dtype=like.dtype)
+    dy, dx = torch.meshgrid(steps, steps, indexing="ij")
+    return torch.stack([dx, dy], dim=-1).flatten(0, 1)
 
-    eighth: Tensor  # (B * S, 2, H / 8, W / 8)
-    quarter: Tensor  # (B * S, 2, H / 4, W / 4)
-    half: Tensor  # (B * S, 2, H / 2, W / 2)
+
+class FlowEstimator(nn.Module):
+    """Five plain convolutions to a coarse flow, then the context net's refinement."""
+
+    def __init__(self, inputs: int, config: VINetConfig) -> None:
+        super().__init__()
+        widths = [inputs, *config.head_channels]
+        self.convs = nn.Sequential(*(plain(before, after) for before, after in pairwise(widths)))
+        self.conv1 = linear(widths[-1], 2, gain=SMALL)
+        self.convs_fine = ContextNet(widths[-1] + 2, config.context_channels)
+
+    def forward(self, seen: Tensor) -> Tensor:
+        """(B, inputs, H, W) -> flow (B, 2, H, W) in pixels."""
+        features = self.convs(seen)
+        coarse: Tensor = self.conv1(features)
+        refinement: Tensor = self.convs_fine(torch.cat([features, coarse], dim=1))
+        # bfloat16, which autocast leaves behind, has 8 bits: 1/16 px at 16 px.
+        return coarse.to(torch.promote_types(coarse.dtype, torch.float32)) + refinement
+
+
+class ContextNet(nn.Module):
+    """Dilated refinement of a coarse flow."""
+
+    def __init__(self, inputs: int, channels: tuple[int, ...]) -> None:
+        super().__init__()
+        widths = [inputs, *channels, 2]
+        layers = zip(pairwise(widths), CONTEXT_DILATIONS, strict=True)
+        self.convs = nn.Sequential(*(plain(before, after, dilation) for (before, after), dilation in layers))
+        draw(self.convs.get_submodule("6.0").get_parameter("weight"), SMALL)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, inputs, H, W) -> (B, 2, H, W); the last layer too is followed by the leaky ReLU, as released."""
+        refinement: Tensor = self.convs(features)
+        return refinement
 
 
 def no_flow(sources: Features) -> Flows:
@@ -169,3 +120,13 @@ def outside_flow(flows: Tensor, double: bool) -> Flows:
     """Flow of the image's size (B * S, 2, H, W) in its pixels, reduced to each scale of the encoder."""
     first = 2 if double else 1
     return Flows(*(reduce_flow(flows, first * factor) for factor in (8, 4, 2)))
+
+
+def reduce_flow(flow: Tensor, factor: int) -> Tensor:
+    """Mean of a flow in pixels over squares of `factor`, in the smaller map's pixels."""
+    return functional.avg_pool2d(flow, factor) / factor
+
+
+def per_item(maps: Tensor, batch: int) -> Tensor:
+    """The sources of each item apart again: (B * S, ...) -> (B, S, ...)."""
+    return maps.reshape(batch, -1, *maps.shape[1:])

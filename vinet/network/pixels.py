@@ -5,7 +5,8 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
-from vinet.network.flow import beside_each, per_item, warp
+from vinet.kernels import beside_each, warp
+from vinet.network.flow import per_item
 from vinet.network.layers import blended, linear, mask_layers, plain
 
 HIDDEN = 16

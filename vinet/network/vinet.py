@@ -1,4 +1,8 @@
-"""VINet: one step from a holed frame, its neighbours, the previous output and the memory to a filled frame."""
+"""VINet: one step from a holed frame, its neighbours, the previous output and the memory to a filled frame.
+
+Read `VINet.fill` beside figure 2 of the paper (Kim et al., CVPR 2019): flow, alignment and composition at three scales,
+bottleneck and memory, decoder, and the blending of what earlier frames show.
+"""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -8,11 +12,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vinet.config import VINetConfig
+from vinet.kernels import warp
 from vinet.network.aggregation import Aggregation, Composition, MaskEstimator, compose
 from vinet.network.continuation import SmoothComposition
 from vinet.network.decoder import Decoder
 from vinet.network.encoder import Encoder, Features
-from vinet.network.flow import FlowHead, Flows, enlarge_flow, no_flow, outside_flow, per_item, reduce_flow, warp
+from vinet.network.flow import FlowHead, Flows, enlarge_flow, no_flow, outside_flow, per_item, reduce_flow
 from vinet.network.layers import blended
 from vinet.network.memory import Bottleneck, ConvLSTM, State
 from vinet.network.pixels import Neighbours, PixelComposition, PixelSources
@@ -25,6 +30,17 @@ class Previous(NamedTuple):
     mask: Tensor  # (B, 1, H, W)
 
 
+class Blending(NamedTuple):
+    """The last stage of a step: the output, and what was blended into the decoded image."""
+
+    output: Tensor
+    """(B, 3, H, W)."""
+    pixel_mask: Tensor | None = None
+    """See `Step`, as for the other two."""
+    output_flow: Tensor | None = None
+    output_mask: Tensor | None = None
+
+
 @dataclass(frozen=True)
 class Step:
     """Everything that one frame's computation leaves behind."""
@@ -32,7 +48,7 @@ class Step:
     output: Tensor
     """(B, 3, H, W), the filled frame, about -1 to 1."""
     decoded: Tensor
-    """(B, 3, H, W), the decoder's image, with smooth composition composed with that, before pixels or the previous output were blended in."""
+    """(B, 3, H, W), the decoder's image, smooth composition included, before other frames' pixels were blended in."""
     compositions: tuple[Composition, Composition, Composition]
     """Flow, aggregate, mask and composed map at 1/8, 1/4 and 1/2."""
     smooth_mask: Tensor | None
@@ -54,7 +70,7 @@ class Step:
 
 
 class VINet(nn.Module):
-    """The network; attribute names are the released checkpoint's: no suffix = 1/8, `_64` 1/4, `_128` 1/2, `_256` 1/1."""
+    """The network; attributes have the released checkpoint's names: no suffix = 1/8, `_64` 1/4, `_128` 1/2, `_256` 1/1."""
 
     def __init__(self, config: VINetConfig) -> None:
         super().__init__()
@@ -130,34 +146,15 @@ class VINet(nn.Module):
         """Features of a holed neighbour (B, 3, H, W); they do not depend on which frame is being filled."""
         return self._encoded(self.encoder1 if self.config.shared_encoder else self.encoder2, image, mask)
 
-    def _encoded(self, encoder: Encoder, image: Tensor, mask: Tensor) -> Features:
-        features: Features = encoder(image, mask)
-        return features._replace(own_for_flow=self.flow_encoder(image, mask)) if self.config.flow_encoder else features
-
     def encode_previous(self, current: Tensor, mask: Tensor, previous: Previous | None) -> Features:
         """Features of the previous output; at the first frame the current one stands in for it."""
         if previous is None:
             return self.encode_source(current, mask)
         return self.encode_source(previous.output, previous.mask * (0.5 if self.config.double else 0.0))
 
-    def feed_back(self, current: Tensor, mask: Tensor, output: Tensor) -> Previous:
-        """What the next step gets of an output: all of it as released; with pixel composition, true pixels around holes."""
-        if self.config.pixel_composition:
-            output = blended(current, output.clamp(-1, 1), mask)
-        return Previous(output, mask)
-
-    def estimate_flows(self, reference: Features, sources: Features) -> Flows:
-        """Flow of B references to B * S sources, any S, coarse to fine."""
-        reference, sources = reference.for_flow, sources.for_flow
-        eighth = self.flownet(reference.eighth, sources.eighth)
-        quarter = self.flownet_64(reference.quarter, sources.quarter, eighth)
-        half = self.flownet_128(reference.half, sources.half, quarter)
-        return Flows(eighth, quarter, half)
-
-    def estimate_full_flow(self, reference: Features, sources: Features, half: Tensor) -> Tensor:
-        """Flow at the encoder's full size (B * S, 2, H, W) from that at 1/2; the network itself needs it for one source."""
-        flow: Tensor = self.flownet_256(reference.for_flow.full, sources.for_flow.full, half)
-        return flow
+    def _encoded(self, encoder: Encoder, image: Tensor, mask: Tensor) -> Features:
+        features: Features = encoder(image, mask)
+        return features._replace(own_for_flow=self.flow_encoder(image, mask)) if self.config.flow_encoder else features
 
     def fill(
         self,
@@ -175,7 +172,7 @@ class VINet(nn.Module):
         `neighbours` are needed by pixel composition alone.
         """
         flows = self._flows(reference, sources, given_flows)
-        eighth, quarter, half = self.compose_features(reference, sources, flows)
+        eighth, quarter, half = self._compose_features(reference, sources, flows)
         features = self.bottleneck(reference.eighth, eighth.composed)
         if self.config.memory:
             memory = self.convlstm(features, memory)
@@ -184,62 +181,82 @@ class VINet(nn.Module):
         smooth_mask: Tensor | None = None
         if self.config.smooth_composition:
             decoded, smooth_mask = self.smooth(decoded, current, mask)
-
-        output, pixel_mask, output_flow, output_mask = decoded, None, None, None
         if self.config.pixel_composition:
-            if neighbours is None:
-                raise ValueError("pixel composition needs the neighbours' pixels")
-            known = PixelSources.of(neighbours)
-            if self.config.recurrence and previous is not None:
-                known = known.with_output(previous.output, previous.mask)
-            full_size = self._full_size(flows.half, given_flows, slice(0, known.images.shape[1]))
-            output, pixel_mask = self.pixels(decoded, mask, known, full_size)
+            blending = self._blend_pixels(decoded, mask, neighbours, previous, flows, given_flows)
         elif self.config.recurrence and previous is not None:
-            last = slice(self.config.sources - 1, None)
-            half_flow = _select(flows.half, last, self.config.sources)
-            output_flow, output_mask = self._towards_previous(reference, sources, half_flow, given_flows)
-            unmoved = torch.zeros_like(previous.output[:, :2]) if output_flow is None else output_flow
-            output = blended(output, warp(previous.output, unmoved, clamp=True), output_mask)
+            blending = self._blend_previous(decoded, previous, reference, sources, flows, given_flows)
+        else:
+            blending = Blending(decoded)
         compositions = (eighth, quarter, half)
-        return Step(output, decoded, compositions, smooth_mask, pixel_mask, output_flow, output_mask, memory)
-
-    def compose_features(
-        self, reference: Features, sources: Features, flows: Flows
-    ) -> tuple[Composition, Composition, Composition]:
-        """Aligned, aggregated and composed maps at 1/8, 1/4 and 1/2."""
-        masks = self.config.feature_composition
-        return (
-            compose(reference.eighth, sources.eighth, flows.eighth, self.st_agg, self.masknet if masks else None),
-            compose(
-                reference.quarter, sources.quarter, flows.quarter, self.st_agg_64, self.masknet_64 if masks else None
-            ),
-            compose(reference.half, sources.half, flows.half, self.st_agg_128, self.masknet_128 if masks else None),
-        )
+        return Step(blending.output, decoded, compositions, smooth_mask, *blending[1:], memory)
 
     def _flows(self, reference: Features, sources: Features, given_flows: Tensor | None) -> Flows:
+        """Flow of every source at each scale, from outside or from the heads; zero without flow warping."""
         if self.config.given_flow != (given_flows is not None):
             raise ValueError("given_flows belongs to a network with given_flow, and to no other")
         if given_flows is not None:
             return outside_flow(given_flows.flatten(0, 1), self.config.double)
         return self.estimate_flows(reference, sources) if self.config.flow_warping else no_flow(sources)
 
-    def _full_size(self, half: Tensor, given_flows: Tensor | None, which: slice) -> Tensor:
-        """Flow of the sources `which` at the image's size, (B * len(which), 2, H, W)."""
-        if given_flows is not None:
-            return given_flows[:, which].flatten(0, 1)
-        return enlarge_flow(_select(half, which, self.config.sources), 4 if self.config.double else 2)
+    def estimate_flows(self, reference: Features, sources: Features) -> Flows:
+        """Flow of B references to B * S sources, any S, coarse to fine."""
+        reference, sources = reference.for_flow, sources.for_flow
+        eighth = self.flownet(reference.eighth, sources.eighth)
+        quarter = self.flownet_64(reference.quarter, sources.quarter, eighth)
+        half = self.flownet_128(reference.half, sources.half, quarter)
+        return Flows(eighth, quarter, half)
 
-    def _towards_previous(
-        self, reference: Features, sources: Features, half: Tensor, given_flows: Tensor | None
-    ) -> tuple[Tensor | None, Tensor]:
-        """Flow (B, 2, H, W) to the previous output at the image's size, and the mask (B, 1, H, W) that blends it in.
+    def _compose_features(
+        self, reference: Features, sources: Features, flows: Flows
+    ) -> tuple[Composition, Composition, Composition]:
+        """Aligned, aggregated and composed maps at 1/8, 1/4 and 1/2."""
+        masks = (self.masknet, self.masknet_64, self.masknet_128) if self.config.feature_composition else (None,) * 3
+        return (
+            compose(reference.eighth, sources.eighth, flows.eighth, self.st_agg, masks[0]),
+            compose(reference.quarter, sources.quarter, flows.quarter, self.st_agg_64, masks[1]),
+            compose(reference.half, sources.half, flows.half, self.st_agg_128, masks[2]),
+        )
+
+    def _blend_pixels(
+        self,
+        decoded: Tensor,
+        mask: Tensor,
+        neighbours: Neighbours | None,
+        previous: Previous | None,
+        flows: Flows,
+        given_flows: Tensor | None,
+    ) -> Blending:
+        """Blend pixels of the neighbours, and of the previous output where there is one, into the decoded image."""
+        if neighbours is None:
+            raise ValueError("pixel composition needs the neighbours' pixels")
+        known = PixelSources.of(neighbours)
+        if self.config.recurrence and previous is not None:
+            known = known.with_output(previous.output, previous.mask)
+        which = slice(0, known.images.shape[1])
+        if given_flows is not None:
+            flow = given_flows[:, which].flatten(0, 1)  # (B * S, 2, H, W)
+        else:
+            flow = enlarge_flow(_select(flows.half, which, self.config.sources), 4 if self.config.double else 2)
+        return Blending(*self.pixels(decoded, mask, known, flow))
+
+    def _blend_previous(
+        self,
+        decoded: Tensor,
+        previous: Previous,
+        reference: Features,
+        sources: Features,
+        flows: Flows,
+        given_flows: Tensor | None,
+    ) -> Blending:
+        """Blend the previous output, warped, into the decoded image: eq. 6.
 
         As released, the mask compares features aligned by the flow of 1/2; only the output itself is warped by the
         flow of 1/1, and in double mode the head at 1/1 is part of the checkpoint but not of the computation.
         """
         double = self.config.double
-        flow: Tensor | None = None
+        flow: Tensor | None = None  # (B, 2, H, W) at the image's size
         aligned = sources.full
+        half = _select(flows.half, slice(self.config.sources - 1, None), self.config.sources)
         if given_flows is not None:
             flow = given_flows[:, -1]
             aligned = warp(aligned, reduce_flow(flow, 2 if double else 1), clamp=True)
@@ -247,7 +264,24 @@ class VINet(nn.Module):
             aligned = warp(aligned, enlarge_flow(half, 2), clamp=True)
             flow = enlarge_flow(half, 4) if double else self.estimate_full_flow(reference, sources, half)
         mask: Tensor = self.masknet_256(reference.full, aligned)
-        return flow, functional.interpolate(mask, scale_factor=2, mode="nearest") if double else mask
+        mask = functional.interpolate(mask, scale_factor=2, mode="nearest") if double else mask
+        unmoved = torch.zeros_like(previous.output[:, :2]) if flow is None else flow
+        output = blended(decoded, warp(previous.output, unmoved, clamp=True), mask)
+        return Blending(output, output_flow=flow, output_mask=mask)
+
+    def estimate_full_flow(self, reference: Features, sources: Features, half: Tensor) -> Tensor:
+        """Flow at the encoder's full size (B * S, 2, H, W) from that at 1/2; a step needs it for one source only."""
+        flow: Tensor = self.flownet_256(reference.for_flow.full, sources.for_flow.full, half)
+        return flow
+
+    def feed_back(self, current: Tensor, mask: Tensor, output: Tensor) -> Previous:
+        """What the next step gets of an output (B, 3, H, W): all of it, as released.
+
+        With pixel composition it gets the output inside the holes and the true pixels of `current` around them.
+        """
+        if self.config.pixel_composition:
+            output = blended(current, output.clamp(-1, 1), mask)
+        return Previous(output, mask)
 
 
 def beside(groups: list[Features], batch: int) -> Features:
@@ -262,7 +296,7 @@ def beside(groups: list[Features], batch: int) -> Features:
 
 
 def _interleaved(groups: list[Tensor], batch: int) -> Tensor:
-    """Maps of one scale, (batch * n, C, h, w) in each group, the maps of an item together; the layout in memory is kept."""
+    """Put the maps of each item together, of groups (batch * n, C, h, w) of one scale; their layout in memory is kept."""
     items = [group.chunk(batch) for group in groups]
     return torch.cat([chunks[item] for item in range(batch) for chunks in items])
 

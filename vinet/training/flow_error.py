@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from vinet import weights as files
-from vinet.errors import UserError
+from vinet.errors import VINetError
 from vinet.training import losses
-from vinet.training.objective import REACH, estimated, flow_at_full_size
+from vinet.training.objective import estimated, flow_at_full_size
 from vinet.training.scenes.chance import generator
 from vinet.training.scenes.data import sources
 from vinet.training.scenes.given_flow import GivenFlow
 from vinet.training.scenes.photos import photos
+from vinet.training.scenes.scene import REACH
 from vinet.training.scenes.synthetic import synthetic
 
 BATCH = 4
@@ -62,9 +63,9 @@ def measure(weights: Path, folder: str, scenes: int, size_px: int, motion_px: fl
     """
     network, _ = files.load(weights)
     if not network.config.has_flow_heads:
-        raise UserError(f"{weights} holds a network without flow heads")
+        raise VINetError(f"{weights} holds a network without flow heads")
     if size_px % network.config.size_multiple:
-        raise UserError(f"size must be a multiple of {network.config.size_multiple}, not {size_px}")
+        raise VINetError(f"size must be a multiple of {network.config.size_multiple}, not {size_px}")
     paths = photos(folder, validation=True)
     found: dict[str, dict[str, list[float]]] = {n: {r: [] for r in REGIONS} for n in ("network", "dis", "still")}
     for batch in range(-(-scenes // BATCH)):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vinet.network.flow import warp
+from vinet.kernels import warp
 
 WINDOW_PX = 11
 SIGMA_PX = 1.5

@@ -11,13 +11,10 @@ from vinet.network.vinet import Previous, Step, VINet, beside
 from vinet.training import losses
 from vinet.training.recipe import Stage
 from vinet.training.scenes.given_flow import GivenFlow
-from vinet.training.scenes.scene import Scene
+from vinet.training.scenes.scene import REACH, Scene
 from vinet.training.texture import Texture
 
 Terms = dict[str, Tensor]
-REACH = 6
-"""Frames from the reference to the farthest source of a flow stage, as the published neighbours', and to the farthest frame of
-the long-term warping loss: the paper's clips are four frames long, and over many more hardly a pixel stays in view."""
 
 
 class Objective(nn.Module):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import distributed
 
-from vinet.errors import UserError
+from vinet.errors import VINetError
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Processes:
 def processes(device: str) -> Iterator[Processes]:
     """Join torchrun's group (gloo on the CPU, NCCL on CUDA) for as long as the block runs."""
     if device not in ("cpu", "cuda"):
-        raise UserError(f"device is cpu or cuda, not {device!r}")
+        raise VINetError(f"device is cpu or cuda, not {device!r}")
     if device == "cuda" and not torch.cuda.is_available():
-        raise UserError("device is cuda, and torch sees no CUDA device here: use --device cpu")
+        raise VINetError("device is cuda, and torch sees no CUDA device here: use --device cpu")
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
         yield Processes(0, 1, torch.device(device))

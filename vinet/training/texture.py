@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from vinet import weights
-from vinet.errors import UserError
+from vinet.errors import VINetError
 from vinet.training import losses
 
 POOLS = (4, 9, 16)
@@ -78,8 +78,8 @@ def texture(file: str) -> Texture:
         state = weights.read(Path(file)).tensors if file else _downloaded()
         state = {name.removeprefix("features."): v for name, v in state.items() if name.startswith("features.")}
         weights.load_into(features, state, file)
-    except UserError as error:
-        raise UserError(
+    except VINetError as error:
+        raise VINetError(
             f"data.vgg16={file!r} is no state dict of torchvision's vgg16, which `perceptual` and `style` look through: {error}; "
             "name one with --set data.vgg16=FILE"
         ) from error
@@ -92,4 +92,4 @@ def _downloaded() -> dict[str, Tensor]:
     try:
         return dict(VGG16_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True))
     except (OSError, RuntimeError) as error:
-        raise UserError(f"torchvision's could not be downloaded: {error}") from error
+        raise VINetError(f"torchvision's could not be downloaded: {error}") from error

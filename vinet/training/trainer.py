@@ -1,6 +1,7 @@
 """The training loop: every step is a function of the one before and of its number, so a killed run goes on unchanged."""
 
 import contextlib
+import copy
 import json
 import math
 import time
@@ -11,23 +12,22 @@ from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from vinet import weights
-from vinet.config import VINetConfig
-from vinet.errors import UserError
+from vinet.errors import VINetError
+from vinet.files import REST
 from vinet.network.frame_network import FrameNetwork
 from vinet.network.vinet import VINet
 from vinet.training import checkpoint, losses
-from vinet.training.average import Average
 from vinet.training.curve import Curve
 from vinet.training.export import export
 from vinet.training.objective import Objective, Terms, trained
 from vinet.training.processes import Processes, processes
 from vinet.training.progress import progress
-from vinet.training.recipe import WEIGHTS, NetworkRecipe, Recipe, Stage
+from vinet.training.recipe import WEIGHTS, Recipe, Stage
 from vinet.training.scenes.data import Data, lead_at, motion_at
+from vinet.training.start import network_of
 from vinet.training.texture import texture
 
 COLUMNS = ("stage", "rate", "gradient", "loss", *WEIGHTS)
@@ -41,7 +41,7 @@ DEFAULT_WEIGHTS = {
 
 
 def train(recipe: Recipe, folder: Path, device: str = "cpu") -> Path:
-    """Train, or go on with, the run in `folder`; returns the weights file. UserError for what a person can fix."""
+    """Train, or go on with, the run in `folder`; returns the weights file. VINetError for what a person can fix."""
     folder.mkdir(parents=True, exist_ok=True)
     with processes(device) as these, _alone(folder, these):
         return Run(recipe, folder, these).finish()
@@ -54,7 +54,7 @@ class Run:
         self.recipe, self.folder, self.these = recipe, folder, these
         self.data = Data(recipe, these.device)
         self.network = network_of(recipe.network, recipe.seed).to(these.device)
-        self.average = Average(self.network, recipe.ema)
+        self.average = checkpoint.averaged(self.network, recipe.ema)
         self.done = 0
         """Steps taken, over all stages."""
         self.seconds = 0.0
@@ -100,7 +100,7 @@ class Run:
         for step in range(self.done - before, stage.steps):
             figures = self._step(stage, step, module, objective, optimiser)
             self.done += 1
-            self.average.update(self.network, self.done)
+            self.average.update_parameters(self.network)
             if not self.these.leads:
                 continue
             curves[0].add(self.done, {"stage": stage.name, **figures})
@@ -120,7 +120,7 @@ class Run:
     def _step(
         self, stage: Stage, step: int, module: nn.Module, objective: Objective, optimiser: torch.optim.Optimizer
     ) -> dict[str, float]:
-        """One step of the optimiser; UserError once the loss or the gradient is no number."""
+        """One step of the optimiser; VINetError once the loss or the gradient is no number."""
         rate = learning_rate(stage, step)
         for group in optimiser.param_groups:
             group["lr"] = rate
@@ -132,7 +132,7 @@ class Run:
         parameters = [values for group in optimiser.param_groups for values in group["params"]]
         gradient = float(nn.utils.clip_grad_norm_(parameters, self.recipe.clip_norm))
         if not math.isfinite(gradient):
-            raise UserError(f"stage {stage.name} diverged at its step {step}: lower its learning_rate and start anew")
+            raise VINetError(f"stage {stage.name} diverged at its step {step}: lower its learning_rate and start anew")
         optimiser.step()
         return {
             "rate": rate,
@@ -144,7 +144,8 @@ class Run:
     @torch.no_grad()
     def _validated(self, stage: Stage) -> dict[str, float]:
         """Mean terms of the averaged network on scenes that are the same every time and never trained on."""
-        objective = self._objective(self.average.of(self.network), stage)
+        averaged: Any = self.average.module
+        objective = self._objective(averaged, stage)
         sums: dict[str, float] = {}
         count = self.recipe.validation_batches
         for batch in range(count):
@@ -189,7 +190,7 @@ class Run:
             "done": self.done,
             "seconds": self.seconds,
             "network": self.network.state_dict(),
-            "average": self.average.tensors,
+            "average": self.average.module.state_dict(),
             "optimiser": optimiser.state_dict(),
             "random": random,
         }
@@ -203,7 +204,7 @@ class Run:
     def _resume(self) -> None:
         state = checkpoint.load(self.folder / "checkpoint.pt")
         if state is not None and state["digest"] != self.recipe.digest(state["stages"]):
-            raise UserError(
+            raise VINetError(
                 f"{self.folder} holds a training of another recipe (see its recipe.json): name another folder with --output"
             )
         if self.these.leads:
@@ -212,7 +213,7 @@ class Run:
         if state is None:
             return
         self.network.load_state_dict(state["network"])
-        self.average.tensors = {name: values.to(self.these.device) for name, values in state["average"].items()}
+        checkpoint.continue_average(self.average, state["average"], state["done"])
         self._optimiser_state = state["optimiser"]
         self.done, self.seconds = state["done"], state["seconds"]
         torch.set_rng_state(state["random"][0])
@@ -221,38 +222,9 @@ class Run:
 
     def _export(self, path: Path) -> Path:
         if self.these.leads:
-            averaged = self.average.of(self.network)
-            export(averaged, path, self.recipe, self.done, self.seconds, self.these.device)
+            copied = copy.deepcopy(self.average.module)  # which becomes half precision
+            export(copied, path, self.recipe, self.done, self.seconds, self.these.device)
         return path
-
-
-def network_of(recipe: NetworkRecipe, seed: int) -> VINet | FrameNetwork:
-    """The untrained network of a recipe, the same for the same seed, with what its `start` files hold of it."""
-    config = recipe.config()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = FrameNetwork(config) if recipe.kind == "frame" else VINet(config)
-    own_encoder = False
-    for file in recipe.start:
-        have = network.state_dict()
-        given = weights.read(Path(file))
-        tensors = {name: of_sources(values, name, given.config, config) for name, values in given.tensors.items()}
-        fitting = {n: v.float() for n, v in tensors.items() if n in have and v.shape == have[n].shape}
-        if not fitting:
-            raise UserError(f"{file} holds no tensor that this network could start from")
-        network.load_state_dict(have | fitting)
-        own_encoder |= any(name.startswith("flow_encoder") for name in fitting)
-    if isinstance(network, VINet) and config.flow_encoder and recipe.start and not own_encoder:
-        network.flow_encoder.load_state_dict(network.encoder1.state_dict())
-    return network
-
-
-def of_sources(values: Tensor, name: str, before: VINetConfig | None, after: VINetConfig) -> Tensor:
-    """Of an aggregation's (C, C, S, 3, 3) the slices of the sources that the new network keeps; any other tensor as it is."""
-    if before is None or not (name.startswith("st_agg") and values.ndim == 5):
-        return values
-    had, kept = ([*c.neighbour_offsets, *["previous"] * c.recurrence] for c in (before, after))
-    return values[:, :, [had.index(source) for source in kept]] if set(kept) <= set(had) else values
 
 
 def learning_rate(stage: Stage, step: int) -> float:
@@ -270,6 +242,8 @@ def _alone(folder: Path, these: Processes) -> Any:
         return
     try:
         with FileLock(folder / "lock", timeout=0):
+            for rest in folder.glob(REST):  # of a process that was killed while it wrote
+                rest.unlink()
             yield
     except Timeout as error:
-        raise UserError(f"another training is running in {folder}") from error
+        raise VINetError(f"another training is running in {folder}") from error

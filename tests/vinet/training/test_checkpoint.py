@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from vinet.errors import UserError
+from vinet.errors import VINetError
 from vinet.training import checkpoint
 from vinet.training.curve import Curve
 
@@ -44,7 +44,7 @@ class Hostile:
 def test_a_checkpoint_runs_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save({"version": 1, "state": Hostile()}, tmp_path / "checkpoint.pt")
-    with pytest.raises(UserError, match="is not a checkpoint"):
+    with pytest.raises(VINetError, match="is not a checkpoint"):
         checkpoint.load(tmp_path / "checkpoint.pt")
     assert not (tmp_path / "owned").exists()
 
@@ -54,7 +54,7 @@ def test_foreign_and_absent_files_are_told_apart(tmp_path: Path) -> None:
     torch.save({"version": 0}, tmp_path / "old.pt")
     assert checkpoint.load(tmp_path / "none.pt") is None
     for name in ("text.pt", "old.pt"):
-        with pytest.raises(UserError):
+        with pytest.raises(VINetError):
             checkpoint.load(tmp_path / name)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from vinet.errors import UserError
-from vinet.network.flow import warp
+from vinet.errors import VINetError
+from vinet.kernels import warp
 from vinet.training.scenes import clips
 from vinet.training.scenes.chance import generator
 
@@ -42,7 +42,7 @@ def scene(folder: Path) -> clips.RealScene:
 def test_the_split_is_by_name(folder: Path) -> None:
     assert [path.stem for path in clips.videos(str(folder), ("two",), validation=False)] == ["one"]
     assert [path.stem for path in clips.videos(str(folder), ("two",), validation=True)] == ["two"]
-    with pytest.raises(UserError, match="three"):
+    with pytest.raises(VINetError, match="three"):
         clips.videos(str(folder), ("three",), validation=False)
 
 
@@ -63,11 +63,11 @@ def test_flow_is_computed_once(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_clip_that_is_too_small_is_named(folder: Path) -> None:
     paths = clips.videos(str(folder), (), validation=False)
-    with pytest.raises(UserError, match="this stage needs 6 of 80 px"):
+    with pytest.raises(VINetError, match="this stage needs 6 of 80 px"):
         clips.real(generator(1), paths, 1, 6, 80, folder / "cache", torch.device("cpu"))
 
 
 def test_what_is_no_video_is_named(folder: Path) -> None:
     (folder / "bad.mp4").write_text("no video")
-    with pytest.raises(UserError, match="bad.mp4"):
+    with pytest.raises(VINetError, match="bad.mp4"):
         clips.video(folder / "bad.mp4")

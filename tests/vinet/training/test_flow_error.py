@@ -10,7 +10,7 @@ from training_run import photo_folder
 
 from vinet import weights
 from vinet.config import VINetConfig
-from vinet.errors import UserError
+from vinet.errors import VINetError
 from vinet.training.flow_error import interval, measure
 
 
@@ -36,7 +36,7 @@ def test_the_bundled_heads_are_better_than_dis_outside_and_inside_holes(shared_d
 
 def test_a_network_without_heads_is_refused(tmp_path: Path) -> None:
     weights.save(weights.random_network(VINetConfig.compact(0.0625, given_flow=True)), tmp_path / "w.safetensors")
-    with pytest.raises(UserError, match="without flow heads"):
+    with pytest.raises(VINetError, match="without flow heads"):
         measure(tmp_path / "w.safetensors", "nowhere", 1, 64, 1.0)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -20,8 +19,8 @@ from vinet.training import losses
 from vinet.training.objective import Objective, trained
 from vinet.training.recipe import BUNDLED, Recipe, read
 from vinet.training.scenes.data import Data, lead_at
+from vinet.training.start import network_of
 from vinet.training.texture import POOLS, Texture
-from vinet.training.trainer import network_of
 
 SMALL = ["stages.*.batch=1", "stages.*.crop_px=32", "data.clip_share=0.0", "network.start=[]"]
 
@@ -81,10 +80,10 @@ def test_a_flow_stage_trains_the_heads_own_encoder_and_frozen_parameters_are_lef
     heads = {name for name, _ in network.named_parameters() if name.startswith(("flownet", "flow_encoder"))}
     flow = recipe.stages[0]
     assert set(trained(network, flow)) == heads
-    body = dataclasses.replace(flow, kind="body")
+    body = flow.model_copy(update={"kind": "body"})
     everything = {name for name, _ in network.named_parameters()}
     assert set(trained(network, body)) == everything - heads
-    unrolled_stage = dataclasses.replace(flow, kind="unrolled", targets=2, frozen=("flow",))
+    unrolled_stage = flow.model_copy(update={"kind": "unrolled", "targets": 2, "frozen": ("flow",)})
     assert set(trained(network, unrolled_stage)) == everything - heads
 
 
@@ -92,7 +91,7 @@ def test_without_recurrence_the_same_terms_hold_an_output_against_the_one_before
     photos: Path,
 ) -> None:
     recipe = read("finetune-cpu", [*SMALL, f"data.photos={photos}", "network.switches.recurrence=false"])
-    stage = dataclasses.replace(recipe.stages[0], longest_lead=0)
+    stage = recipe.stages[0].model_copy(update={"longest_lead": 0})
     network = network_of(recipe.network, 0)
     assert isinstance(network, VINet)
     seen: list[Previous | None] = []
@@ -114,12 +113,12 @@ def unrolled(photos: Path, lead: int, targets: int) -> tuple[dict[str, float], l
     """Mean terms of `targets` frames after `lead`, always of one scene and one network; and which steps kept a gradient."""
     recipe = read("compact-dis-cpu", [*SMALL, f"data.photos={photos}"])
     network = network_of(recipe.network, 0)
-    longest = Objective(network, dataclasses.replace(recipe.stages[1], targets=4))
+    longest = Objective(network, recipe.stages[1].model_copy(update={"targets": 4}))
     scene, times = Data(recipe, torch.device("cpu")).scene(longest.stage, longest.frames(0), (0, "lead"), 1.0)
     kept: list[bool] = []
     assert isinstance(network, VINet)
     network.decoder.register_forward_hook(lambda *_: kept.append(torch.is_grad_enabled()))
-    terms = Objective(network, dataclasses.replace(recipe.stages[1], targets=targets))(scene, times, lead)
+    terms = Objective(network, recipe.stages[1].model_copy(update={"targets": targets}))(scene, times, lead)
     return {name: float(term.detach()) for name, term in terms.items()}, kept
 
 
@@ -172,7 +171,7 @@ def test_leads_are_drawn_from_none_to_the_longest_and_mostly_short() -> None:
     # The share of draws up to n is the square root of (n + 1) / 25.
     for most, share in ((0, 0.2), (3, 0.4), (8, 0.6)):
         assert np.mean(np.array(leads) <= most) == pytest.approx(share, abs=0.04)
-    fixed = dataclasses.replace(stage, lead=4, longest_lead=0)
+    fixed = stage.model_copy(update={"lead": 4, "longest_lead": 0})
     assert {lead_at(fixed, (0, "a", step, 0)) for step in range(50)} == {4}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from vinet.errors import UserError
+from vinet.errors import VINetError
 from vinet.training.recipe import BUNDLED, parse, read
 
 STAGE = {"name": "a", "kind": "flow", "steps": 3}
@@ -26,7 +26,7 @@ def test_bundled_recipes_are_right(path: Path) -> None:
     ("values", "sentence"),
     [
         ({"name": "x"}, "at least one"),
-        (recipe({"kind": "magic"}), "kind is flow, body, joint or unrolled, not 'magic'"),
+        (recipe({"kind": "magic"}), "kind must be flow, body, joint or unrolled, not 'magic'"),
         (recipe({"steps": 0}), "steps must be above 0, not 0"),
         (recipe({"steps": "many"}), "steps must be a whole number, not 'many'"),
         (recipe({"steps": True}), "steps must be a whole number, not True"),
@@ -45,13 +45,13 @@ def test_bundled_recipes_are_right(path: Path) -> None:
         (recipe(network={"switches": {"given_flow": True}}), "this network has none"),
         (recipe(network={"switches": {"wings": 2}}), "unknown field 'wings'"),
         (recipe(ema=1.0), "ema must be at least 0 and below 1"),
-        (recipe(data={"clip_share": 2}), "clip_share must be from 0 to 1"),
+        (recipe(data={"clip_share": 2}), "clip_share must be at least 0 and at most 1, not 2"),
         ({"name": "x", "stages": [STAGE, STAGE]}, "the same name"),
         ({"name": "x", "stages": [{"kind": "flow", "steps": 1}]}, "lacks name"),
     ],
 )
 def test_a_wrong_value_is_named(values: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(UserError, match=sentence) as refusal:
+    with pytest.raises(VINetError, match=sentence) as refusal:
         parse(values)
     assert "\n" not in str(refusal.value)
 
@@ -64,14 +64,14 @@ def test_settings_change_single_fields() -> None:
 
 @pytest.mark.parametrize("setting", ["seed", "stages.nothing.steps=2", "seed.deep.er=1"])
 def test_a_setting_that_names_nothing_is_refused(setting: str) -> None:
-    with pytest.raises(UserError):
+    with pytest.raises(VINetError):
         read("compact-cpu", [setting])
 
 
 def test_what_is_no_recipe_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("= 3")
     for name in ("unheard-of", str(tmp_path / "bad.toml"), str(tmp_path / "absent.toml")):
-        with pytest.raises(UserError):
+        with pytest.raises(VINetError):
             read(name)
 
 

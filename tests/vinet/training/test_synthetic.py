@@ -9,7 +9,7 @@ import pytest
 import torch
 from training_run import photo_folder
 
-from vinet.network.flow import warp
+from vinet.kernels import warp
 from vinet.training.scenes.chance import generator
 from vinet.training.scenes.photos import photos
 from vinet.training.scenes.synthetic import SyntheticScene, moved, synthetic

@@ -14,7 +14,7 @@ from torchvision.models import vgg16
 from torchvision.models.feature_extraction import create_feature_extractor
 from training_run import photo_folder
 
-from vinet.errors import UserError
+from vinet.errors import VINetError
 from vinet.training.recipe import parse
 from vinet.training.texture import WINDOW_PX, Texture, around, texture
 from vinet.training.trainer import train
@@ -101,16 +101,16 @@ def test_without_a_hole_both_terms_are_nothing(eyes: Texture) -> None:
 
 
 def test_a_file_that_is_not_vgg_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"data\.vgg16=FILE"):
+    with pytest.raises(VINetError, match=r"data\.vgg16=FILE"):
         texture(str(tmp_path / "missing.safetensors"))
     (tmp_path / "text.pth").write_text("not a pickle")
-    with pytest.raises(UserError, match=r"data\.vgg16=FILE"):
+    with pytest.raises(VINetError, match=r"data\.vgg16=FILE"):
         texture(str(tmp_path / "text.pth"))
     torch.save({"features.0.weight": "text"}, tmp_path / "words.pth")
-    with pytest.raises(UserError, match="no state dict of torchvision's vgg16"):
+    with pytest.raises(VINetError, match="no state dict of torchvision's vgg16"):
         texture(str(tmp_path / "words.pth"))
     save_file({"features.0.weight": torch.zeros(1)}, tmp_path / "other.safetensors")
-    with pytest.raises(UserError, match="no state dict of torchvision's vgg16"):
+    with pytest.raises(VINetError, match="no state dict of torchvision's vgg16"):
         texture(str(tmp_path / "other.safetensors"))
 
 
@@ -122,7 +122,7 @@ def test_a_pickle_that_runs_code_is_refused(tmp_path: Path) -> None:
             return Path.touch, (ran,)
 
     torch.save(Hostile(), tmp_path / "hostile.pth")
-    with pytest.raises(UserError):
+    with pytest.raises(VINetError):
         texture(str(tmp_path / "hostile.pth"))
     assert not ran.exists()
 
@@ -158,6 +158,6 @@ def test_a_missing_vgg_is_told_before_the_first_step(tmp_path: Path) -> None:
             "stages": [plain, {**plain, "name": "texture", "weights": {"l1": 1, "style": 10}}],
         }
     )
-    with pytest.raises(UserError, match=r"data\.vgg16=FILE"):
+    with pytest.raises(VINetError, match=r"data\.vgg16=FILE"):
         train(recipe, tmp_path / "run")
     assert not (tmp_path / "run" / "losses.csv").exists()

@@ -15,11 +15,12 @@ from typer.testing import CliRunner
 from vinet import weights
 from vinet.cli import app
 from vinet.config import VINetConfig
-from vinet.errors import UserError
+from vinet.errors import VINetError
 from vinet.network.frame_network import FrameNetwork
 from vinet.network.vinet import VINet
 from vinet.training.recipe import parse, read
-from vinet.training.trainer import learning_rate, network_of, train
+from vinet.training.start import network_of
+from vinet.training.trainer import learning_rate, train
 
 KILLS = 10
 KILLED = """
@@ -108,18 +109,18 @@ def test_a_snapshot_of_a_finished_run_is_its_weights(undisturbed: Path, tmp_path
 
 def test_a_snapshot_of_nothing_is_refused(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["snapshot", str(tmp_path), "-o", str(tmp_path / "now.safetensors")])
-    assert isinstance(result.exception, UserError)
+    assert isinstance(result.exception, VINetError)
 
 
 def test_the_curve_is_drawn(undisturbed: Path, tmp_path: Path) -> None:
     assert CliRunner().invoke(app, ["curve", str(undisturbed), "-o", str(tmp_path / "curve.png")]).exit_code == 0
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
     refused = CliRunner().invoke(app, ["curve", str(undisturbed), "-o", "x.png", "--column", "joy"])
-    assert isinstance(refused.exception, UserError) and "joy" in str(refused.exception)
+    assert isinstance(refused.exception, VINetError) and "joy" in str(refused.exception)
 
 
 def test_another_recipe_does_not_go_on_in_the_same_folder(undisturbed: Path, recipe: Path) -> None:
-    with pytest.raises(UserError, match="another recipe"):
+    with pytest.raises(VINetError, match="another recipe"):
         train(read(str(recipe), ["seed=8"]), undisturbed)
 
 
@@ -167,7 +168,7 @@ def test_a_network_starts_from_what_a_file_holds_of_it(tmp_path: Path, recipe: P
 
 
 def test_a_recipe_that_goes_on_from_weights_asks_for_them() -> None:
-    with pytest.raises(UserError, match="there is no weights file START.safetensors"):
+    with pytest.raises(VINetError, match="there is no weights file START.safetensors"):
         network_of(read("finetune-cpu").network, seed=0)
 
 
@@ -223,7 +224,7 @@ def test_the_rate_warms_up_and_ends_where_it_should() -> None:
 
 def test_the_command_says_what_to_do_without_photos() -> None:
     result = CliRunner().invoke(app, ["train", "compact-cpu"])
-    assert isinstance(result.exception, UserError) and "--photos" in str(result.exception)
+    assert isinstance(result.exception, VINetError) and "--photos" in str(result.exception)
 
 
 @pytest.mark.slow

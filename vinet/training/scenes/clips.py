@@ -1,8 +1,6 @@
 """Real clips: random crops of videos, with DIS flow between frames computed once and kept."""
 
 import hashlib
-import os
-import tempfile
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vinet.errors import UserError
+from vinet.dis import dis
+from vinet.errors import VINetError
+from vinet.files import replacing
 from vinet.training.scenes.chance import whole
 from vinet.training.scenes.holes import holes
 from vinet.training.scenes.scene import Motion
@@ -37,26 +37,26 @@ def videos(folder: str, held_out: tuple[str, ...], *, validation: bool) -> tuple
     """The videos of `folder` on one side of the split by name, in the order of their names."""
     root = Path(folder)
     if not root.is_dir():
-        raise UserError(f"data.clips must be a folder of videos (option --clips), not {folder!r}")
+        raise VINetError(f"data.clips must be a folder of videos (option --clips), not {folder!r}")
     files = sorted(path for path in root.iterdir() if path.suffix.lower() in SUFFIXES)
     unknown = set(held_out) - {path.stem for path in files}
     if unknown:
-        raise UserError(f"data.validation_clips names {', '.join(sorted(unknown))}, which {folder} does not hold")
+        raise VINetError(f"data.validation_clips names {', '.join(sorted(unknown))}, which {folder} does not hold")
     chosen = tuple(path for path in files if (path.stem in held_out) == validation)
     if not chosen and not validation:
-        raise UserError(f"{folder} holds no video to train on")
+        raise VINetError(f"{folder} holds no video to train on")
     return chosen
 
 
 @lru_cache(maxsize=KEPT_CLIPS)
 def video(path: Path) -> Video:
-    """The first frames of a video; UserError where it cannot be read."""
+    """The first frames of a video; VINetError where it cannot be read."""
     try:
         with av.open(str(path)) as container:
             decoded = container.decode(video=0)
             frames = [frame.to_ndarray(format="rgb24") for frame, _ in zip(decoded, range(MOST_FRAMES), strict=False)]
     except (av.error.FFmpegError, IndexError) as error:
-        raise UserError(f"{path} is not a video that can be read: {error}") from error
+        raise VINetError(f"{path} is not a video that can be read: {error}") from error
     return Video(np.stack(frames), hashlib.sha256(path.read_bytes()).hexdigest())
 
 
@@ -116,14 +116,14 @@ def real(
     cache: Path,
     device: torch.device,
 ) -> RealScene:
-    """A batch of excerpts drawn by `chance`; UserError where a video is shorter or smaller than a crop."""
+    """A batch of excerpts drawn by `chance`; VINetError where a video is shorter or smaller than a crop."""
     excerpts = []
     for _ in range(batch):
         path = paths[whole(chance, 0, len(paths) - 1)]
         clip = video(path)
         length, height, width = clip.frames.shape[:3]
         if length < frames or min(height, width) < size_px:
-            raise UserError(
+            raise VINetError(
                 f"{path} has {length} frames of {width}x{height} px; this stage needs {frames} of {size_px} px"
             )
         excerpts.append(
@@ -143,17 +143,8 @@ def kept_flow(clip: Video, start: int, end: int, cache: Path) -> NDArray[np.floa
     key = hashlib.sha256(f"dis-medium {cv2.__version__} {clip.sha256} {start} {end}".encode()).hexdigest()
     path = cache / f"{key}.npy"
     if not path.is_file():
-        grey = [cv2.cvtColor(clip.frames[i], cv2.COLOR_RGB2GRAY) for i in (start, end)]
-        engine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        _write(path, engine.calc(grey[0], grey[1], None).astype(np.float16))  # type: ignore[call-overload]
+        grey = [np.asarray(cv2.cvtColor(clip.frames[i], cv2.COLOR_RGB2GRAY), np.uint8) for i in (start, end)]
+        # Other processes may be reading, or computing the same.
+        with replacing(path) as temporary, temporary.open("wb") as stream:
+            np.save(stream, dis(grey[0], grey[1]).astype(np.float16))
     return np.asarray(np.load(path, allow_pickle=False), np.float32)
-
-
-def _write(path: Path, values: NDArray[np.float16]) -> None:
-    """Complete or not at all: another process may be reading, and this one may be killed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as stream:
-        np.save(stream, values)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(stream.name, path)

@@ -4,18 +4,17 @@ from pathlib import Path
 
 import torch
 
-from vinet.errors import UserError
-from vinet.training.objective import REACH
+from vinet.errors import VINetError
 from vinet.training.recipe import Recipe, Stage
 from vinet.training.scenes.chance import generator, whole
 from vinet.training.scenes.clips import real, videos
 from vinet.training.scenes.photos import photos
-from vinet.training.scenes.scene import Scene
+from vinet.training.scenes.scene import REACH, Scene
 from vinet.training.scenes.synthetic import synthetic
 
 
 class Data:
-    """Both sides of the split of a recipe's folders; UserError where there is nothing to train on."""
+    """Both sides of the split of a recipe's folders; VINetError where there is nothing to train on."""
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         self._recipe = recipe
@@ -44,7 +43,7 @@ class Data:
 def sources(chance: torch.Generator, count: int) -> list[int]:
     """Different times around `REACH`, never that itself."""
     if count > 2 * REACH:
-        raise UserError(f"a flow stage has at most {2 * REACH} sources, not {count}")
+        raise VINetError(f"a flow stage has at most {2 * REACH} sources, not {count}")
     others = [time for time in range(2 * REACH + 1) if time != REACH]
     return [others.pop(whole(chance, 0, len(others) - 1)) for _ in range(count)]
 

@@ -10,7 +10,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from vinet.errors import UserError
+from vinet.errors import VINetError
 
 SIDE_PX = 288
 SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -22,11 +22,11 @@ def photos(folder: str, *, validation: bool) -> tuple[Path, ...]:
     """The photos of `folder` that belong to one side of the split, in the order of their names."""
     root = Path(folder)
     if not folder or not root.is_dir():
-        raise UserError(f"data.photos must be a folder of photos (option --photos), not {folder!r}")
+        raise VINetError(f"data.photos must be a folder of photos (option --photos), not {folder!r}")
     files = sorted(path for path in root.iterdir() if path.suffix.lower() in SUFFIXES)
     chosen = tuple(path for path in files if held_out(path.name) == validation)
     if len(chosen) < 2:
-        raise UserError(f"{folder} holds too few photos: {len(files)}, and a split needs two on either side")
+        raise VINetError(f"{folder} holds too few photos: {len(files)}, and a split needs two on either side")
     return chosen
 
 
@@ -46,7 +46,7 @@ def _square(path: Path) -> Tensor:
         with Image.open(path) as opened:
             image = opened.convert("RGB")
     except (OSError, UnidentifiedImageError) as error:
-        raise UserError(f"{path} is not a photo that can be read: {error}") from error
+        raise VINetError(f"{path} is not a photo that can be read: {error}") from error
     scale = SIDE_PX / min(image.size)
     size = [max(SIDE_PX, round(side * scale)) for side in image.size]
     left, top = (size[0] - SIDE_PX) // 2, (size[1] - SIDE_PX) // 2

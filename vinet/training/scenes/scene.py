@@ -4,6 +4,10 @@ from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
+REACH = 6
+"""Frames from the reference to the farthest source of a flow stage, as the published neighbours', and to the farthest frame
+of the long-term warping loss: the paper's clips are four frames long, and over many more hardly a pixel stays in view."""
+
 
 class Motion(NamedTuple):
     """Flow of one frame to another, and which pixels the other frame shows too."""
