@@ -18,11 +18,9 @@ from vibench.cli.options import seconds_of, size_of
 from vibench.data.probe import Probe
 from vibench.plugins import Option, Spec
 from vibench.regress.baseline import Baseline
-from vibench.regress.duel import Duel, Entrant, Terms
-from vibench.regress.finding import Comparison
-from vibench.regress.judgement import judge_memory, judge_quality
-from vibench.regress.process import Version
-from vibench.regress.version import last_ref
+from vibench.regress.finding import Regression, memory_finding, quality_finding
+from vibench.regress.pair import RegressSettings, VersionPair
+from vibench.regress.version import MethodVersion, Version, last_ref
 
 Command = Callable[..., Outcome]
 SUPPORT = Path(__file__).parents[1] / "support"
@@ -35,24 +33,26 @@ def methods_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(SUPPORT))
 
 
-def duel(name: str = "Busy", seconds: float = 90, threshold: float = 1.5, **options: Option) -> Comparison:
+def compared(name: str = "Busy", seconds: float = 90, threshold: float = 1.5, **options: Option) -> Regression:
     spec = f"regress_methods:{name}"
-    both = Entrant(CODE, Spec(spec)), Entrant(CODE, Spec(spec, options))
-    return Duel(*both, PROBE, Terms(seconds, threshold=threshold, seed=1, blocks_a_process=5)).run()
+    both = MethodVersion(CODE, Spec(spec)), MethodVersion(CODE, Spec(spec, options))
+    return VersionPair(
+        *both, PROBE, RegressSettings(seconds, threshold=threshold, seed=1, blocks_a_process=5)
+    ).compare()
 
 
-def words(comparison: Comparison) -> dict[str, str]:
+def words(comparison: Regression) -> dict[str, str]:
     return {finding.measure: finding.word for finding in comparison.findings}
 
 
 def test_a_method_against_itself_is_not_blamed() -> None:
-    found = words(duel())
+    found = words(compared())
     assert found["quality"] == found["peak memory"] == "same"
     assert not {"slower", "faster"} & set(found.values())
 
 
 def test_slower_hungrier_and_worse_are_all_found_at_once() -> None:
-    found = words(duel(slow_down=3.0, leak_bytes=4_000_000, broken_column=True))
+    found = words(compared(slow_down=3.0, leak_bytes=4_000_000, broken_column=True))
     assert found == {
         "quality": "worse",
         "peak memory": "hungrier",
@@ -62,44 +62,44 @@ def test_slower_hungrier_and_worse_are_all_found_at_once() -> None:
 
 
 def test_a_method_that_waits_is_timed_by_the_wall_clock() -> None:
-    comparison = duel("Sleepy", slow_down=4.0)
+    comparison = compared("Sleepy", slow_down=4.0)
     assert words(comparison)["seconds per frame"] == "slower"
     assert "by wall time" in comparison.findings[2].note
 
 
 def test_a_budget_of_nothing_gives_no_verdict() -> None:
-    assert set(words(duel(seconds=0.01)).values()) == {"unclear"}
+    assert set(words(compared(seconds=0.01)).values()) == {"unclear"}
 
 
 def test_a_new_version_that_raises_is_worse_and_its_time_is_not_compared() -> None:
-    found = words(duel(nonsense=1))
+    found = words(compared(nonsense=1))
     assert found["quality"] == "worse"
     assert found["seconds per frame"] == "incomparable"
 
 
 def test_an_old_version_that_lacks_the_method_is_incomparable() -> None:
-    both = Entrant(CODE, Spec("regress_methods:Absent")), Entrant(CODE, Spec("regress_methods:Busy"))
-    comparison = Duel(*both, PROBE, Terms(30)).run()
+    both = MethodVersion(CODE, Spec("regress_methods:Absent")), MethodVersion(CODE, Spec("regress_methods:Busy"))
+    comparison = VersionPair(*both, PROBE, RegressSettings(30)).compare()
     assert set(words(comparison).values()) == {"incomparable"}
     assert "Absent" in comparison.findings[0].note
 
 
 def test_losing_less_than_the_threshold_is_the_same() -> None:
-    assert judge_quality([30.0] * 20, [29.95] * 20, 0.1).word == "same"
+    assert quality_finding([30.0] * 20, [29.95] * 20, 0.1).word == "same"
 
 
 def test_one_bad_frame_of_many_is_unclear_not_worse() -> None:
-    assert judge_quality([30.0] * 20, [30.0] * 19 + [10.0], 0.1).word == "unclear"
+    assert quality_finding([30.0] * 20, [30.0] * 19 + [10.0], 0.1).word == "unclear"
 
 
 def test_small_peaks_are_not_compared_by_their_ratio() -> None:
-    assert judge_memory("peak memory", [4096] * 5, [40960] * 5, 1.1).word == "same"
+    assert memory_finding("peak memory", [4096] * 5, [40960] * 5, 1.1).word == "same"
 
 
 def test_a_mebibyte_more_is_the_same_and_three_are_not() -> None:
     eight = [8 << 20] * 5
-    assert judge_memory("peak memory", eight, [9 << 20] * 5, 1.1).word == "same"
-    assert judge_memory("peak memory", eight, [11 << 20] * 5, 1.1).word == "hungrier"
+    assert memory_finding("peak memory", eight, [9 << 20] * 5, 1.1).word == "same"
+    assert memory_finding("peak memory", eight, [11 << 20] * 5, 1.1).word == "hungrier"
 
 
 def test_probe_is_the_same_bits_every_time() -> None:

@@ -17,7 +17,7 @@ from vibench.errors import UserError
 from vibench.plugins import Spec
 from vibench.speed.energy import NoCounter, joules_used
 from vibench.speed.growth import Shape, growth, shapes_by_length, shapes_by_size
-from vibench.speed.measurement import Plan, Scaling, scale
+from vibench.speed.measurement import SpeedMeasurement, SpeedPlan, measure_speed
 from vibench.speed.text import as_text
 from vibench.speed.throughput import throughput
 
@@ -59,13 +59,13 @@ class Broken:
         raise RuntimeError("it is broken")
 
 
-def plan(method: str) -> Plan:
-    return Plan(Spec.parse(f"{__name__}:{method}"), BASE, seconds=0.2, repeats=1, clips=1)
+def plan(method: str) -> SpeedPlan:
+    return SpeedPlan(Spec.parse(f"{__name__}:{method}"), BASE, seconds=0.2, repeats=1, clips=1)
 
 
 @pytest.fixture(scope="module")
-def sleeper() -> Scaling:
-    return scale(plan("Sleeper"), lambda _: None)
+def sleeper() -> SpeedMeasurement:
+    return measure_speed(plan("Sleeper"), lambda _: None)
 
 
 def test_shapes_grow_by_area_and_by_length() -> None:
@@ -85,17 +85,17 @@ def test_a_power_law_is_found_and_its_error_is_scipy_s() -> None:
     assert growth([1, 2], [0, 5]) is None and growth([2, 2], [1, 1]) is None
 
 
-def test_time_grows_as_it_was_made_to(sleeper: Scaling) -> None:
+def test_time_grows_as_it_was_made_to(sleeper: SpeedMeasurement) -> None:
     pixels, frames = sleeper.time_by_pixels(), sleeper.time_by_frames()
     assert pixels is not None and frames is not None
     assert 0.5 < pixels.exponent < 1.3 and 0.6 < frames.exponent < 1.3
 
 
-def test_memory_a_frame_is_what_it_holds(sleeper: Scaling) -> None:
+def test_memory_a_frame_is_what_it_holds(sleeper: SpeedMeasurement) -> None:
     assert sleeper.bytes_per_frame() == pytest.approx(2**20, rel=0.25)
 
 
-def test_operations_are_those_counted_by_hand(sleeper: Scaling) -> None:
+def test_operations_are_those_counted_by_hand(sleeper: SpeedMeasurement) -> None:
     assert sleeper.flop_per_frame == 2 * 27 * 4 * 128 * 96
     share = sleeper.achieved_share
     assert share is not None
@@ -103,7 +103,7 @@ def test_operations_are_those_counted_by_hand(sleeper: Scaling) -> None:
 
 
 def test_a_stream_s_latency_is_of_frames_and_its_memory_constant() -> None:
-    found = scale(plan("Streamer"), lambda _: None)
+    found = measure_speed(plan("Streamer"), lambda _: None)
     assert len(found.frame_seconds) == BASE.frames
     assert found.latency.first_frame_seconds > 0.06 > np.median(found.frame_seconds)
     assert found.flop_per_frame == 0 and found.achieved_share is None

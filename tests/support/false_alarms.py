@@ -20,8 +20,8 @@ from vibench.cli.options import seconds_of
 from vibench.data.probe import Probe
 from vibench.machine.stopwatch import load_average
 from vibench.plugins import Option, Spec
-from vibench.regress.duel import Duel, Entrant, Terms
-from vibench.regress.process import Version
+from vibench.regress.pair import RegressSettings, VersionPair
+from vibench.regress.version import MethodVersion, Version
 
 METHOD = "regress_methods:Busy"
 INJECTIONS: dict[str, dict[str, Option]] = {
@@ -38,9 +38,9 @@ TIME = "seconds per frame"
 def compare(injection: str, budget_seconds: float, seed: int) -> dict[str, Any]:
     """One comparison beside a disturbance, as a line of the file."""
     code = Version("this code", Path.cwd(), owns_methods=False)
-    old, new = Entrant(code, Spec(METHOD)), Entrant(code, Spec(METHOD, INJECTIONS[injection]))
+    old, new = MethodVersion(code, Spec(METHOD)), MethodVersion(code, Spec(METHOD, INJECTIONS[injection]))
     with disturbance(seed):
-        comparison = Duel(old, new, Probe.make(64, 64, 8), Terms(budget_seconds, seed=seed)).run()
+        comparison = VersionPair(old, new, Probe.make(64, 64, 8), RegressSettings(budget_seconds, seed=seed)).compare()
     ratios = {finding.measure: finding.ratio.ratio for finding in comparison.findings if finding.ratio}
     return {
         "injection": injection, "budget_seconds": budget_seconds, "seed": seed, "seconds": comparison.seconds,

@@ -30,7 +30,7 @@ def profile(
     from vibench.data.probe import Probe
     from vibench.files import slug
     from vibench.machine.device import resolve
-    from vibench.machine.threads import pin_threads
+    from vibench.machine.processes import pin_threads
     from vibench.plugins import Spec, make
     from vibench.speed.flame import draw
     from vibench.speed.profile import profile as measure

@@ -60,8 +60,8 @@ def regress(
     from vibench.data.probe import Probe
     from vibench.machine.device import resolve
     from vibench.plugins import Spec, split_outside_brackets
-    from vibench.regress.duel import Terms
     from vibench.regress.finding import exit_status
+    from vibench.regress.pair import RegressSettings
     from vibench.regress.regress import Request, regress
     from vibench.regress.text import FORMATS
 
@@ -70,8 +70,8 @@ def regress(
     specs = tuple(Spec.parse(text) for text in split_outside_brackets(methods))
     if not specs:
         raise InputError("--methods names no method; see `vibench list methods`")
-    terms = Terms(seconds_of(budget), threshold, quality_threshold, resolve(device), threads, seed=seed)
-    request = Request(specs, Probe.make(*size_of(size), frames), terms, against, baseline, save)
+    settings = RegressSettings(seconds_of(budget), threshold, quality_threshold, resolve(device), threads, seed=seed)
+    request = Request(specs, Probe.make(*size_of(size), frames), settings, against, baseline, save)
     comparisons = regress(request, lambda done: typer.secho(f"{done.method}: measured", err=True, dim=True))
     if save is not None:
         typer.echo(f"baseline: {save}", err=True)

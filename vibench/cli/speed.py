@@ -35,15 +35,15 @@ def speed(
     from vibench.machine.device import resolve
     from vibench.plugins import Spec
     from vibench.speed.growth import Shape
-    from vibench.speed.measurement import Plan, scale
+    from vibench.speed.measurement import SpeedPlan, measure_speed
     from vibench.speed.text import as_text, draw
 
     where = resolve(device)
     at_once = clips or (max(1, (os.cpu_count() or 1) // threads) if where == "cpu" else 1)
     base = Shape(*size_of(size), frames)
-    plan = Plan(Spec.parse(method), base, where, threads, at_once, repeats, seconds, energy)
+    plan = SpeedPlan(Spec.parse(method), base, where, threads, at_once, repeats, seconds, energy)
     with step_progress(plan.steps) as listener:
-        found = scale(plan, listener)
+        found = measure_speed(plan, listener)
     typer.echo(as_text(found, fps))
     stem = slug(plan.spec.label)
     with disk_errors(output):

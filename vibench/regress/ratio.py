@@ -11,7 +11,7 @@ meanwhile, as long as it did it to both: the interval holds without assuming tha
 **Looking many times** (to stop early) would break that: 1 in 100 at each of ten looks is up to 1 in 10. Looks are therefore
 few (after 9, 14, 21, 32, ... blocks), and look k spends only ``ALPHA / (k (k + 1))`` of the error. These sum to ``ALPHA`` over
 any number of looks, so that with probability 99 % *no* interval that is ever looked at misses the true ratio
-(Bonferroni; Lan and DeMets 1983 call it alpha spending). ``tests/test_verdict.py`` proves it by simulation.
+(Bonferroni; Lan and DeMets 1983 call it alpha spending). ``tests/regress/test_ratio.py`` proves it by simulation.
 
 **Worse** needs the whole interval beyond the threshold and p < 0.01 in the stratified Mann-Whitney test (van Elteren 1960:
 bursts are ranked inside their block). **Same** needs the whole interval inside the threshold. All else is unclear.
@@ -23,12 +23,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import comb, erfc, exp, inf, log, sqrt
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-Outcome = Literal["better", "worse", "same", "unclear", "incomparable"]
+from vibench.results.statistics import Verdict
 
 ALPHA = 0.01
 """Probability that an interval of one comparison misses the true ratio at any look; also the p that "worse" needs."""
@@ -100,7 +99,7 @@ def mann_whitney_stratified(blocks: Sequence[Block]) -> float:
     return erfc(abs(wins - 2 * len(blocks)) / sqrt(len(blocks) * 5 / 3) / sqrt(2))
 
 
-def outcome_of(interval: Ratio, p: float, threshold: float) -> Outcome:
+def verdict_of(interval: Ratio, p: float, threshold: float) -> Verdict:
     """Worse, better, same or unclear, for a quantity of which less is better."""
     if p < ALPHA and interval.low > threshold:
         return "worse"

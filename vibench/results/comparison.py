@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
@@ -11,11 +10,10 @@ from vibench.machine.facts import differing_facts
 from vibench.results.distance import frechet_distances
 from vibench.results.record import TRUTH, Record
 from vibench.results.results import Results
-from vibench.results.statistics import Estimate, mann_whitney_p
+from vibench.results.statistics import Estimate, Verdict, mann_whitney_p
 from vibench.results.table import Column, columns_of, compared_values, difference
 from vibench.results.timings import seconds_per_frame
 
-Verdict = Literal["better", "worse", "same", "unclear", "incomparable"]
 SPEED_KEY = "seconds/frame"
 SLOWER = 1.10
 """Least ratio of times that is called a difference; it must be significant too (p < `SIGNIFICANT`)."""

@@ -4,7 +4,7 @@
 of n = 20, the plain percentile interval held the true mean in 93.0 % (normal), 91.8 % (gamma, shape 4) and 89.4 %
 (exponential) of draws, BCa in 92.7, 92.5 and 90.9 %: both too narrow, because they ignore that the spread itself is estimated.
 The studentised bootstrap ("bootstrap-t", Efron and Tibshirani 1993, chapter 12.5; second-order correct as BCa is)
-held it in 95.0, 94.8 and 93.8 %, so that is what is used. ``tests/test_statistics.py`` repeats the simulation.
+held it in 95.0, 94.8 and 93.8 %, so that is what is used. ``tests/results/test_statistics.py`` repeats the simulation.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,8 @@ TOO_FEW = 6
 """Below this many clips an interval is Student's, and flagged: so few values have too few distinct resamples."""
 
 Values = NDArray[np.float64]
+Verdict = Literal["better", "worse", "same", "unclear", "incomparable"]
+"""What may be said about one measure of two methods, or of two versions of a method."""
 
 
 @dataclass(frozen=True)

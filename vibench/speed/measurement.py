@@ -12,7 +12,7 @@ import numpy as np
 from vibench import plugins
 from vibench.data.probe import Probe
 from vibench.machine.facts import machine_facts, package_versions
-from vibench.machine.threads import pin_threads
+from vibench.machine.processes import pin_threads
 from vibench.machine.timing import Timing, synchronise
 from vibench.method import Method
 from vibench.plugins import Spec
@@ -25,7 +25,7 @@ PRODUCTS = 5
 
 
 @dataclass(frozen=True)
-class Plan:
+class SpeedPlan:
     """What is measured: ``base`` is the clip of latency, throughput, operations and energy; ``clips`` run at once."""
 
     spec: Spec
@@ -44,10 +44,10 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Scaling:
+class SpeedMeasurement:
     """Everything that was measured of a method."""
 
-    plan: Plan
+    plan: SpeedPlan
     by_size: tuple[Point, ...]
     by_length: tuple[Point, ...]
     throughput: Throughput
@@ -110,7 +110,7 @@ def memory_of(point: Point) -> int:
     return point.timing.peak_host_bytes if device is None else device
 
 
-def scale(plan: Plan, listener: Callable[[str], None]) -> Scaling:
+def measure_speed(plan: SpeedPlan, listener: Callable[[str], None]) -> SpeedMeasurement:
     """Measure everything in ``plan``; ``listener`` hears of each step before it begins. UserError where the method cannot be made."""
     method: Method = plugins.make("methods", plan.spec, device=plan.device)
     pin_threads(plan.threads)
@@ -130,7 +130,7 @@ def scale(plan: Plan, listener: Callable[[str], None]) -> Scaling:
     listener("energy")
     joules, why = _energy(plan, fill)
     listener(f"{plan.clips} clips at once")
-    return Scaling(
+    return SpeedMeasurement(
         plan,
         tuple(points[shape] for shape in shapes_by_size(plan.base)),
         tuple(points[shape] for shape in shapes_by_length(plan.base)),
@@ -168,7 +168,7 @@ def peak_flop_per_second(device: str) -> float:
     return 2 * MATRIX**3 / best
 
 
-def _energy(plan: Plan, fill: Callable[[], None]) -> tuple[float | None, str]:
+def _energy(plan: SpeedPlan, fill: Callable[[], None]) -> tuple[float | None, str]:
     if not plan.energy:
         return None, "not asked for (--energy)"
     fills = 0

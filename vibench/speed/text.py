@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from vibench.speed.growth import Growth, Point
-from vibench.speed.measurement import Scaling, memory_of
+from vibench.speed.measurement import SpeedMeasurement, memory_of
 
 MEGABYTE = 1e6
 
 
-def as_text(found: Scaling, video_frames_per_second: float) -> str:
+def as_text(found: SpeedMeasurement, video_frames_per_second: float) -> str:
     """For a terminal."""
     lines = [*_summary(found, video_frames_per_second), "", *_table(found.by_size), "", *_table(found.by_length)]
     disturbed = sum(point.timing.disturbed for point in {*found.by_size, *found.by_length})
@@ -21,7 +21,7 @@ def as_text(found: Scaling, video_frames_per_second: float) -> str:
     return "\n".join(lines)
 
 
-def _summary(found: Scaling, video_rate: float) -> list[str]:
+def _summary(found: SpeedMeasurement, video_rate: float) -> list[str]:
     plan, latency, together = found.plan, found.latency, found.throughput
     p50, p90, p99 = (1e3 * value for value in np.percentile(found.frame_seconds, [50, 90, 99]))
     how = "frame by frame" if latency.frame_seconds else "whole clip at once"
@@ -42,7 +42,7 @@ def _summary(found: Scaling, video_rate: float) -> list[str]:
     ]
 
 
-def _operations(found: Scaling) -> str:
+def _operations(found: SpeedMeasurement) -> str:
     share = found.achieved_share
     if share is None:
         return "none that torch counts"
@@ -50,7 +50,7 @@ def _operations(found: Scaling) -> str:
     return f"{found.flop_per_frame / 1e9:.3g} GFLOP a frame, {share:.0%} of {peak}"
 
 
-def _energy(found: Scaling) -> str:
+def _energy(found: SpeedMeasurement) -> str:
     if found.joules_per_frame is None:
         return f"unknown: {found.no_energy}"
     return f"{found.joules_per_frame:.3g} J a frame, idle power included"
@@ -79,7 +79,7 @@ def _table(points: tuple[Point, ...]) -> list[str]:
     return lines
 
 
-def draw(found: Scaling, path: Path) -> None:
+def draw(found: SpeedMeasurement, path: Path) -> None:
     """Four curves as SVG: time and memory, by pixels and by frames."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure

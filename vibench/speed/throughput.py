@@ -11,7 +11,7 @@ from typing import Any
 
 from vibench.data.probe import Probe
 from vibench.errors import UserError
-from vibench.machine.threads import pin_threads
+from vibench.machine.processes import pin_threads
 from vibench.machine.timing import synchronise
 from vibench.plugins import Spec, make
 from vibench.speed.growth import Shape
