@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from command_line import Outcome
+from small_repository import repository
 
 from vibench.cli.options import seconds_of, size_of
 from vibench.data.probe import Probe
@@ -127,18 +128,9 @@ def test_mistakes_are_one_sentence_and_status_2(vibench: Command, options: list[
     assert error.startswith("Error: ")
 
 
-def repository(folder: Path, *sources: str) -> None:
-    """A project with a method of its own, one commit a source."""
-
-    def git(*words: str) -> None:
-        who = ("-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false")
-        subprocess.run(["git", *who, *words], cwd=folder, check=True, capture_output=True)
-
-    git("init", "--quiet")
-    for source in sources:
-        (folder / "mine.py").write_text(f"from regress_methods import Busy\n\n{source}\n")
-        git("add", "--all")
-        git("commit", "--quiet", "--message", source.splitlines()[0])
+def project(folder: Path, *sources: str) -> None:
+    """A project with a method of its own, one commit for every source of it."""
+    repository(folder, *({"mine.py": f"from regress_methods import Busy\n\n{source}\n"} for source in sources))
 
 
 BEFORE = "def mine():\n    return Busy(rounds=9_000)"
@@ -146,7 +138,7 @@ AFTER = "def mine():\n    return Busy(rounds=9_000, broken_column=True)"
 
 
 def test_a_commit_that_breaks_a_column_fails_the_build(vibench: Command, tmp_path: Path) -> None:
-    repository(tmp_path, BEFORE, AFTER)
+    project(tmp_path, BEFORE, AFTER)
     words = ("--methods", "mine:mine", "--size", "48x32", "--frames", 4, "--budget", "6s", "--threshold", 3)
     status, out, _ = vibench("regress", *words, "--format", "json")
     assert status == 1
@@ -158,28 +150,28 @@ def test_a_commit_that_breaks_a_column_fails_the_build(vibench: Command, tmp_pat
 
 
 def test_a_first_commit_has_nothing_to_be_compared_with(vibench: Command, tmp_path: Path) -> None:
-    repository(tmp_path, BEFORE)
+    project(tmp_path, BEFORE)
     status, out, _ = vibench("regress", "--methods", "mine:mine")
     assert status == 3
     assert "no earlier commit" in out
 
 
 def test_changes_are_compared_with_the_last_commit(tmp_path: Path) -> None:
-    repository(tmp_path, BEFORE, AFTER)
+    project(tmp_path, BEFORE, AFTER)
     assert last_ref(tmp_path) != "HEAD"
     (tmp_path / "mine.py").write_text(BEFORE)
     assert last_ref(tmp_path) == "HEAD"
 
 
 def test_a_method_from_elsewhere_is_not_taken_for_two_versions(vibench: Command, tmp_path: Path) -> None:
-    repository(tmp_path, BEFORE, AFTER)
+    project(tmp_path, BEFORE, AFTER)
     status, out, _ = vibench("regress", "--methods", "regress_methods:Busy", "--against", "HEAD~1")
     assert status == 3
     assert "would be the same code" in out
 
 
 def test_a_wheel_is_a_version(vibench: Command, tmp_path: Path) -> None:
-    repository(tmp_path, AFTER)
+    project(tmp_path, AFTER)
     with zipfile.ZipFile(tmp_path / "mine-1-py3-none-any.whl", "w") as wheel:
         wheel.writestr("mine.py", f"from regress_methods import Busy\n\n{BEFORE}\n")
     words = ("--methods", "mine:mine", "--size", "48x32", "--frames", 4, "--budget", "6s", "--threshold", 3)

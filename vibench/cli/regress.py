@@ -59,6 +59,7 @@ def regress(
     """
     from vibench.data.probe import Probe
     from vibench.machine.device import resolve
+    from vibench.machine.processes import exit_on_termination
     from vibench.plugins import Spec, split_outside_brackets
     from vibench.regress.finding import exit_status
     from vibench.regress.pair import RegressSettings
@@ -72,15 +73,16 @@ def regress(
         raise InputError("--methods names no method; see `vibench list methods`")
     settings = RegressSettings(seconds_of(budget), threshold, quality_threshold, resolve(device), threads, seed=seed)
     request = Request(specs, Probe.make(*size_of(size), frames), settings, against, baseline, save)
-    comparisons = regress(request, lambda done: typer.secho(f"{done.method}: measured", err=True, dim=True))
+    with exit_on_termination():
+        found = regress(request, lambda done: typer.secho(f"{done.method}: measured", err=True, dim=True))
     if save is not None:
         typer.echo(f"baseline: {save}", err=True)
         if baseline is None:
             return
-    text = FORMATS[form.value](comparisons)
+    text = FORMATS[form.value](found)
     if output is None:
         typer.echo(text)
     else:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(text + "\n", encoding="utf-8")
-    raise typer.Exit(exit_status(comparisons))
+    raise typer.Exit(exit_status(found))

@@ -43,19 +43,22 @@ def worker_pool(
     """A pool of worker processes that lives as long as the block.
 
     Every worker gives its libraries ``threads`` threads, leaves Ctrl-C to this process, ends with this process however
-    that ends, and calls ``set_up(*arguments)`` before its first piece of work. Where the block raises, work that has
-    not begun is dropped. The pool must be used in the thread that opened it.
+    that ends, and calls ``set_up(*arguments)`` before its first piece of work. Where the block raises, Ctrl-C included,
+    the workers are killed in the midst of their work, and none is left when the block has ended; so work must write its
+    files atomically. The pool must be used in the thread that opened it.
     """
     from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
+    from multiprocessing import active_children, get_context
 
+    before = set(active_children())
     # Spawned, not forked: a forked child of a process whose libraries have threads may hang.
     context = get_context("spawn")
     with ProcessPoolExecutor(processes, context, _settle, (os.getpid(), threads, set_up, arguments)) as pool:
         try:
             yield pool
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in set(active_children()) - before:
+                worker.kill()
             raise
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import perf_counter
 
 import numpy as np
@@ -104,28 +105,28 @@ def _streamed(
     return np.stack(frames), frame_seconds, perf_counter() - started
 
 
-class time_limit:
+@contextmanager
+def time_limit(seconds: float | None) -> Iterator[None]:
     """Raise TimeoutError inside the block after ``seconds``; None means no limit.
 
-    Uses the interval timer, so it works on POSIX in a process's main thread, and ends native code when that returns.
+    The interval timer does it, so that this works on POSIX in a process's main thread only, and native code ends when
+    it returns to Python.
     """
+    if seconds is None:
+        yield
+        return
 
-    def __init__(self, seconds: float | None) -> None:
-        self.seconds = seconds
+    def expired(*_: object) -> None:
+        raise TimeoutError(f"took longer than --time-limit {seconds:g} seconds")
 
-    def __enter__(self) -> None:
-        if self.seconds is not None:
-            self.before = signal.signal(signal.SIGALRM, self._expired)
-            # Again every few seconds: raised inside a callback of the interpreter, the error would be lost.
-            signal.setitimer(signal.ITIMER_REAL, self.seconds, AGAIN_SECONDS)
-
-    def __exit__(self, *_: object) -> None:
-        if self.seconds is not None:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, self.before)
-
-    def _expired(self, *_: object) -> None:
-        raise TimeoutError(f"took longer than --time-limit {self.seconds:g} seconds")
+    before = signal.signal(signal.SIGALRM, expired)
+    try:
+        # Again every few seconds: raised inside a callback of the interpreter, the error would be lost.
+        signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN_SECONDS)
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 class Timing(Frozen):
