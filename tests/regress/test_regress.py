@@ -34,7 +34,7 @@ def methods_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(SUPPORT))
 
 
-def compared(name: str = "Busy", seconds: float = 90, threshold: float = 1.5, **options: Option) -> Regression:
+def compared(name: str = "Busy", seconds: float = 300, threshold: float = 1.5, **options: Option) -> Regression:
     spec = f"regress_methods:{name}"
     both = MethodVersion(CODE, Spec(spec)), MethodVersion(CODE, Spec(spec, options))
     return VersionPair(
@@ -139,7 +139,7 @@ AFTER = "def mine():\n    return Busy(rounds=9_000, broken_column=True)"
 
 def test_a_commit_that_breaks_a_column_fails_the_build(vibench: Command, tmp_path: Path) -> None:
     project(tmp_path, BEFORE, AFTER)
-    words = ("--methods", "mine:mine", "--size", "48x32", "--frames", 4, "--budget", "6s", "--threshold", 3)
+    words = ("--methods", "mine:mine", "--size", "48x32", "--frames", 4, "--budget", "40s", "--threshold", 3)
     status, out, _ = vibench("regress", *words, "--format", "json")
     assert status == 1
     comparison = json.loads(out)["comparisons"][0]
@@ -174,7 +174,7 @@ def test_a_wheel_is_a_version(vibench: Command, tmp_path: Path) -> None:
     project(tmp_path, AFTER)
     with zipfile.ZipFile(tmp_path / "mine-1-py3-none-any.whl", "w") as wheel:
         wheel.writestr("mine.py", f"from regress_methods import Busy\n\n{BEFORE}\n")
-    words = ("--methods", "mine:mine", "--size", "48x32", "--frames", 4, "--budget", "6s", "--threshold", 3)
+    words = ("--methods", "mine:mine", "--size", "48x32", "--frames", 4, "--budget", "40s", "--threshold", 3)
     status, out, _ = vibench("regress", *words, "--against", "mine-1-py3-none-any.whl")
     assert status == 1
     assert "mine-1-py3-none-any.whl" in out

@@ -1,68 +1,76 @@
-"""Comparisons as text, JSON, Markdown, JUnit XML or GitHub annotations: pure functions of the findings."""
+"""What was found as text, JSON, Markdown, JUnit XML or GitHub annotations: pure functions of the findings."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from io import StringIO
 from math import isfinite
 from typing import Any
 from xml.etree import ElementTree
 
 from vibench.regress.finding import Measured, Regression, exit_status
 
+WIDEST = 2_000
+"""Characters of a line that is never wrapped: the reader's terminal or editor may do that."""
+
 
 def as_text(regressions: Sequence[Regression]) -> str:
-    """A block of lines a method, for a terminal."""
-    lines = []
+    """A title, a table of the measures and a line about the effort for every method, for a terminal."""
+    parts = []
     for regression in regressions:
-        lines.append(f"{regression.method}: this version against {regression.other}")
-        lines += [
-            f"  {finding.measure:<20} {finding.word:<13} {_ratio(finding):<28} {_values(finding):<26} {finding.note}"
-            for finding in regression.findings
-        ]
-        lines.append(f"  {_effort(regression)}")
-    return "\n".join(line.rstrip() for line in lines)
+        title = f"{regression.method}: this version against {regression.other}"
+        rows = [(each.measure, each.word, _ratio(each), _values(each), each.note) for each in regression.findings]
+        parts += [title, _table(rows), f"  {_effort(regression)}"]
+    return "\n".join(parts)
 
 
 def as_markdown(regressions: Sequence[Regression]) -> str:
-    """One table, for a pull request."""
+    """One table of all methods and measures, for a pull request."""
     rows = [
         "| method | measure | verdict | ratio new / old (interval) | old → new | note |",
         "|---|---|---|---|---|---|",
     ]
     for regression in regressions:
-        for finding in regression.findings:
-            cells = (regression.method, finding.measure, finding.word, _ratio(finding), _values(finding), finding.note)
+        for measured in regression.findings:
+            cells = (
+                regression.method,
+                measured.measure,
+                measured.word,
+                _ratio(measured),
+                _values(measured),
+                measured.note,
+            )
             rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(rows)
 
 
 def as_json(regressions: Sequence[Regression]) -> str:
-    """Everything; a boundless end of an interval is null."""
+    """Everything that is known; the end of an interval that nothing bounds is null."""
     whole = [
-        asdict(regression) | {"findings": [_plain(finding) for finding in regression.findings]}
+        asdict(regression) | {"findings": [_plain(measured) for measured in regression.findings]}
         for regression in regressions
     ]
     return json.dumps({"exit_status": exit_status(regressions), "comparisons": whole}, indent=1)
 
 
 def as_junit(regressions: Sequence[Regression]) -> str:
-    """A test case a measure: worse is a failure, unclear and incomparable are skipped."""
+    """A test case for every measure: worse is a failure, unclear and incomparable are skipped."""
     suites = ElementTree.Element("testsuites")
     for regression in regressions:
         findings = regression.findings
         suite = ElementTree.SubElement(
             suites, "testsuite", name=f"regress {regression.method}", tests=str(len(findings)),
-            failures=str(sum(finding.outcome == "worse" for finding in findings)),
-            skipped=str(sum(finding.outcome in ("unclear", "incomparable") for finding in findings)),
+            failures=str(sum(measured.outcome == "worse" for measured in findings)),
+            skipped=str(sum(measured.outcome in ("unclear", "incomparable") for measured in findings)),
             time=f"{regression.seconds:.3f}",
         )  # fmt: skip
-        for finding in findings:
-            case = ElementTree.SubElement(suite, "testcase", classname=regression.method, name=finding.measure)
-            kind = {"worse": "failure", "unclear": "skipped", "incomparable": "skipped"}.get(finding.outcome)
+        for measured in findings:
+            case = ElementTree.SubElement(suite, "testcase", classname=regression.method, name=measured.measure)
+            kind = {"worse": "failure", "unclear": "skipped", "incomparable": "skipped"}.get(measured.outcome)
             if kind:
-                ElementTree.SubElement(case, kind, message=_sentence(finding))
+                ElementTree.SubElement(case, kind, message=_sentence(measured))
     ElementTree.indent(suites)
     return ElementTree.tostring(suites, encoding="unicode", xml_declaration=True)
 
@@ -71,10 +79,10 @@ def as_github(regressions: Sequence[Regression]) -> str:
     """Workflow commands: an error for worse, a warning for unclear, a notice for the rest."""
     levels = {"worse": "error", "unclear": "warning"}
     return "\n".join(
-        f"::{levels.get(finding.outcome, 'notice')} title=vibench regress%3A {_escaped(regression.method, True)}::"
-        f"{_escaped(f'{finding.measure}: {_sentence(finding)}')}"
+        f"::{levels.get(measured.outcome, 'notice')} title=vibench regress%3A {_escaped(regression.method, True)}::"
+        f"{_escaped(f'{measured.measure}: {_sentence(measured)}')}"
         for regression in regressions
-        for finding in regression.findings
+        for measured in regression.findings
     )
 
 
@@ -83,33 +91,48 @@ FORMATS: dict[str, Callable[[Sequence[Regression]], str]] = {
 }  # fmt: skip
 
 
-def _sentence(finding: Measured) -> str:
-    return ", ".join(part for part in (finding.word, _ratio(finding), _values(finding), finding.note) if part)
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells with the columns aligned and nothing wrapped, two spaces further in than a title."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2))
+    for row in rows:
+        table.add_row("", *row)
+    console = Console(file=StringIO(), width=WIDEST, color_system=None, markup=False, emoji=False, highlight=False)
+    with console.capture() as printed:
+        console.print(table)
+    return "\n".join(line.rstrip() for line in printed.get().splitlines())
 
 
-def _ratio(finding: Measured) -> str:
-    if finding.ratio is None:
+def _sentence(measured: Measured) -> str:
+    return ", ".join(part for part in (measured.word, _ratio(measured), _values(measured), measured.note) if part)
+
+
+def _ratio(measured: Measured) -> str:
+    if measured.ratio is None:
         return ""
-    ratio = finding.ratio
+    ratio = measured.ratio
     return f"{ratio.ratio:.3f} ({ratio.low:.3f} to {ratio.high:.3f})"
 
 
-def _values(finding: Measured) -> str:
-    if finding.old is None or finding.new is None:
+def _values(measured: Measured) -> str:
+    if measured.old is None or measured.new is None:
         return ""
-    scale, unit = {"s": (1e3, "ms"), "bytes": (1 / 2**20, "MiB")}.get(finding.unit, (1.0, finding.unit))
-    return f"{finding.old * scale:.4g} → {finding.new * scale:.4g} {unit}"
+    scale, unit = {"s": (1e3, "ms"), "bytes": (1 / 2**20, "MiB")}.get(measured.unit, (1.0, measured.unit))
+    return f"{measured.old * scale:.4g} → {measured.new * scale:.4g} {unit}"
 
 
 def _effort(regression: Regression) -> str:
     load = "" if regression.load_average is None else f", load average {regression.load_average:.1f}"
-    return f"{regression.blocks} blocks of {regression.pairs} pairs of processes, {regression.disturbed} disturbed, {regression.seconds:.0f} s{load}"
+    measured = f"{regression.blocks} blocks of {regression.pairs} pairs of processes"
+    return f"{measured}, {regression.disturbed} disturbed, {regression.seconds:.0f} s{load}"
 
 
-def _plain(finding: Measured) -> dict[str, Any]:
-    values = asdict(finding) | {"verdict": finding.word}
-    if finding.ratio is not None:
-        values["ratio"] = {key: value if isfinite(value) else None for key, value in asdict(finding.ratio).items()}
+def _plain(measured: Measured) -> dict[str, Any]:
+    values = asdict(measured) | {"verdict": measured.word}
+    if measured.ratio is not None:
+        values["ratio"] = {key: value if isfinite(value) else None for key, value in asdict(measured.ratio).items()}
     return values
 
 
