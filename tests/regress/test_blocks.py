@@ -42,7 +42,7 @@ def test_too_few_blocks_are_unclear_and_say_so() -> None:
     assert "only 8 of the 9 blocks" in finding.note
 
 
-def test_blocks_disturbed_on_the_wall_clock_do_not_end_a_contest() -> None:
+def test_blocks_disturbed_on_the_wall_clock_do_not_end_a_series() -> None:
     series = replay(1.5, 30, "wall", PUSHED)
     assert (series.over, series.disturbed) == (False, 30)
     assert series.findings()[0].note.endswith("disturbed by other load")

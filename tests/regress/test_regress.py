@@ -1,6 +1,7 @@
-"""Two processes in turns: what was injected is found, what is equal is not blamed, and what cannot be compared says why.
+"""Two processes in turns: what was injected is found, what is equal is not blamed, what cannot be compared says why.
 
-These run beside whatever else the machine does, so a verdict on time is only asked for where it is off by a factor of two.
+These run beside whatever else the machine does, so a verdict on time is only asked for where it is off by a factor of
+three or more, and budgets are longer than anything needs: a comparison ends when its verdicts are sure.
 """
 
 from __future__ import annotations
@@ -182,8 +183,8 @@ def test_a_wheel_is_a_version(vibench: Command, tmp_path: Path) -> None:
 
 def test_a_baseline_of_this_machine_is_compared_and_another_is_not(vibench: Command, tmp_path: Path) -> None:
     words = ("--methods", "regress_methods:Busy", "--size", "48x32", "--frames", 4, "--threshold", 20)
-    assert vibench("regress", *words, "--budget", "20s", "--save", "kept.json")[0] == 0
-    status, out, _ = vibench("regress", *words, "--budget", "20s", "--baseline", "kept.json")
+    assert vibench("regress", *words, "--budget", "60s", "--save", "kept.json")[0] == 0
+    status, out, _ = vibench("regress", *words, "--budget", "60s", "--baseline", "kept.json")
     assert (status, "baseline of" in out) == (0, True)
 
     kept = Baseline.read(tmp_path / "kept.json")

@@ -1,8 +1,8 @@
-"""How often `vibench regress` cries wolf and how often it sleeps: many comparisons of methods whose truth is known.
+"""How often `vibench regress` gives a false alarm, and how often it misses: comparisons of methods of known truth.
 
-Usage: ``python tests/false_alarms.py --budget 1m --times 40 --output alarms.jsonl``, then ``... --table alarms.jsonl`` prints the
-Markdown table of docs/ci.md. All comparisons run beside a load that comes and goes on one core. Ctrl-C keeps what was measured, and the same
-command goes on from there.
+Usage: ``python tests/support/false_alarms.py --budget 1m --times 40 --output alarms.jsonl``; then the option ``--table
+alarms.jsonl`` prints the Markdown table of docs/ci.md. All comparisons run beside a load that comes and goes on one
+core. Ctrl-C keeps what was measured, and the same command goes on from there.
 """
 
 from __future__ import annotations

@@ -17,11 +17,11 @@ def profile(
     frames: Annotated[int, typer.Option(min=4, help="Frames of the clip.")] = 8,
     device: Device = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="Threads of torch and OpenCV.")] = 1,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the picture and stacks.")] = Path(
-        "profile"
-    ),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for the picture and the stacks it is drawn from.")
+    ] = Path("profile"),
 ) -> None:
-    """Show where a method's time goes: a table by part with FLOP, torch's operators, and a flame picture."""
+    """Show where a method's time goes: tables of its network's parts and torch's operators, and a flame picture."""
     os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # torch's profiler else tells that there is no GPU
 
     from vibench.data.probe import Probe

@@ -1,4 +1,4 @@
-"""Times a method honestly: after warm-up, device synchronised, uint8 in to uint8 out, nothing else inside."""
+"""A method's call, timed after a warm-up, with the device synchronised, from uint8 frames in to uint8 frames out."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from vibench.clip import Frames, Holed
 from vibench.document import Frozen
+from vibench.machine.device import synchronise
 from vibench.machine.memory import peak_memory
 from vibench.machine.stopwatch import Reading, is_disturbed, load_average, read_clocks, read_load
 from vibench.method import Method, StreamingMethod
@@ -60,7 +61,7 @@ def timed_fill(method: Method, holed: Holed, device: str, to_uint8: Callable[...
 
 
 def clock_megahertz() -> float | None:
-    """Clock of the processor now, mean over cores; None where the system does not say."""
+    """The processor's clock now in MHz, mean over its cores; None where the system does not say."""
     import psutil
 
     clock = psutil.cpu_freq() if hasattr(psutil, "cpu_freq") else None
@@ -68,18 +69,10 @@ def clock_megahertz() -> float | None:
 
 
 def thread_count() -> int:
-    """Threads that torch gives to one operation on the host."""
+    """How many threads torch gives to one operation on the host."""
     import torch
 
     return torch.get_num_threads()
-
-
-def synchronise(device: str) -> None:
-    """Wait until the device has done all it was given; a no-op on the host."""
-    if device.startswith("cuda"):
-        import torch
-
-        torch.cuda.synchronize(device)
 
 
 def _called(
@@ -169,5 +162,5 @@ class Timing(Frozen):
 
     @property
     def frames_per_second(self) -> float:
-        """Frames over seconds of the whole clip."""
+        """The number of frames over the seconds of the whole clip."""
         return self.frames / self.seconds

@@ -31,8 +31,10 @@ class Burst:
 
     @classmethod
     def of(cls, calls: Sequence[Sequence[float]], frames: int) -> Burst:
-        """Make one from a worker's calls, each a list of wall and cpu seconds, voluntary and involuntary context switches,
-        and wall and cpu seconds to the first frame; ``frames`` is the number of frames of the clip.
+        """Make one from a worker's calls on a clip of ``frames`` frames.
+
+        Each call is a list: wall and cpu seconds, voluntary and involuntary context switches, and wall and cpu seconds
+        to the first frame.
         """
         columns = list(zip(*calls, strict=True))
         middle = [max(SMALLEST_SECONDS, median(column)) for column in columns]
@@ -69,7 +71,7 @@ class TimedBlock:
         return any(is_disturbed(burst.passed, self.stolen_share) for burst in (*self.old, *self.new))
 
     def values(self, measure: Measure, clock: Clock) -> Block:
-        """The block's four numbers of one measure."""
+        """The four numbers of this block for one measure, in seconds by one clock."""
         old, new = (
             [(burst.frame if measure == TIME[0] else burst.first)[clock] for burst in bursts]
             for bursts in (self.old, self.new)
@@ -114,7 +116,7 @@ class BlockSeries:
             self.look, self._next = self.look + 1, next(self._looks)
 
     def findings(self) -> tuple[Measured, ...]:
-        """The verdicts. What is still open is looked at a last time, with disturbed blocks where there is nothing else."""
+        """The verdicts; what is open is looked at a last time, with disturbed blocks where there are too few others."""
         quiet = self._quiet()
         last = quiet if len(quiet) >= FIRST_LOOK else self.blocks
         return tuple(self._decided.get(measure) or self._last_look(measure, last) for measure in TIME)

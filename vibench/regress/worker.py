@@ -2,8 +2,8 @@
 
 ``vibench.regress.process`` runs it as a file. The version under test may bring its own ``vibench``, older or newer than
 this file, and both versions must be measured by the same stopwatch. So this file needs only Python, numpy and three
-modules of the package around it, ``stopwatch``, ``memory`` and ``processes`` of ``machine/``, which it loads by path. Of
-the version's ``vibench`` it needs nothing but ``Holed``, which every method gets.
+modules of the package around it, ``stopwatch``, ``memory`` and ``processes`` of ``machine/``, which it loads by path.
+Of the version's ``vibench`` it needs nothing but ``Holed``, which every method gets.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WARM_UP_FRAMES = 2
 
 
 def own(name: str) -> ModuleType:
-    """The module ``machine/<name>.py`` of the package that this file belongs to, whatever ``vibench`` is on the path."""
+    """The module ``machine/<name>.py`` of the package around this file, whatever ``vibench`` is on the path."""
     file = Path(__file__).parents[1] / "machine" / f"{name}.py"
     spec = importlib.util.spec_from_file_location(f"_regress_{name}", file)
     if spec is None or spec.loader is None:

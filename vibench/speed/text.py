@@ -86,7 +86,7 @@ def _table(points: tuple[Point, ...]) -> list[str]:
 
 
 def profile_as_text(found: Profile, label: str, size: str) -> str:
-    """The tables of a profile of the method ``label`` on a clip of ``size``; times and operations are those of a frame."""
+    """The tables of a profile of the method ``label`` on a clip of ``size``; times and operations are per frame."""
     per_frame = found.seconds / found.frames
     lines = [f"{label} at {size}: {per_frame * 1e3:.3g} ms a frame over {found.frames} frames"]
     if found.parts:

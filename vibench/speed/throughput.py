@@ -11,8 +11,8 @@ from typing import Any
 
 from vibench.data.probe import Probe
 from vibench.errors import UserError
+from vibench.machine.device import synchronise
 from vibench.machine.processes import pin_threads, worker_pool
-from vibench.machine.timing import synchronise
 from vibench.plugins import Spec, make
 from vibench.speed.growth import Shape
 
@@ -24,7 +24,7 @@ _ready: Any = None
 
 @dataclass(frozen=True)
 class Throughput:
-    """What several processes filled together: all their ``frames`` in the ``seconds`` from the first start to the last end."""
+    """What several processes filled together: ``frames`` in the ``seconds`` from the first start to the last end."""
 
     clips: int
     threads: int
@@ -63,7 +63,7 @@ def _keep(barrier: Any) -> None:
 
 
 def _filled(spec: Spec, shape: Shape, device: str, threads: int, seconds: float) -> tuple[float, float, int]:
-    """Work of one process: when it started and ended, on a clock that all processes share, and how many frames it filled."""
+    """Fill again and again; returns start and end, on a clock that all processes share, and the number of frames."""
     try:
         method = make("methods", spec, device=device)
         pin_threads(threads)
