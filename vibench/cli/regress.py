@@ -61,8 +61,8 @@ def regress(
 
     Both versions are measured in turns on this machine, until every verdict is sure or the budget is spent.
 
-    Exit status: 0 nothing is worse; 1 something is slower, hungrier or worse; 2 the command cannot be used as given;
-    3 nothing is known to be worse, but a verdict is unclear or incomparable.
+    Exit status: 0 nothing is worse; 1 something is slower, hungrier or worse; 2 the command cannot be used as
+    given; 3 nothing is known to be worse, but a verdict is unclear or incomparable.
     """
     from vibench.data.probe import Probe
     from vibench.machine.device import resolve

@@ -34,8 +34,7 @@ def speed(
 ) -> None:
     """Measure how fast a method is and how time and memory grow: latency, throughput, operations, energy, curves.
 
-    Latency (one clip, frame by frame) and throughput (several clips at once) are two measurements; neither follows from
-    the other.
+    Latency (one clip, frame by frame) and throughput (several clips at once) are measured separately.
     """
     from vibench.cli.progress import step_progress
     from vibench.files import disk_errors, replacing, slug

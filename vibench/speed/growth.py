@@ -46,7 +46,10 @@ class Point:
 
 @dataclass(frozen=True)
 class Growth:
-    """How a quantity grows: as x to the power ``exponent``; ``standard_error`` is that of the fit, None from two points."""
+    """A quantity grows as x to the power ``exponent``.
+
+    ``standard_error`` is that of the fit; it is None where there are only two points.
+    """
 
     exponent: float
     standard_error: float | None

@@ -110,7 +110,7 @@ def network_of(method: object, depth: int = SEARCH_DEPTH) -> nn.Module | None:
 
 @contextmanager
 def timed_parts(network: nn.Module, device: str) -> Iterator[dict[str, tuple[int, float]]]:
-    """Collect the calls and seconds of every direct part of ``network`` in the block, synchronised, by forward hooks."""
+    """Collect the calls and seconds of every direct part of ``network`` in the block, by hooks that synchronise."""
     times: dict[str, tuple[int, float]] = dict.fromkeys((name for name, _ in network.named_children()), (0, 0.0))
     starts: dict[str, float] = {}
 
