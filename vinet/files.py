@@ -18,7 +18,9 @@ def replacing(path: Path) -> Iterator[Path]:
     process leaves it under a name like `REST`. The folder is made where it is absent.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = mkstemp(prefix=f".{path.stem}.", suffix=".partial", dir=path.parent)  # no other process has this name
+    handle, name = mkstemp(
+        prefix=f".{path.stem}.", suffix=".partial", dir=path.parent
+    )  # no other process has this name
     os.close(handle)
     temporary = Path(name)
     try:

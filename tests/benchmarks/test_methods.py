@@ -14,7 +14,7 @@ from vibench import plugins
 from vibench.cli.options import size_of
 from vibench.data.probe import Probe
 from vibench.errors import UserError
-from vibench.machine.threads import pin_threads
+from vibench.machine.processes import pin_threads
 from vibench.plugins import Spec
 
 FRAMES = 8

@@ -58,7 +58,9 @@ def test_table_and_comparison_refuse_the_same_pairs_and_name_what_differs(
     results = side_by_side({**HERE, **changed})
     assert differing_facts(run.machine for run in results.runs) == named
     said = [note for note in footnotes(tabulate(results)) if note.startswith("Times are from different machines")]
-    (speed,) = (finding for finding in compare_methods(results, "old", "new", 0.01).findings if finding.key == SPEED_KEY)
+    (speed,) = (
+        finding for finding in compare_methods(results, "old", "new", 0.01).findings if finding.key == SPEED_KEY
+    )
     assert bool(said) == bool(named) == (speed.verdict == "incomparable")
     for text in [*said, *([speed.reason] if named else [])]:
         assert ", ".join(named) in text

@@ -1,11 +1,11 @@
-"""A contest replayed from hand-made blocks: when it is over, and what it does about disturbed ones."""
+"""A series replayed from hand-made blocks: when it is over, and what it does about disturbed ones."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from vibench.machine.stopwatch import Clock, Reading
-from vibench.regress.blocks import Burst, Contest, TimedBlock
+from vibench.regress.blocks import BlockSeries, Burst, TimedBlock
 
 QUIET, PUSHED = Reading(0.05, 0.05, 0, 0), Reading(0.05, 0.05, 0, 50)
 
@@ -18,18 +18,18 @@ def block(old: float, new: float, passed: Reading = QUIET, wall_new: float | Non
     return TimedBlock((burst(old, old), burst(old, old)), (slow, slow), 0.0, 0.0)
 
 
-def replay(ratio: float, blocks: int, clock: Clock = "cpu", passed: Reading = QUIET) -> Contest:
-    contest = Contest(clock, 1.10)
+def replay(ratio: float, blocks: int, clock: Clock = "cpu", passed: Reading = QUIET) -> BlockSeries:
+    series = BlockSeries(clock, 1.10)
     for noise in np.exp(np.random.default_rng(0).normal(0, 0.01, blocks)).tolist():
-        if not contest.over:
-            contest.add(block(1.0, ratio * noise, passed))
-    return contest
+        if not series.over:
+            series.add(block(1.0, ratio * noise, passed))
+    return series
 
 
 def test_a_clear_ratio_is_over_at_the_first_look() -> None:
-    contest = replay(1.5, 100)
-    assert len(contest.blocks) == 9
-    assert {finding.word for finding in contest.findings()} == {"slower"}
+    series = replay(1.5, 100)
+    assert len(series.blocks) == 9
+    assert {finding.word for finding in series.findings()} == {"slower"}
 
 
 def test_equal_versions_are_the_same() -> None:
@@ -42,10 +42,10 @@ def test_too_few_blocks_are_unclear_and_say_so() -> None:
     assert "only 8 of the 9 blocks" in finding.note
 
 
-def test_blocks_disturbed_on_the_wall_clock_do_not_end_a_contest() -> None:
-    contest = replay(1.5, 30, "wall", PUSHED)
-    assert (contest.over, contest.disturbed) == (False, 30)
-    assert contest.findings()[0].note.endswith("disturbed by other load")
+def test_blocks_disturbed_on_the_wall_clock_do_not_end_a_series() -> None:
+    series = replay(1.5, 30, "wall", PUSHED)
+    assert (series.over, series.disturbed) == (False, 30)
+    assert series.findings()[0].note.endswith("disturbed by other load")
 
 
 def test_context_switches_do_not_disturb_processor_time() -> None:
@@ -53,11 +53,11 @@ def test_context_switches_do_not_disturb_processor_time() -> None:
 
 
 def test_clocks_that_contradict_each_other_are_unclear() -> None:
-    contest = Contest("cpu", 1.10)
+    series = BlockSeries("cpu", 1.10)
     for _ in range(9):
-        contest.add(block(1.0, 1.5, wall_new=0.5))
-    assert "contradict" in contest.findings()[0].note
-    assert contest.findings()[0].outcome == "unclear"
+        series.add(block(1.0, 1.5, wall_new=0.5))
+    assert "contradict" in series.findings()[0].note
+    assert series.findings()[0].outcome == "unclear"
 
 
 def test_a_burst_is_the_median_of_its_calls_per_frame() -> None:

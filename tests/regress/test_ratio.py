@@ -17,11 +17,11 @@ from vibench.regress.ratio import (
     Ratio,
     looks,
     mann_whitney_stratified,
-    outcome_of,
     ratio_of,
     ratio_of_few,
     ratio_unpaired,
     spent_at,
+    verdict_of,
 )
 
 SECONDS = st.floats(1e-4, 10)
@@ -36,7 +36,7 @@ def blocks_of(ratio: float, noise: float, count: int = 21, seed: int = 0) -> lis
 
 
 def verdict(blocks: list[Block], threshold: float = 1.10, look: int = 1) -> str:
-    return outcome_of(ratio_of(blocks, look), mann_whitney_stratified(blocks), threshold)
+    return verdict_of(ratio_of(blocks, look), mann_whitney_stratified(blocks), threshold)
 
 
 def swapped(blocks: list[Block]) -> list[Block]:

@@ -8,14 +8,15 @@ from xml.etree import ElementTree
 
 import pytest
 
-from vibench.regress.finding import TIME, Comparison, Finding, exit_status
-from vibench.regress.ratio import Outcome, Ratio
+from vibench.regress.finding import TIME, Measured, Regression, exit_status
+from vibench.regress.ratio import Ratio
 from vibench.regress.text import FORMATS
+from vibench.results.statistics import Verdict
 
-SLOWER = Finding("seconds per frame", "worse", Ratio(1.2, 1.15, 1.25), 0.010, 0.012, "s", "21 blocks")
-UNCLEAR = Finding("peak memory", "unclear", Ratio(1.0, 0.0, inf), 1 << 20, 1 << 20, "bytes", "2 and 2 fills")
-ABSENT = Finding("quality", "incomparable", note="no such commit, 100 % sure: <a|b>")
-COMPARISON = Comparison(
+SLOWER = Measured("seconds per frame", "worse", Ratio(1.2, 1.15, 1.25), 0.010, 0.012, "s", "21 blocks")
+UNCLEAR = Measured("peak memory", "unclear", Ratio(1.0, 0.0, inf), 1 << 20, 1 << 20, "bytes", "2 and 2 fills")
+ABSENT = Measured("quality", "incomparable", note="no such commit, 100 % sure: <a|b>")
+COMPARISON = Regression(
     "vinet[memory=false]", "last", (SLOWER, UNCLEAR, ABSENT), 12.0, 21, 1, pairs=7, load_average=2.5
 )
 
@@ -30,8 +31,8 @@ COMPARISON = Comparison(
         (["unclear", "worse"], 1),
     ],
 )
-def test_exit_status(outcomes: list[Outcome], status: int) -> None:
-    comparison = Comparison("a", "b", tuple(Finding("quality", outcome) for outcome in outcomes))
+def test_exit_status(outcomes: list[Verdict], status: int) -> None:
+    comparison = Regression("a", "b", tuple(Measured("quality", outcome) for outcome in outcomes))
     assert exit_status([comparison]) == status
 
 
@@ -41,8 +42,8 @@ def test_exit_status(outcomes: list[Outcome], status: int) -> None:
      ("peak memory", "worse", "hungrier"), ("peak memory", "better", "leaner"),
      ("quality", "worse", "worse"), ("quality", "unclear", "unclear")],
 )  # fmt: skip
-def test_words(measure: str, outcome: Outcome, word: str) -> None:
-    assert Finding(measure, outcome).word == word  # type: ignore[arg-type]
+def test_words(measure: str, outcome: Verdict, word: str) -> None:
+    assert Measured(measure, outcome).word == word  # type: ignore[arg-type]
 
 
 def test_text_has_every_measure_in_a_unit_for_people() -> None:
@@ -80,5 +81,5 @@ def test_markdown_cells_hold_no_bare_bar() -> None:
 
 
 def test_a_comparison_without_times_prints_in_every_format() -> None:
-    empty = Comparison("a", "b", tuple(Finding(measure, "unclear") for measure in TIME))
+    empty = Regression("a", "b", tuple(Measured(measure, "unclear") for measure in TIME))
     assert all(form([empty]) for form in FORMATS.values())

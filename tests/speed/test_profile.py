@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 import torch
 from regress_methods import Busy
 from torch import nn
+from waiting import until
 
 from vibench.clip import Frames, Holed
 from vibench.data.probe import Probe
@@ -69,13 +69,14 @@ def test_the_network_is_found_inside_the_method() -> None:
 
 
 def test_time_is_seen_where_it_is_spent() -> None:
-    def long() -> None:
-        time.sleep(0.3)
-
-    def short() -> None:
-        time.sleep(0.03)
-
     with sampled("both") as root:
+
+        def long() -> None:
+            until(lambda: root.samples >= 200)
+
+        def short() -> None:
+            until(lambda: root.samples >= 210)
+
         long()
         short()
     samples = {call.name.partition(" ")[0].rpartition(".")[2]: call.samples for call in root.called.values()}

@@ -1,6 +1,7 @@
-"""Load on one core that comes and goes at random, as neighbours on a shared machine do; a child process, ended with the block.
+"""Load on one core that comes and goes at random, as neighbours on a shared machine do.
 
-The load is `stress-ng --cpu 1` where that is installed (its methods also fight for caches and memory), else arithmetic in Python.
+A child process makes it, and ends with the block. The load is `stress-ng --cpu 1` where that is installed, whose
+methods also fight for caches and memory, else arithmetic in Python.
 """
 
 from __future__ import annotations

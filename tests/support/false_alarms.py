@@ -1,8 +1,8 @@
-"""How often `vibench regress` cries wolf and how often it sleeps: many comparisons of methods whose truth is known.
+"""How often `vibench regress` gives a false alarm, and how often it misses: comparisons of methods of known truth.
 
-Usage: ``python tests/false_alarms.py --budget 1m --times 40 --output alarms.jsonl``, then ``... --table alarms.jsonl`` prints the
-Markdown table of docs/ci.md. All comparisons run beside a load that comes and goes on one core. Ctrl-C keeps what was measured, and the same
-command goes on from there.
+Usage: ``python tests/support/false_alarms.py --budget 1m --times 40 --output alarms.jsonl``; then the option ``--table
+alarms.jsonl`` prints the Markdown table of docs/ci.md. All comparisons run beside a load that comes and goes on one
+core. Ctrl-C keeps what was measured, and the same command goes on from there.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from vibench.cli.options import seconds_of
 from vibench.data.probe import Probe
 from vibench.machine.stopwatch import load_average
 from vibench.plugins import Option, Spec
-from vibench.regress.duel import Duel, Entrant, Terms
-from vibench.regress.process import Version
+from vibench.regress.pair import RegressSettings, VersionPair
+from vibench.regress.version import MethodVersion, Version
 
 METHOD = "regress_methods:Busy"
 INJECTIONS: dict[str, dict[str, Option]] = {
@@ -38,9 +38,9 @@ TIME = "seconds per frame"
 def compare(injection: str, budget_seconds: float, seed: int) -> dict[str, Any]:
     """One comparison beside a disturbance, as a line of the file."""
     code = Version("this code", Path.cwd(), owns_methods=False)
-    old, new = Entrant(code, Spec(METHOD)), Entrant(code, Spec(METHOD, INJECTIONS[injection]))
+    old, new = MethodVersion(code, Spec(METHOD)), MethodVersion(code, Spec(METHOD, INJECTIONS[injection]))
     with disturbance(seed):
-        comparison = Duel(old, new, Probe.make(64, 64, 8), Terms(budget_seconds, seed=seed)).run()
+        comparison = VersionPair(old, new, Probe.make(64, 64, 8), RegressSettings(budget_seconds, seed=seed)).compare()
     ratios = {finding.measure: finding.ratio.ratio for finding in comparison.findings if finding.ratio}
     return {
         "injection": injection, "budget_seconds": budget_seconds, "seed": seed, "seconds": comparison.seconds,

@@ -19,7 +19,7 @@ def burn(rounds: int) -> int:
 
 
 class Busy:
-    """Fills with grey and burns ``rounds`` of work per frame, ``slow_down`` times as many; the rest takes a few hundredths of the time."""
+    """Fills with grey and burns ``slow_down`` times ``rounds`` of work per frame; the rest takes little time."""
 
     def __init__(self, rounds: int = 30_000, slow_down: float = 1.0, leak_bytes: int = 0, broken_column: bool = False):
         self.rounds = round(rounds * slow_down)

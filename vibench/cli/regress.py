@@ -24,7 +24,10 @@ class Form(StrEnum):
 
 def regress(
     methods: Annotated[
-        str, typer.Option("--methods", "-m", help="Methods by comma, with options in brackets, as in vibench run.")
+        str,
+        typer.Option(
+            "--methods", "-m", help="Methods, separated by commas, with options in brackets, as in vibench run."
+        ),
     ],
     against: Annotated[
         str,
@@ -33,54 +36,60 @@ def regress(
             "'same\\[option=value]': this code with other options."
         ),
     ] = "last",
-    threshold: Annotated[float, typer.Option(help="Ratio beyond which time or memory counts as worse.")] = 1.10,
-    quality_threshold: Annotated[float, typer.Option(min=0.0, help="Loss in dB (PSNR in the hole) that counts.")] = 0.1,
+    threshold: Annotated[
+        float, typer.Option(help="Ratio new / old beyond which time or memory counts as worse.")
+    ] = 1.10,
+    quality_threshold: Annotated[
+        float, typer.Option(min=0.0, help="Loss in dB (PSNR in the hole) that counts as worse.")
+    ] = 0.1,
     budget: Annotated[str, typer.Option(help="Time for all methods together: 90s, 10m, 1h.")] = "10m",
     form: Annotated[Form, typer.Option("--format", help="How the verdicts are printed.")] = Form.TEXT,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write instead of printing.")] = None,
-    size: Annotated[str, typer.Option(help="Width x height of the probe clips in pixels.")] = "128x128",
-    frames: Annotated[int, typer.Option(min=4, help="Frames of a probe clip.")] = 8,
+    size: Annotated[str, typer.Option(help="Width x height of the made clips in pixels.")] = "128x128",
+    frames: Annotated[int, typer.Option(min=4, help="Frames of each made clip.")] = 8,
     device: Device = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="Threads of each version.")] = 1,
-    seed: Annotated[int | None, typer.Option(help="Makes the order of measurements repeatable.")] = None,
+    seed: Annotated[int | None, typer.Option(help="A number that makes the order of measurements repeatable.")] = None,
     baseline: Annotated[
-        Path | None, typer.Option(help="Compare with this file of --save, if it is of an equal machine.")
+        Path | None, typer.Option(help="Compare with this file, which --save wrote on an equal machine.")
     ] = None,
     save: Annotated[
-        Path | None, typer.Option(help="Measure this version alone and keep it: reports/baselines/<machine>.json.")
+        Path | None, typer.Option(help="Measure this version alone, and write its numbers to this file.")
     ] = None,
 ) -> None:
     """Say whether this version of a method is slower, hungrier or worse than another one.
 
     Both versions are measured in turns on this machine, until every verdict is sure or the budget is spent.
 
-    Exit status: 0 nothing is worse; 1 something is slower, hungrier or worse; 2 the command cannot be used as given;
-    3 nothing is known to be worse, but a verdict is unclear or incomparable.
+    Exit status: 0 nothing is worse; 1 something is slower, hungrier or worse; 2 the command cannot be used as
+    given; 3 nothing is known to be worse, but a verdict is unclear or incomparable.
     """
     from vibench.data.probe import Probe
     from vibench.machine.device import resolve
+    from vibench.machine.processes import exit_on_termination
     from vibench.plugins import Spec, split_outside_brackets
-    from vibench.regress.duel import Terms
     from vibench.regress.finding import exit_status
+    from vibench.regress.pair import RegressSettings
     from vibench.regress.regress import Request, regress
     from vibench.regress.text import FORMATS
 
     if not 1 < threshold < 100:
-        raise InputError(f"--threshold {threshold:g} is not above 1 (1.10 stands for 10 % more)")
+        raise InputError(f"--threshold {threshold:g} is not between 1 and 100 (1.10 stands for 10 % more)")
     specs = tuple(Spec.parse(text) for text in split_outside_brackets(methods))
     if not specs:
         raise InputError("--methods names no method; see `vibench list methods`")
-    terms = Terms(seconds_of(budget), threshold, quality_threshold, resolve(device), threads, seed=seed)
-    request = Request(specs, Probe.make(*size_of(size), frames), terms, against, baseline, save)
-    comparisons = regress(request, lambda done: typer.secho(f"{done.method}: measured", err=True, dim=True))
+    settings = RegressSettings(seconds_of(budget), threshold, quality_threshold, resolve(device), threads, seed=seed)
+    request = Request(specs, Probe.make(*size_of(size), frames), settings, against, baseline, save)
+    with exit_on_termination():
+        found = regress(request, lambda done: typer.secho(f"{done.method}: measured", err=True, dim=True))
     if save is not None:
         typer.echo(f"baseline: {save}", err=True)
         if baseline is None:
             return
-    text = FORMATS[form.value](comparisons)
+    text = FORMATS[form.value](found)
     if output is None:
         typer.echo(text)
     else:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(text + "\n", encoding="utf-8")
-    raise typer.Exit(exit_status(comparisons))
+    raise typer.Exit(exit_status(found))

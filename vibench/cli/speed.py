@@ -16,34 +16,40 @@ def speed(
     size: Size = "432x240",
     frames: Annotated[int, typer.Option(min=4, help="Frames of the clip.")] = 16,
     device: Device = "auto",
-    threads: Annotated[int, typer.Option(min=1, help="Threads of a process.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of each process.")] = 1,
     clips: Annotated[
-        int | None, typer.Option(min=1, help="Clips at once for throughput; as many as fit the cores.")
+        int | None, typer.Option(min=1, help="Clips at once for throughput; left out: as many as the cores allow.")
     ] = None,
-    repeats: Annotated[int, typer.Option(min=1, help="Fills of each clip; the one of median time counts.")] = 3,
-    seconds: Annotated[float, typer.Option(min=0.1, help="Length of the throughput and energy measurements.")] = 5.0,
-    fps: Annotated[float, typer.Option(min=1, help="Frames a second of the video that real time means.")] = 24.0,
-    energy: Annotated[bool, typer.Option("--energy", help="Joules a frame, where the machine counts them.")] = False,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the picture and figures.")] = Path("speed"),
+    repeats: Annotated[int, typer.Option(min=1, help="How often each clip is filled; the median time counts.")] = 3,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Seconds that throughput and energy are measured for.")] = 5.0,
+    fps: Annotated[
+        float, typer.Option(min=1, help="Frames a second of a video, which real time is compared with.")
+    ] = 24.0,
+    energy: Annotated[
+        bool, typer.Option("--energy", help="Also measure joules a frame, where the machine counts them.")
+    ] = False,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the picture and the figures.")] = Path(
+        "speed"
+    ),
 ) -> None:
     """Measure how fast a method is and how time and memory grow: latency, throughput, operations, energy, curves.
 
-    Latency (one clip, frame by frame) and throughput (several clips at once) are two measurements; neither follows from the other.
+    Latency (one clip, frame by frame) and throughput (several clips at once) are measured separately.
     """
     from vibench.cli.progress import step_progress
     from vibench.files import disk_errors, replacing, slug
     from vibench.machine.device import resolve
     from vibench.plugins import Spec
     from vibench.speed.growth import Shape
-    from vibench.speed.measurement import Plan, scale
+    from vibench.speed.measurement import SpeedPlan, measure_speed
     from vibench.speed.text import as_text, draw
 
     where = resolve(device)
     at_once = clips or (max(1, (os.cpu_count() or 1) // threads) if where == "cpu" else 1)
     base = Shape(*size_of(size), frames)
-    plan = Plan(Spec.parse(method), base, where, threads, at_once, repeats, seconds, energy)
+    plan = SpeedPlan(Spec.parse(method), base, where, threads, at_once, repeats, seconds, energy)
     with step_progress(plan.steps) as listener:
-        found = scale(plan, listener)
+        found = measure_speed(plan, listener)
     typer.echo(as_text(found, fps))
     stem = slug(plan.spec.label)
     with disk_errors(output):

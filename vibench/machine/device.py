@@ -1,4 +1,4 @@
-"""Which device a run uses."""
+"""The device that a method works on: its name, and waiting until it has finished."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from vibench.errors import InputError
 
 
 def resolve(name: str) -> str:
-    """``auto`` becomes ``cuda`` where there is one, else ``cpu``; a device that is not here is an InputError."""
+    """The device of that name: ``auto`` becomes ``cuda`` where there is one, else ``cpu``.
+
+    InputError where this machine has no such device.
+    """
     import torch
 
     if name == "auto":
@@ -20,3 +23,11 @@ def resolve(name: str) -> str:
     if device.type not in ("cpu", "cuda"):
         raise InputError(f"device {name!r} is not supported; use auto, cpu, cuda or cuda:N")
     return name
+
+
+def synchronise(device: str) -> None:
+    """Wait until the device has done all it was given; on the host there is nothing to wait for."""
+    if device.startswith("cuda"):
+        import torch
+
+        torch.cuda.synchronize(device)

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = (
-    "vibench", "torch", "torchvision", "numpy", "scipy", "scikit-image", "opencv-python-headless", "av", "lpips", "pillow"
+    "vibench", "torch", "torchvision", "numpy", "scipy", "scikit-image", "opencv-python-headless", "av", "lpips",
+    "pillow",
 )  # fmt: skip
 
 
 def machine_facts() -> dict[str, Any]:
-    """Processor, cores, memory, system, accelerators and threads of this machine."""
+    """The processor, cores, memory, system, Python, accelerators and threads of this machine."""
     import psutil
     import torch
 
@@ -34,10 +35,10 @@ def machine_facts() -> dict[str, Any]:
 
 
 def differing_facts(machines: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Names of the facts in which machines differ; times of two runs are compared where there are none.
+    """The names of the facts in which machines differ; times of two runs are compared only where there are none.
 
-    Every fact counts, system and Python too: what of them decides speed nobody knows beforehand, and runs to be compared are easily
-    made in one place.
+    Every fact counts, system and Python too: nobody knows beforehand which of them decides speed, and runs that are to
+    be compared are easily made in one place.
     """
     known = list(machines)
     names = dict.fromkeys(name for facts in known for name in facts)
@@ -45,13 +46,16 @@ def differing_facts(machines: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
 
 
 def fingerprint(facts: dict[str, Any]) -> str:
-    """Short key of what decides speed most, for a baseline that is kept for months and must outlive an update of the system."""
+    """A short key of what decides speed most.
+
+    It is for baselines, which are kept for months and must outlive an update of the system.
+    """
     deciding = {key: facts[key] for key in ("processor", "cores", "accelerators", "torch_threads")}
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def package_versions() -> dict[str, str]:
-    """Installed version of each package whose arithmetic is in the numbers."""
+    """The installed version of each package whose arithmetic is in the numbers."""
     found = {}
     for name in PACKAGES:
         try:
@@ -78,7 +82,7 @@ def deciding_versions() -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """Git commit of the checkout that vibench runs from, with ``+changes`` if it is dirty; None in a wheel."""
+    """The git commit of the checkout that vibench runs from, with ``+changes`` if files differ; None in a wheel."""
     folder = Path(__file__).parents[2]
     if not (folder / ".git").exists():
         return None
@@ -91,7 +95,7 @@ def commit() -> str | None:
 
 
 def processor_name() -> str:
-    """Model name as the system gives it."""
+    """The processor's model name as the system gives it."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text(encoding="utf-8").splitlines():

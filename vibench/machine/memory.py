@@ -1,6 +1,7 @@
-"""Most memory held at one time inside a block, from the kernel's own high-water mark; needs nothing but Python.
+"""The most memory that is held at one time inside a block, from the kernel's own high-water mark.
 
-Torch is imported only for a CUDA device, so that the small process that measures a foreign version can use it too.
+Nothing but Python's own library is imported at the top, and torch for a CUDA device only, so that the small process
+that measures a foreign version can load this file by its path.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _CLEAR_REFS = Path("/proc/self/clear_refs")
 
 @dataclass
 class Peak:
-    """Most memory held at one time inside a ``peak_memory`` block, beyond what was held when it began."""
+    """The most memory held at one time inside a ``peak_memory`` block, in bytes, beyond what was held when it began."""
 
     host_bytes: int = 0
     device_bytes: int | None = field(default=None)
@@ -48,7 +49,7 @@ def peak_memory(device: str = "cpu") -> Iterator[Peak]:
 
 
 def resident_bytes() -> int:
-    """Resident memory of this process now."""
+    """The resident memory of this process now, in bytes."""
     if _STATUS.exists():
         return _status_bytes("VmRSS")
     import psutil

@@ -1,8 +1,9 @@
-"""Two clocks and what disturbed them: wall time, processor time, context switches and stolen time; nothing but Python.
+"""Two clocks and what disturbed them: wall time, processor time, context switches and stolen time.
 
-The processor-time clock stands still while the process waits for a core that somebody else uses, which is most of the noise
-of a shared machine; it also stands still while a method sleeps or waits for a device, so it is a witness, not a
-replacement (``own_clock`` says when it may be trusted).
+The processor-time clock stands still while the process waits for a core that somebody else uses, and such waiting is
+most of the noise of a shared machine. It also stands still while a method sleeps or waits for a device, so it is a
+witness, not a replacement; ``own_clock`` says when it may be trusted. Only Python's own library is imported here, so
+that the small process that measures a foreign version can load this file by its path.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Reading(NamedTuple):
     involuntary: int
 
     def since(self, before: Reading) -> Reading:
-        """What passed between ``before`` and this one."""
+        """What passed between the reading ``before`` and this one."""
         return Reading(
             self.wall - before.wall,
             self.cpu - before.cpu,
@@ -49,13 +50,13 @@ class Load(NamedTuple):
     stolen_ticks: int
 
     def stolen_share(self, before: Load) -> float:
-        """Part of all processor time since ``before`` that was stolen, 0 where the system does not say."""
+        """The part of all processor time since ``before`` that was stolen; 0 where the system does not say."""
         passed = self.total_ticks - before.total_ticks
         return (self.stolen_ticks - before.stolen_ticks) / passed if passed > 0 else 0.0
 
 
 def read_clocks() -> Reading:
-    """Both clocks now, and this process's context switches so far (0 where the system has no ``getrusage``)."""
+    """Read both clocks and this process's context switches so far (0 where the system has no ``getrusage``)."""
     try:
         import resource
     except ImportError:  # Windows
@@ -65,7 +66,7 @@ def read_clocks() -> Reading:
 
 
 def read_load() -> Load:
-    """The first line of ``/proc/stat`` (user nice system idle iowait irq softirq steal); zeros elsewhere."""
+    """Read the first line of ``/proc/stat`` (user nice system idle iowait irq softirq steal); zeros elsewhere."""
     if not _STAT.exists():
         return Load(0, 0)
     with _STAT.open(encoding="ascii") as file:
@@ -74,7 +75,7 @@ def read_load() -> Load:
 
 
 def load_average() -> float | None:
-    """Processes that ran or waited to run, mean of the last minute; None where the system does not say."""
+    """How many processes ran or waited to run, as mean of the last minute; None where the system does not say."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 
@@ -86,8 +87,8 @@ def is_disturbed(passed: Reading, stolen_share: float) -> bool:
 def own_clock(readings: list[Reading], threads: int, device: str) -> Clock:
     """Which clock tells a method's own time: ``cpu`` only where the method itself never waits.
 
-    True of one thread on the host whose calls, in the median, gave up the core of their own will not once: all the
-    difference between the clocks is then other programs' doing.
+    It never waits if it has one thread on the host and if more than half of its calls did not once give up the core of
+    their own will. All the difference between the clocks is then other programs' doing.
     """
     never_waits = sorted(reading.voluntary for reading in readings)[len(readings) // 2] == 0
     return "cpu" if threads == 1 and device == "cpu" and never_waits else "wall"

@@ -1,16 +1,18 @@
-"""Times a method honestly: after warm-up, device synchronised, uint8 in to uint8 out, nothing else inside."""
+"""A method's call, timed after a warm-up, with the device synchronised, from uint8 frames in to uint8 frames out."""
 
 from __future__ import annotations
 
 import gc
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import perf_counter
 
 import numpy as np
 
 from vibench.clip import Frames, Holed
 from vibench.document import Frozen
+from vibench.machine.device import synchronise
 from vibench.machine.memory import peak_memory
 from vibench.machine.stopwatch import Reading, is_disturbed, load_average, read_clocks, read_load
 from vibench.method import Method, StreamingMethod
@@ -59,7 +61,7 @@ def timed_fill(method: Method, holed: Holed, device: str, to_uint8: Callable[...
 
 
 def clock_megahertz() -> float | None:
-    """Clock of the processor now, mean over cores; None where the system does not say."""
+    """The processor's clock now in MHz, mean over its cores; None where the system does not say."""
     import psutil
 
     clock = psutil.cpu_freq() if hasattr(psutil, "cpu_freq") else None
@@ -67,18 +69,10 @@ def clock_megahertz() -> float | None:
 
 
 def thread_count() -> int:
-    """Threads that torch gives to one operation on the host."""
+    """How many threads torch gives to one operation on the host."""
     import torch
 
     return torch.get_num_threads()
-
-
-def synchronise(device: str) -> None:
-    """Wait until the device has done all it was given; a no-op on the host."""
-    if device.startswith("cuda"):
-        import torch
-
-        torch.cuda.synchronize(device)
 
 
 def _called(
@@ -104,28 +98,28 @@ def _streamed(
     return np.stack(frames), frame_seconds, perf_counter() - started
 
 
-class time_limit:
+@contextmanager
+def time_limit(seconds: float | None) -> Iterator[None]:
     """Raise TimeoutError inside the block after ``seconds``; None means no limit.
 
-    Uses the interval timer, so it works on POSIX in a process's main thread, and ends native code when that returns.
+    The interval timer does it, so that this works on POSIX in a process's main thread only, and native code ends when
+    it returns to Python.
     """
+    if seconds is None:
+        yield
+        return
 
-    def __init__(self, seconds: float | None) -> None:
-        self.seconds = seconds
+    def expired(*_: object) -> None:
+        raise TimeoutError(f"took longer than --time-limit {seconds:g} seconds")
 
-    def __enter__(self) -> None:
-        if self.seconds is not None:
-            self.before = signal.signal(signal.SIGALRM, self._expired)
-            # Again every few seconds: raised inside a callback of the interpreter, the error would be lost.
-            signal.setitimer(signal.ITIMER_REAL, self.seconds, AGAIN_SECONDS)
-
-    def __exit__(self, *_: object) -> None:
-        if self.seconds is not None:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, self.before)
-
-    def _expired(self, *_: object) -> None:
-        raise TimeoutError(f"took longer than --time-limit {self.seconds:g} seconds")
+    before = signal.signal(signal.SIGALRM, expired)
+    try:
+        # Again every few seconds: raised inside a callback of the interpreter, the error would be lost.
+        signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN_SECONDS)
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 class Timing(Frozen):
@@ -168,5 +162,5 @@ class Timing(Frozen):
 
     @property
     def frames_per_second(self) -> float:
-        """Frames over seconds of the whole clip."""
+        """The number of frames over the seconds of the whole clip."""
         return self.frames / self.seconds

@@ -1,127 +1,134 @@
-"""Comparisons as text, JSON, Markdown, JUnit XML or GitHub annotations: pure functions of the findings."""
+"""What was found as text, JSON, Markdown, JUnit XML or GitHub annotations: pure functions of the findings."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from io import StringIO
 from math import isfinite
 from typing import Any
 from xml.etree import ElementTree
 
-from vibench.regress.finding import Comparison, Finding, exit_status
+from vibench.regress.finding import Measured, Regression, exit_status
 from vibench.results.markdown import markdown_table, markdown_text
 
-
-def as_text(comparisons: Sequence[Comparison]) -> str:
-    """A block of lines a method, for a terminal."""
-    lines = []
-    for comparison in comparisons:
-        lines.append(f"{comparison.method}: this version against {comparison.other}")
-        lines += [
-            f"  {finding.measure:<20} {finding.word:<13} {_ratio(finding):<28} {_values(finding):<26} {finding.note}"
-            for finding in comparison.findings
-        ]
-        lines.append(f"  {_effort(comparison)}")
-    return "\n".join(line.rstrip() for line in lines)
+WIDEST = 2_000
+"""Characters of a line that is never wrapped: the reader's terminal or editor may do that."""
 
 
-def as_markdown(comparisons: Sequence[Comparison]) -> str:
-    """Write one table, for a pull request."""
+def as_text(regressions: Sequence[Regression]) -> str:
+    """A title, a table of the measures and a line about the effort for every method, for a terminal."""
+    parts = []
+    for regression in regressions:
+        title = f"{regression.method}: this version against {regression.other}"
+        rows = [_cells(measured) for measured in regression.findings]
+        parts += [title, _table(rows), f"  {_effort(regression)}"]
+    return "\n".join(parts)
+
+
+def as_markdown(regressions: Sequence[Regression]) -> str:
+    """Write one table of all methods and measures, for a pull request."""
     heads = ("method", "measure", "verdict", "ratio new / old (interval)", "old → new", "note")
     rows = [
-        [
-            markdown_text(cell)
-            for cell in (
-                comparison.method,
-                finding.measure,
-                finding.word,
-                _ratio(finding),
-                _values(finding),
-                finding.note,
-            )
-        ]
-        for comparison in comparisons
-        for finding in comparison.findings
+        [markdown_text(cell) for cell in (regression.method, *_cells(measured))]
+        for regression in regressions
+        for measured in regression.findings
     ]
     return markdown_table(heads, rows, "l" * len(heads))
 
 
-def as_json(comparisons: Sequence[Comparison]) -> str:
-    """Everything; a boundless end of an interval is null."""
+def as_json(regressions: Sequence[Regression]) -> str:
+    """Everything that is known; the end of an interval that nothing bounds is null."""
     whole = [
-        asdict(comparison) | {"findings": [_plain(finding) for finding in comparison.findings]}
-        for comparison in comparisons
+        asdict(regression) | {"findings": [_plain(measured) for measured in regression.findings]}
+        for regression in regressions
     ]
-    return json.dumps({"exit_status": exit_status(comparisons), "comparisons": whole}, indent=1)
+    return json.dumps({"exit_status": exit_status(regressions), "comparisons": whole}, indent=1)
 
 
-def as_junit(comparisons: Sequence[Comparison]) -> str:
-    """A test case a measure: worse is a failure, unclear and incomparable are skipped."""
+def as_junit(regressions: Sequence[Regression]) -> str:
+    """A test case for every measure: worse is a failure, unclear and incomparable are skipped."""
     suites = ElementTree.Element("testsuites")
-    for comparison in comparisons:
-        findings = comparison.findings
+    for regression in regressions:
+        findings = regression.findings
         suite = ElementTree.SubElement(
-            suites, "testsuite", name=f"regress {comparison.method}", tests=str(len(findings)),
-            failures=str(sum(finding.outcome == "worse" for finding in findings)),
-            skipped=str(sum(finding.outcome in ("unclear", "incomparable") for finding in findings)),
-            time=f"{comparison.seconds:.3f}",
+            suites, "testsuite", name=f"regress {regression.method}", tests=str(len(findings)),
+            failures=str(sum(measured.outcome == "worse" for measured in findings)),
+            skipped=str(sum(measured.outcome in ("unclear", "incomparable") for measured in findings)),
+            time=f"{regression.seconds:.3f}",
         )  # fmt: skip
-        for finding in findings:
-            case = ElementTree.SubElement(suite, "testcase", classname=comparison.method, name=finding.measure)
-            kind = {"worse": "failure", "unclear": "skipped", "incomparable": "skipped"}.get(finding.outcome)
+        for measured in findings:
+            case = ElementTree.SubElement(suite, "testcase", classname=regression.method, name=measured.measure)
+            kind = {"worse": "failure", "unclear": "skipped", "incomparable": "skipped"}.get(measured.outcome)
             if kind:
-                ElementTree.SubElement(case, kind, message=_sentence(finding))
+                ElementTree.SubElement(case, kind, message=_sentence(measured))
     ElementTree.indent(suites)
     return ElementTree.tostring(suites, encoding="unicode", xml_declaration=True)
 
 
-def as_github(comparisons: Sequence[Comparison]) -> str:
+def as_github(regressions: Sequence[Regression]) -> str:
     """Workflow commands: an error for worse, a warning for unclear, a notice for the rest."""
     levels = {"worse": "error", "unclear": "warning"}
     return "\n".join(
-        f"::{levels.get(finding.outcome, 'notice')} title=vibench regress%3A {_escaped(comparison.method, True)}::"
-        f"{_escaped(f'{finding.measure}: {_sentence(finding)}')}"
-        for comparison in comparisons
-        for finding in comparison.findings
+        f"::{levels.get(measured.outcome, 'notice')} title=vibench regress%3A {_escaped(regression.method, True)}::"
+        f"{_escaped(f'{measured.measure}: {_sentence(measured)}')}"
+        for regression in regressions
+        for measured in regression.findings
     )
 
 
-FORMATS: dict[str, Callable[[Sequence[Comparison]], str]] = {
+FORMATS: dict[str, Callable[[Sequence[Regression]], str]] = {
     "text": as_text, "json": as_json, "markdown": as_markdown, "junit": as_junit, "github": as_github
 }  # fmt: skip
 
 
-def _sentence(finding: Finding) -> str:
-    return ", ".join(part for part in (finding.word, _ratio(finding), _values(finding), finding.note) if part)
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells with the columns aligned and nothing wrapped, two spaces further in than a title."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2))
+    for row in rows:
+        table.add_row("", *row)
+    console = Console(file=StringIO(), width=WIDEST, color_system=None, markup=False, emoji=False, highlight=False)
+    with console.capture() as printed:
+        console.print(table)
+    return "\n".join(line.rstrip() for line in printed.get().splitlines())
 
 
-def _ratio(finding: Finding) -> str:
-    if finding.ratio is None:
+def _sentence(measured: Measured) -> str:
+    return ", ".join(part for part in (measured.word, _ratio(measured), _values(measured), measured.note) if part)
+
+
+def _cells(measured: Measured) -> tuple[str, ...]:
+    return measured.measure, measured.word, _ratio(measured), _values(measured), measured.note
+
+
+def _ratio(measured: Measured) -> str:
+    if measured.ratio is None:
         return ""
-    ratio = finding.ratio
+    ratio = measured.ratio
     return f"{ratio.ratio:.3f} ({ratio.low:.3f} to {ratio.high:.3f})"
 
 
-def _values(finding: Finding) -> str:
-    if finding.old is None or finding.new is None:
+def _values(measured: Measured) -> str:
+    if measured.old is None or measured.new is None:
         return ""
-    scale, unit = {"s": (1e3, "ms"), "bytes": (1 / 2**20, "MiB")}.get(finding.unit, (1.0, finding.unit))
-    return f"{finding.old * scale:.4g} → {finding.new * scale:.4g} {unit}"
+    scale, unit = {"s": (1e3, "ms"), "bytes": (1 / 2**20, "MiB")}.get(measured.unit, (1.0, measured.unit))
+    return f"{measured.old * scale:.4g} → {measured.new * scale:.4g} {unit}"
 
 
-def _effort(comparison: Comparison) -> str:
-    load = "" if comparison.load_average is None else f", load average {comparison.load_average:.1f}"
-    return (
-        f"{comparison.blocks} blocks of {comparison.pairs} pairs of processes, {comparison.disturbed} disturbed, "
-        f"{comparison.seconds:.0f} s{load}"
-    )
+def _effort(regression: Regression) -> str:
+    load = "" if regression.load_average is None else f", load average {regression.load_average:.1f}"
+    measured = f"{regression.blocks} blocks of {regression.pairs} pairs of processes"
+    return f"{measured}, {regression.disturbed} disturbed, {regression.seconds:.0f} s{load}"
 
 
-def _plain(finding: Finding) -> dict[str, Any]:
-    values = asdict(finding) | {"verdict": finding.word}
-    if finding.ratio is not None:
-        values["ratio"] = {key: value if isfinite(value) else None for key, value in asdict(finding.ratio).items()}
+def _plain(measured: Measured) -> dict[str, Any]:
+    values = asdict(measured) | {"verdict": measured.word}
+    if measured.ratio is not None:
+        values["ratio"] = {key: value if isfinite(value) else None for key, value in asdict(measured.ratio).items()}
     return values
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -14,12 +13,11 @@ from vibench.results.distance import frechet_distances
 from vibench.results.record import TRUTH, Record
 from vibench.results.results import Results, gather, label_beside
 from vibench.results.run import Run
-from vibench.results.statistics import Estimate, mann_whitney_p
+from vibench.results.statistics import Estimate, Verdict, mann_whitney_p
 from vibench.results.store import Store
 from vibench.results.table import Column, columns_of, compared_values, difference
 from vibench.results.timings import seconds_per_frame
 
-Verdict = Literal["better", "worse", "same", "unclear", "incomparable"]
 SPEED_KEY = "seconds/frame"
 SLOWER = 1.10
 """Least ratio of times that is called a difference; it must be significant too (p < `SIGNIFICANT`)."""

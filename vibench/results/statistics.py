@@ -1,10 +1,11 @@
-"""Means with honest intervals over clips, paired differences and tests: the arithmetic under every table.
+"""Means over clips with their intervals, paired differences and tests: the arithmetic under every table.
 
 **Which bootstrap, and why.** Clips are few (DAVIS has 20) and their scores are skewed. In a simulation of 2,000 draws
 of n = 20, the plain percentile interval held the true mean in 93.0 % (normal), 91.8 % (gamma, shape 4) and 89.4 %
-(exponential) of draws, BCa in 92.7, 92.5 and 90.9 %: both too narrow, because they ignore that the spread itself is estimated.
-The studentised bootstrap ("bootstrap-t", Efron and Tibshirani 1993, chapter 12.5; second-order correct as BCa is)
-held it in 95.0, 94.8 and 93.8 %, so that is what is used. ``tests/test_statistics.py`` repeats the simulation.
+(exponential) of draws, and BCa in 92.7, 92.5 and 90.9 %. Both are too narrow, because they ignore that the spread
+itself is estimated. The studentised bootstrap ("bootstrap-t", Efron and Tibshirani 1993, chapter 12.5; second-order
+correct as BCa is) held it in 95.0, 94.8 and 93.8 %, so that is what is used.
+``tests/results/test_statistics.py`` repeats the simulation.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +25,16 @@ TOO_FEW = 6
 """Below this many clips an interval is Student's, and flagged: so few values have too few distinct resamples."""
 
 Values = NDArray[np.float64]
+Verdict = Literal["better", "worse", "same", "unclear", "incomparable"]
+"""What may be said about one measure of two methods, or of two versions of a method."""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """How far ``repeats`` numbers, one a seeded repeat of a protocol, lie from their mean: the sample standard deviation."""
+    """How far the numbers of a protocol's ``repeats`` seeded repeats lie from their mean: their standard deviation.
+
+    It is that of a sample: the sum of squares is divided by ``repeats`` - 1.
+    """
 
     deviation: float
     repeats: int
@@ -35,10 +42,11 @@ class Spread:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number from ``count`` clips with its 95 % interval; ``low`` and ``high`` are None where there is none.
+    """A number from ``count`` clips with its 95 % interval; ``low`` and ``high`` are None where it has no interval.
 
-    There is none where there is only one clip, or where the number is not a mean over clips but one of the whole set; if
-    there are several such sets, one a seeded repeat, it is the mean over sets and ``spread`` says how far they differ.
+    It has none where there is only one clip, and where it is not a mean over clips but belongs to a whole set of clips.
+    Where there are several such sets, because the protocol is repeated with other seeds, ``mean`` is the mean over the
+    sets and ``spread`` says how far they differ.
     """
 
     mean: float
@@ -60,7 +68,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Difference:
-    """``second - first``, clip by clip: its mean and interval, and the two-sided p of Wilcoxon's signed-rank test.
+    """What ``second - first`` is, clip by clip: its mean and interval, and two-sided p of Wilcoxon's signed-rank test.
 
     ``p`` is None where the test has nothing to say (fewer than two clips, or all differences zero).
     """
@@ -76,10 +84,10 @@ class Difference:
 
 
 def estimate(values: Sequence[float] | Values, weights: Sequence[float] | Values | None = None) -> Estimate:
-    """Mean of ``values`` (n,) with a 95 % interval over clips; ValueError when there are none or one is not finite.
+    """The mean of ``values`` (n,), one for each clip, with a 95 % interval; ValueError unless all are finite and n > 0.
 
-    ``weights`` (n,) > 0 make it the weighted mean (frames per clip, where all frames of all clips count alike); the
-    resampling is of clips all the same, so the interval is that of a ratio of sums.
+    ``weights`` (n,), all above 0, make it the weighted mean: with the numbers of frames of the clips, all frames of all
+    clips count alike. Clips are resampled in either case, so that the interval is that of a ratio of sums.
     """
     sample = np.asarray(values, dtype=np.float64)
     weight = np.ones_like(sample) if weights is None else np.asarray(weights, dtype=np.float64)
@@ -99,7 +107,7 @@ def estimate(values: Sequence[float] | Values, weights: Sequence[float] | Values
 def paired_difference(
     first: Sequence[float] | Values, second: Sequence[float] | Values, weights: Sequence[float] | Values | None = None
 ) -> Difference:
-    """``second - first`` over the same clips in the same order."""
+    """The differences ``second - first`` (n,) of the same clips in the same order, with interval and test."""
     differences = np.asarray(second, dtype=np.float64) - np.asarray(first, dtype=np.float64)
     return Difference(
         estimate(differences, weights), wilcoxon_p(differences), tuple(float(value) for value in differences)
@@ -107,7 +115,10 @@ def paired_difference(
 
 
 def wilcoxon_p(differences: Sequence[float] | Values) -> float | None:
-    """Two-sided p of Wilcoxon's signed-rank test (scipy); zeros are dropped, as Wilcoxon did."""
+    """Two-sided p of Wilcoxon's signed-rank test, by scipy; zeros are dropped, as Wilcoxon did.
+
+    None where there are fewer than two differences or all are zero.
+    """
     from scipy.stats import wilcoxon
 
     sample = np.asarray(differences, dtype=np.float64)
@@ -117,7 +128,7 @@ def wilcoxon_p(differences: Sequence[float] | Values) -> float | None:
 
 
 def mann_whitney_p(first: Sequence[float] | Values, second: Sequence[float] | Values) -> float | None:
-    """Two-sided p of the Mann-Whitney test for unpaired samples (scipy); None unless both have two values or more."""
+    """Two-sided p of the Mann-Whitney test of unpaired samples, by scipy; None unless both have two values or more."""
     from scipy.stats import mannwhitneyu
 
     if len(first) < 2 or len(second) < 2:
@@ -126,7 +137,7 @@ def mann_whitney_p(first: Sequence[float] | Values, second: Sequence[float] | Va
 
 
 def _interval(centred: Values, weights: Values) -> tuple[float, float]:
-    """95 % interval of the weighted mean of ``centred``, whose weighted mean is 0 and largest magnitude 1."""
+    """The 95 % interval of the weighted mean of ``centred`` (n,), whose weighted mean is 0 and largest magnitude 1."""
     error = _standard_error(centred, weights)
     if len(centred) < TOO_FEW:
         return _student(error, len(centred))
@@ -149,13 +160,13 @@ def _student(error: float, count: int) -> tuple[float, float]:
 
 
 def _standard_error(centred: Values, weights: Values) -> float:
-    """Of a ratio of sums, linearised; for equal weights the usual s / sqrt(n)."""
+    """The standard error of a ratio of sums, linearised; for equal weights it is the usual s / sqrt(n)."""
     count = len(centred)
     return float(np.sqrt(np.sum((weights * centred) ** 2) * count / (count - 1)) / np.sum(weights))
 
 
 def _resampled(centred: Values, weights: Values) -> tuple[Values, Values]:
-    """Weighted mean and its standard error in every resample of the clips, (RESAMPLES,) each."""
+    """The weighted mean and its standard error in every resample of the clips, (RESAMPLES,) each."""
     counts = _resample_counts(len(centred))
     squares = weights**2
     total = counts @ weights
@@ -169,6 +180,6 @@ def _resampled(centred: Values, weights: Values) -> tuple[Values, Values]:
 
 @lru_cache(maxsize=8)
 def _resample_counts(count: int) -> Values:
-    """How often each clip is in each resample, (RESAMPLES, count), from a fixed seed."""
+    """How often each of ``count`` clips is in each resample, (RESAMPLES, count), drawn with a fixed seed."""
     generator = np.random.default_rng(SEED)
     return generator.multinomial(count, np.full(count, 1 / count), size=RESAMPLES).astype(np.float64)

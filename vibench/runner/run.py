@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import typing
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import as_completed
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from vibench import plugins
 from vibench.data.cases import planned_cases
 from vibench.errors import InputError
 from vibench.machine.facts import commit, deciding_versions, machine_facts, package_versions
+from vibench.machine.processes import worker_pool
 from vibench.method import DescribedMethod, Method
 from vibench.plugins import Spec
 from vibench.protocol import PlannedCase, Protocol, load_protocol
@@ -311,37 +314,18 @@ def _kept(bench: Workbench, store: Store, task: Task) -> Iterator[tuple[Record, 
 
 
 def _side_by_side(bench: Workbench, store: Store, tasks: list[Task]) -> Iterator[tuple[Record, str]]:
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor, as_completed
-
-    # Spawned, not forked: a forked child of a process whose torch has threads may hang.
-    context = multiprocessing.get_context("spawn")
     jobs = bench.order.jobs
-    with ProcessPoolExecutor(jobs, context, _settle_worker, (bench.order, store.folder)) as pool:
-        futures = [pool.submit(_work_in_worker, task) for task in tasks]
-        try:
-            for future in as_completed(futures):
-                yield from future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    with worker_pool(jobs, threads, _settle_worker, bench.order, store.folder) as pool:
+        for future in as_completed([pool.submit(_work_in_worker, task) for task in tasks]):
+            yield from future.result()
 
 
 _worker: tuple[Workbench, Store] | None = None
 
 
 def _settle_worker(order: Order, folder: Path) -> None:
-    import os
-    import signal
-
-    import cv2
-    import torch
-
     global _worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; only the parent answers it
-    threads = max(1, (os.cpu_count() or 1) // order.jobs)
-    torch.set_num_threads(threads)
-    cv2.setNumThreads(threads)
     store = Store.open(folder)
     _worker = Workbench.build(order, store.info.digest), store
 

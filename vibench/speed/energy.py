@@ -6,17 +6,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 Joules = Callable[[], float]
-"""Reads a counter that only grows, but for RAPL's, which starts again at its range."""
+"""Reads how many joules a counter has counted so far."""
 
 POWERCAP = Path("/sys/class/powercap")
 
 
 class NoCounter(Exception):
-    """The machine does not say; the text is why."""
+    """The machine does not say how much energy it uses; the text says why."""
 
 
 def joules_used(device: str, action: Callable[[], object], powercap: Path = POWERCAP) -> float:
-    """Joules that the device's counter grew by during ``action``, idle power included; NoCounter where there is none."""
+    """How many joules the device used during ``action``, its idle power included, by its own counter.
+
+    A RAPL counter starts again at 0 when it has reached its range. NoCounter where there is no counter to be read.
+    """
     if device.startswith("cuda"):
         counter = _card_counter(device)
         before = counter()

@@ -1,4 +1,4 @@
-"""A flame picture: where the main thread was, sampled a thousand times a second, drawn as one bar a call, callers below."""
+"""A flame picture: where a thread was, sampled a thousand times a second, drawn as one bar a call, callers below."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SMALLEST_SHARE = 0.005
 """Bars narrower than this part of the whole are left out; nobody could read them."""
 LABELLED_SHARE = 0.04
 PLUMBING = frozenset({"torch.nn.modules.module", "torch.utils._contextlib", "contextlib"})
-"""Modules whose functions only call the next one."""
+"""Modules whose functions only call the next one, and which are left out."""
 
 
 @dataclass
@@ -28,7 +28,7 @@ class Call:
     called: dict[str, Call] = field(default_factory=dict)
 
     def add(self, stack: list[str]) -> None:
-        """One sample whose functions are ``stack``, outermost first."""
+        """Count one sample whose functions are ``stack``, outermost first."""
         call = self
         call.samples += 1
         for name in stack:
@@ -36,11 +36,11 @@ class Call:
             call.samples += 1
 
     def depth(self) -> int:
-        """Bars above one another."""
+        """How many bars lie above one another."""
         return 1 + max((call.depth() for call in self.called.values()), default=0)
 
     def collapsed(self, before: str = "") -> Iterator[str]:
-        """Lines ``a;b;c samples``, the format that other flame graph programs read."""
+        """Yield lines ``a;b;c samples``, the format that other programs for flame pictures read."""
         path = f"{before};{self.name}" if before else self.name
         own = self.samples - sum(call.samples for call in self.called.values())
         if own:

@@ -1,4 +1,4 @@
-"""Time and memory of a method over clips of growing size or length, and the power law of their growth."""
+"""The time and memory of a method on clips of growing size or length, and the power law of their growth."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LEAST_PX = 32
 
 @dataclass(frozen=True)
 class Shape:
-    """Size and length of a clip."""
+    """The size and length of a clip."""
 
     width_px: int
     height_px: int
@@ -32,13 +32,13 @@ class Shape:
 
     @property
     def pixels(self) -> int:
-        """Of one frame."""
+        """The number of pixels of one frame."""
         return self.width_px * self.height_px
 
 
 @dataclass(frozen=True)
 class Point:
-    """One shape and what it took: the repetition of median time."""
+    """One shape, and what it took to fill such a clip: the repetition of median time."""
 
     shape: Shape
     timing: Timing
@@ -46,20 +46,26 @@ class Point:
 
 @dataclass(frozen=True)
 class Growth:
-    """``value`` grows as x to the power ``exponent``, with the standard error of the fit (None from two points)."""
+    """A quantity grows as x to the power ``exponent``.
+
+    ``standard_error`` is that of the fit; it is None where there are only two points.
+    """
 
     exponent: float
     standard_error: float | None
 
 
 def shapes_by_size(base: Shape) -> list[Shape]:
-    """``AREAS`` times the pixels of ``base``, sides rounded to ``MULTIPLE_PX``; none below ``LEAST_PX``."""
+    """Shapes of ``AREAS`` times the pixels of ``base``.
+
+    Widths and heights are multiples of ``MULTIPLE_PX``, and at least ``LEAST_PX``.
+    """
     sizes = {(_side(base.width_px, area), _side(base.height_px, area)) for area in AREAS}
     return [Shape(*size, base.frames) for size in sorted(sizes, key=lambda size: size[0] * size[1])]
 
 
 def shapes_by_length(base: Shape) -> list[Shape]:
-    """``LENGTHS`` times the frames of ``base``."""
+    """Shapes of ``LENGTHS`` times the frames of ``base``, at least ``LEAST_FRAMES``."""
     lengths = {max(LEAST_FRAMES, round(base.frames * length)) for length in LENGTHS}
     return [Shape(base.width_px, base.height_px, frames) for frames in sorted(lengths)]
 
@@ -69,7 +75,7 @@ def _side(length: int, area: float) -> int:
 
 
 def measured(method: Method, shape: Shape, device: str, repeats: int) -> Point:
-    """Fill a made clip ``repeats`` times."""
+    """Fill a made clip of ``shape`` ``repeats`` times."""
     holed = Probe.make(shape.width_px, shape.height_px, shape.frames).cases[0].holed()
     to_uint8: Callable[..., np.ndarray] = partial(quantise, how="round")
     timings = [timed_fill(method, holed, device, to_uint8)[1] for _ in range(repeats)]
@@ -78,7 +84,10 @@ def measured(method: Method, shape: Shape, device: str, repeats: int) -> Point:
 
 
 def growth(x: Sequence[float], y: Sequence[float]) -> Growth | None:
-    """Least squares on a doubly logarithmic scale; None where fewer than two values of ``x`` differ or a value is not positive."""
+    """The power law from ``x`` to ``y`` by least squares of their logs.
+
+    None where all values of ``x`` are equal or a value of ``y`` is not above 0.
+    """
     from scipy.stats import linregress
 
     if len(set(x)) < 2 or min(y) <= 0:

@@ -1,4 +1,4 @@
-"""One method measured: latency, throughput, operations, energy, and its curves."""
+"""The speed of one method: latency, throughput, operations, energy, and how time and memory grow."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import numpy as np
 
 from vibench import plugins
 from vibench.data.probe import Probe
+from vibench.machine.device import synchronise
 from vibench.machine.facts import machine_facts, package_versions
-from vibench.machine.threads import pin_threads
-from vibench.machine.timing import Timing, synchronise
+from vibench.machine.processes import pin_threads
+from vibench.machine.timing import Timing
 from vibench.method import Method
 from vibench.plugins import Spec
 from vibench.speed.energy import NoCounter, joules_used
@@ -25,8 +26,13 @@ PRODUCTS = 5
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is measured: ``base`` is the clip of latency, throughput, operations and energy; ``clips`` run at once."""
+class SpeedPlan:
+    """What is measured.
+
+    ``base`` is the clip of latency, throughput, operations and energy. Throughput is that of ``clips`` clips at once.
+    Each clip is filled ``repeats`` times. Throughput and energy are measured for ``seconds`` each, energy only where
+    ``energy`` asks for it.
+    """
 
     spec: Spec
     base: Shape
@@ -39,22 +45,22 @@ class Plan:
 
     @property
     def steps(self) -> int:
-        """How often ``listener`` is called."""
+        """How often the listener of ``measure_speed`` is called."""
         return len(shapes_by_size(self.base)) + len(shapes_by_length(self.base)) + 3
 
 
 @dataclass(frozen=True)
-class Scaling:
+class SpeedMeasurement:
     """Everything that was measured of a method."""
 
-    plan: Plan
+    plan: SpeedPlan
     by_size: tuple[Point, ...]
     by_length: tuple[Point, ...]
     throughput: Throughput
     flop_per_frame: float
     """0 where the method uses no torch network, or one whose operations torch cannot count."""
     peak_flop_per_second: float
-    """Of a float32 matrix product of side ``MATRIX`` on the same device and threads."""
+    """Operations a second of a product of square float32 matrices of ``MATRIX`` rows, on equal device and threads."""
     joules_per_frame: float | None
     no_energy: str
     """Why there is no energy; empty where there is."""
@@ -68,7 +74,7 @@ class Scaling:
 
     @property
     def frame_seconds(self) -> Sequence[float]:
-        """Of every frame of the base clip; the clip's mean alone where the method does not stream."""
+        """The seconds of every frame of the base clip; where the method does not stream, their mean alone."""
         return self.latency.frame_seconds or (self.latency.seconds / self.latency.frames,)
 
     @property
@@ -94,7 +100,7 @@ class Scaling:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Every figure, as JSON knows it."""
+        """Every figure, in the types that JSON has."""
         found = asdict(self)
         for curve in ("by_size", "by_length"):
             found[curve] = [
@@ -110,8 +116,11 @@ def memory_of(point: Point) -> int:
     return point.timing.peak_host_bytes if device is None else device
 
 
-def scale(plan: Plan, listener: Callable[[str], None]) -> Scaling:
-    """Measure everything in ``plan``; ``listener`` hears of each step before it begins. UserError where the method cannot be made."""
+def measure_speed(plan: SpeedPlan, listener: Callable[[str], None]) -> SpeedMeasurement:
+    """Measure everything in ``plan``; ``listener`` is called with the name of each step before it begins.
+
+    UserError where the method cannot be made, or fails with several clips at once.
+    """
     method: Method = plugins.make("methods", plan.spec, device=plan.device)
     pin_threads(plan.threads)
     points: dict[Shape, Point] = {}
@@ -130,7 +139,7 @@ def scale(plan: Plan, listener: Callable[[str], None]) -> Scaling:
     listener("energy")
     joules, why = _energy(plan, fill)
     listener(f"{plan.clips} clips at once")
-    return Scaling(
+    return SpeedMeasurement(
         plan,
         tuple(points[shape] for shape in shapes_by_size(plan.base)),
         tuple(points[shape] for shape in shapes_by_length(plan.base)),
@@ -145,7 +154,7 @@ def scale(plan: Plan, listener: Callable[[str], None]) -> Scaling:
 
 
 def counted(action: Callable[[], object]) -> int:
-    """Operations that torch counts during ``action``."""
+    """How many operations torch counts during ``action``."""
     from torch.utils.flop_counter import FlopCounterMode
 
     with FlopCounterMode(display=False) as counter:
@@ -154,7 +163,7 @@ def counted(action: Callable[[], object]) -> int:
 
 
 def peak_flop_per_second(device: str) -> float:
-    """The best of ``PRODUCTS`` large float32 matrix products."""
+    """The operations a second of the fastest of ``PRODUCTS`` large float32 matrix products."""
     import torch
 
     left, right = torch.randn(2, MATRIX, MATRIX, device=device)
@@ -168,7 +177,7 @@ def peak_flop_per_second(device: str) -> float:
     return 2 * MATRIX**3 / best
 
 
-def _energy(plan: Plan, fill: Callable[[], None]) -> tuple[float | None, str]:
+def _energy(plan: SpeedPlan, fill: Callable[[], None]) -> tuple[float | None, str]:
     if not plan.energy:
         return None, "not asked for (--energy)"
     fills = 0

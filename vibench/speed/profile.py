@@ -1,4 +1,4 @@
-"""Where a method's time goes: by module of its network with FLOP, by torch operator, and by Python function."""
+"""Where a method's time goes: by part of its network, with FLOP, by torch operator, and by Python function."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from vibench.clip import Holed
-from vibench.machine.timing import synchronise
+from vibench.machine.device import synchronise
 from vibench.method import Method
 from vibench.speed.flame import Call, sampled
 
@@ -23,7 +23,7 @@ REST = "(outside its parts)"
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a network: calls, seconds and operations over the clip; its inner parts' are included."""
+    """One part of a network: its calls, seconds and operations over the clip, those of its inner parts included."""
 
     name: str
     calls: int
@@ -42,7 +42,10 @@ class Operator:
 
 @dataclass(frozen=True)
 class Profile:
-    """Of one clip of ``frames`` frames. ``parts`` and ``operators`` are empty where a method uses no torch network."""
+    """The profile of a method on one clip of ``frames`` frames.
+
+    ``parts`` and ``operators`` are empty where the method uses no torch network.
+    """
 
     frames: int
     seconds: float
@@ -52,14 +55,15 @@ class Profile:
 
     @property
     def flop(self) -> int:
-        """Operations of the whole clip, as torch counts them."""
+        """The operations of the whole clip, as torch counts them."""
         return sum(part.flop for part in self.parts)
 
 
 def profile(method: Method, holed: Holed, device: str, name: str) -> Profile:
-    """Fill the clip five times: warm-up, plain, sampled, with hooks, and counted by torch.
+    """Fill the clip for a warm-up, plainly, sampled, with hooks, counted by torch, and with torch's profiler.
 
-    Each run pays for one way of looking only, so that the plain run's ``seconds`` and the shares of the others are honest.
+    Each time pays for one way of looking only, so that neither the ``seconds`` of the plain one nor the shares of the
+    others contain the cost of another.
     """
     network = network_of(method)
 
@@ -106,7 +110,7 @@ def network_of(method: object, depth: int = SEARCH_DEPTH) -> nn.Module | None:
 
 @contextmanager
 def timed_parts(network: nn.Module, device: str) -> Iterator[dict[str, tuple[int, float]]]:
-    """Calls and seconds of every direct part of ``network`` inside the block, synchronised, by forward hooks."""
+    """Collect the calls and seconds of every direct part of ``network`` in the block, by hooks that synchronise."""
     times: dict[str, tuple[int, float]] = dict.fromkeys((name for name, _ in network.named_children()), (0, 0.0))
     starts: dict[str, float] = {}
 
@@ -136,7 +140,7 @@ def timed_parts(network: nn.Module, device: str) -> Iterator[dict[str, tuple[int
 
 
 def _counted(network: nn.Module, fill: Any) -> tuple[dict[str, int], tuple[Operator, ...]]:
-    """Operations by part (``Global`` is the whole), and the operators that took longest."""
+    """The operations of every part (``Global`` is the whole), and the operators that took longest."""
     from torch.utils.flop_counter import FlopCounterMode
 
     counts: dict[str, int] = {}

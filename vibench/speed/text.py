@@ -1,19 +1,23 @@
-"""A scaling in words and tables, and as a picture of its curves."""
+"""A measurement of speed and a profile as words and tables, and the curves of the former as a picture."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from vibench.speed.growth import Growth, Point
-from vibench.speed.measurement import Scaling, memory_of
+from vibench.speed.measurement import SpeedMeasurement, memory_of
+from vibench.speed.profile import Profile
 
 MEGABYTE = 1e6
+LONGEST_NAME = 44
+"""Characters of an operator's name that are printed."""
 
 
-def as_text(found: Scaling, video_frames_per_second: float) -> str:
-    """For a terminal."""
+def as_text(found: SpeedMeasurement, video_frames_per_second: float) -> str:
+    """Everything that was measured, for a terminal; ``video_frames_per_second`` is what real time means."""
     lines = [*_summary(found, video_frames_per_second), "", *_table(found.by_size), "", *_table(found.by_length)]
     disturbed = sum(point.timing.disturbed for point in {*found.by_size, *found.by_length})
     if disturbed:
@@ -21,7 +25,7 @@ def as_text(found: Scaling, video_frames_per_second: float) -> str:
     return "\n".join(lines)
 
 
-def _summary(found: Scaling, video_rate: float) -> list[str]:
+def _summary(found: SpeedMeasurement, video_rate: float) -> list[str]:
     plan, latency, together = found.plan, found.latency, found.throughput
     p50, p90, p99 = (1e3 * value for value in np.percentile(found.frame_seconds, [50, 90, 99]))
     how = "frame by frame" if latency.frame_seconds else "whole clip at once"
@@ -42,7 +46,7 @@ def _summary(found: Scaling, video_rate: float) -> list[str]:
     ]
 
 
-def _operations(found: Scaling) -> str:
+def _operations(found: SpeedMeasurement) -> str:
     share = found.achieved_share
     if share is None:
         return "none that torch counts"
@@ -50,7 +54,7 @@ def _operations(found: Scaling) -> str:
     return f"{found.flop_per_frame / 1e9:.3g} GFLOP a frame, {share:.0%} of {peak}"
 
 
-def _energy(found: Scaling) -> str:
+def _energy(found: SpeedMeasurement) -> str:
     if found.joules_per_frame is None:
         return f"unknown: {found.no_energy}"
     return f"{found.joules_per_frame:.3g} J a frame, idle power included"
@@ -67,20 +71,55 @@ def _count(count: int, word: str) -> str:
 
 
 def _table(points: tuple[Point, ...]) -> list[str]:
-    lines = [f"{'size':>10} {'frames':>7} {'seconds':>9} {'frames/s':>9} {'peak MB':>9}"]
-    for point in points:
-        shape, timing = point.shape, point.timing
-        size = f"{shape.width_px}x{shape.height_px}"
-        mark = "*" if timing.disturbed else ""
-        lines.append(
-            f"{size:>10} {shape.frames:>7} {timing.seconds:>9.3g} {timing.frames_per_second:>9.3g} "
-            f"{memory_of(point) / MEGABYTE:>9.4g} {mark}".rstrip()
-        )
-    return lines
+    rows = [
+        {
+            "size": f"{point.shape.width_px}x{point.shape.height_px}",
+            "frames": str(point.shape.frames),
+            "seconds": f"{point.timing.seconds:.3g}",
+            "frames/s": f"{point.timing.frames_per_second:.3g}",
+            "peak MB": f"{memory_of(point) / MEGABYTE:.4g}",
+            "": "*" if point.timing.disturbed else "",
+        }
+        for point in points
+    ]
+    return [line.rstrip() for line in pd.DataFrame(rows).to_string(index=False).splitlines()]
 
 
-def draw(found: Scaling, path: Path) -> None:
-    """Four curves as SVG: time and memory, by pixels and by frames."""
+def profile_as_text(found: Profile, label: str, size: str) -> str:
+    """The tables of a profile of the method ``label`` on a clip of ``size``; times and operations are per frame."""
+    per_frame = found.seconds / found.frames
+    lines = [f"{label} at {size}: {per_frame * 1e3:.3g} ms a frame over {found.frames} frames"]
+    if found.parts:
+        whole = sum(part.seconds for part in found.parts)
+        rows = [
+            {
+                "calls": str(part.calls),
+                "ms a frame": f"{part.seconds / found.frames * 1e3:.3g}",
+                "share": f"{part.seconds / whole:.1%}",
+                "GFLOP a frame": f"{part.flop / found.frames / 1e9:.3g}",
+                "GFLOP/s": f"{part.flop / part.seconds / 1e9 if part.seconds else 0.0:.3g}",
+            }
+            for part in found.parts
+        ]
+        lines.append(_named_rows("part", [part.name for part in found.parts], rows))
+        lines.append(f"in all {found.flop / found.frames / 1e9:.4g} GFLOP a frame, as torch counts them")
+    if found.operators:
+        rows = [
+            {"calls": str(each.calls), "ms a frame": f"{each.seconds / found.frames * 1e3:.3g}"}
+            for each in found.operators
+        ]
+        names = [operator.name[:LONGEST_NAME] for operator in found.operators]
+        lines.append(_named_rows("operator (own time)", names, rows))
+    return "\n".join(lines)
+
+
+def _named_rows(title: str, names: list[str], rows: list[dict[str, str]]) -> str:
+    """A table whose rows have names; ``title`` stands above these."""
+    return pd.DataFrame(rows, index=names).rename_axis(columns=title).to_string()
+
+
+def draw(found: SpeedMeasurement, path: Path) -> None:
+    """Write four curves as an SVG file: time and memory, by pixels of a frame and by frames of a clip."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 

@@ -1,9 +1,9 @@
-"""Frames a second with several clips at once: a measurement of its own, not one clip's time multiplied."""
+"""Frames a second with several clips at once, which is measured, not computed from the time of one clip."""
 
 from __future__ import annotations
 
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
 from threading import BrokenBarrierError
@@ -11,20 +11,20 @@ from typing import Any
 
 from vibench.data.probe import Probe
 from vibench.errors import UserError
-from vibench.machine.threads import pin_threads
-from vibench.machine.timing import synchronise
+from vibench.machine.device import synchronise
+from vibench.machine.processes import pin_threads, worker_pool
 from vibench.plugins import Spec, make
 from vibench.speed.growth import Shape
 
 LOADING_SECONDS = 600.0
-"""Longest time that processes wait for each other to be ready."""
+"""The longest time that processes wait for each other to be ready."""
 
 _ready: Any = None
 
 
 @dataclass(frozen=True)
 class Throughput:
-    """All frames of all clips over the time from the common start to the end of the last clip."""
+    """What several processes filled together: ``frames`` in the ``seconds`` from the first start to the last end."""
 
     clips: int
     threads: int
@@ -33,18 +33,17 @@ class Throughput:
 
     @property
     def frames_per_second(self) -> float:
-        """Over all clips together."""
+        """Frames a second of all processes together."""
         return self.frames / self.seconds
 
 
 def throughput(spec: Spec, shape: Shape, device: str, clips: int, threads: int, seconds: float) -> Throughput:
-    """Fill ``clips`` clips side by side, each in a process of its own with ``threads`` threads, again and again for ``seconds``.
+    """Fill ``clips`` clips of one ``shape`` at the same time, again and again for ``seconds``.
 
-    UserError where one of the processes fails.
+    Each clip has a process of its own with ``threads`` threads. UserError where one of the processes fails.
     """
-    context = get_context("spawn")
-    barrier = context.Barrier(clips)
-    with ProcessPoolExecutor(clips, context, _keep, (barrier,)) as pool:
+    barrier = get_context("spawn").Barrier(clips)
+    with worker_pool(clips, threads, _keep, barrier) as pool:
         jobs = [pool.submit(_filled, spec, shape, device, threads, seconds) for _ in range(clips)]
         failure: BaseException | None = None
         for job in as_completed(jobs):
@@ -64,7 +63,7 @@ def _keep(barrier: Any) -> None:
 
 
 def _filled(spec: Spec, shape: Shape, device: str, threads: int, seconds: float) -> tuple[float, float, int]:
-    """Start, end (of a clock that all processes share) and frames of one process."""
+    """Fill again and again; returns start and end, on a clock that all processes share, and the number of frames."""
     try:
         method = make("methods", spec, device=device)
         pin_threads(threads)

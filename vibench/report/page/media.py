@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from fractions import Fraction
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import numpy as np
 
 from vibench.clip import Frames, Masks
 from vibench.files import write_atomically
+from vibench.machine.processes import worker_pool
 from vibench.media.video_writer import ENCODER
 from vibench.report.film import STRIP_FRAMES, write_strip
 from vibench.report.page.mosaic import (
@@ -100,8 +101,8 @@ def _made(jobs: Sequence[CaseJob], folder: Path, processes: int) -> Iterator[str
             make_case(job, folder)
             yield job.case
         return
-    # Spawned, not forked: the parent may hold threads of libraries that do not survive a fork.
-    with ProcessPoolExecutor(min(processes, len(jobs)), mp_context=get_context("spawn")) as pool:
+    count = min(processes, len(jobs))
+    with worker_pool(count, threads=max(1, (os.cpu_count() or 1) // count)) as pool:
         pending = {pool.submit(make_case, job, folder): job.case for job in jobs}
         for future in as_completed(pending):
             future.result()
