@@ -13,8 +13,8 @@ from vibench.clip import Frame, Frames, Holed, Mask
 class Biharmonic:
     """Fill each frame alone with the solution of the biharmonic equation (Damelin and Hoang 2018).
 
-    It solves one linear system a hole, so its time grows faster than the hole's area: seconds a frame for large holes. A frame
-    that is all hole stays black.
+    It solves one linear system a hole, so its time grows faster than the hole's area: seconds a frame for large holes.
+    A frame that is all hole stays black.
     """
 
     def __call__(self, holed: Holed) -> Frames:

@@ -1,4 +1,4 @@
-"""Follows each missing pixel along optical flow to the frame in which it is visible: the strongest classical baseline."""
+"""Follow each missing pixel along optical flow to the frame that shows it: the strongest classical baseline."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Origin(NamedTuple):
 
 
 class FlowPropagation:
-    """Follow DIS flow, completed inside holes, to the nearest visible pixel in both directions; blend by distance in time.
+    """Follow optical flow to the nearest frames, earlier and later, that show a pixel, and blend what they show.
 
     Flow: Kroeger et al. 2016 (DIS), Laplace-completed inside holes. Coordinates, not colours, are carried from frame to
     frame, so that a pixel is interpolated once however far it comes from. What neither direction finds, Telea fills.
@@ -125,7 +125,10 @@ def _harmonic(values: NDArray[np.float32], unknown: Mask) -> NDArray[np.float32]
 
 
 def _origins(masks: Masks, flows: list[Flow | None], order: range) -> list[Origin]:
-    """Origins of every frame, found by walking the clip in ``order``; ``flows[t]`` leads from t to the frame before it there."""
+    """Find the origins of every frame by walking the clip in ``order``.
+
+    ``flows[t]`` leads from frame t to the one that is walked before it.
+    """
     height, width = masks.shape[1:]
     x, y = _grid(height, width)
     found: dict[int, Origin] = {}

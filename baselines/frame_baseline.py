@@ -1,7 +1,7 @@
 """Frame by frame: a convolutional network of VINet's parts and widths that never sees another frame.
 
-The fair half of the comparison in the paper's tables 1 and 2 (Kim et al. 2019): the same encoder, bottleneck and decoder, trained
-on the same scenes, so that what VINet gains over it is gained from other frames.
+The fair half of the comparison in the paper's tables 1 and 2 (Kim et al. 2019): the same encoder, bottleneck and
+decoder, trained on the same scenes, so that what VINet gains over it is gained from other frames.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
 """Frames that any other program has filled, read back so that they are scored like everything else.
 
-Layout, for a case named ``blackswan/stationary-square`` (``vibench export PROTOCOL`` writes inputs under the same names)::
+Layout, for a case named ``blackswan/stationary-square`` (``vibench export PROTOCOL`` writes inputs under the same
+names)::
 
     PATH/blackswan/stationary-square/00000.png, 00001.png, ...     one image a frame, in natural order of names
     PATH/blackswan/stationary-square.mp4                           or a video file instead of the folder
 
-``PATH`` is a folder or an archive of it (``.zip``, ``.tar``, ``.tar.gz``, ``.tgz``). With ``by=clip`` the part after the
-clip's name is left out (``PATH/blackswan/00000.png``), for programs that know only clips.
+``PATH`` is a folder or an archive of it (``.zip``, ``.tar``, ``.tar.gz``, ``.tgz``). With ``by=clip`` the part after
+the clip's name is left out (``PATH/blackswan/00000.png``), for programs that know only clips.
 """
 
 from __future__ import annotations

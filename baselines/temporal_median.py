@@ -12,8 +12,8 @@ from vibench.errors import InputError
 class TemporalMedian:
     """Take each hole pixel's median over the frames in which that place is visible; what never is, Telea fills.
 
-    ``window`` looks only that many frames back and ahead; 0 looks at the whole clip. Time and memory grow with the number
-    of hole places times the frames looked at.
+    ``window`` looks only that many frames back and ahead; 0 looks at the whole clip. Time and memory grow with the
+    number of hole places times the frames looked at.
     """
 
     def __init__(self, window: int = 0) -> None:

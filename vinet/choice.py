@@ -53,8 +53,8 @@ class Choice:
             raise VINetError(f"flow={self.flow} does not fit {file}, whose network was trained for the other source")
         if self.neighbours not in (None, network.config.neighbours):
             raise VINetError(
-                f"neighbours={self.neighbours} does not fit weights that were trained with {network.config.neighbours}: "
-                "train a network with fewer, or ask for weights=random"
+                f"neighbours={self.neighbours} does not fit weights that were trained with "
+                f"{network.config.neighbours}: train a network with fewer, or ask for weights=random"
             )
         return ablated(network, flow_warping=self.flow_warping, feature_composition=self.feature_composition), read
 

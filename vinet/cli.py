@@ -17,7 +17,7 @@ def convert(
     output: Annotated[Path, typer.Argument(help="The .safetensors file to write.")],
     double: Annotated[bool, typer.Option(help="The checkpoint is for 512 px: the encoder halves the image.")] = False,
 ) -> None:
-    """Check a released checkpoint, key by key, and write it as safetensors with its configuration."""
+    """Check a released checkpoint, name by name, and write it as a .safetensors file that says what it is for."""
     from vinet import weights
     from vinet.config import VINetConfig
 
@@ -36,7 +36,7 @@ def explain(
     frame: Annotated[int, typer.Option(min=0, help="Frame to explain, counted from 0.")] = 8,
     weights: Annotated[str, typer.Option(help="Weights file; the bundled compact ones when left out.")] = "",
 ) -> None:
-    """Draw what one frame's fill was made of: composition masks, flow to every source, features, at each scale."""
+    """Draw what one filled frame was made of: masks, flow to every source frame, and features, at each scale."""
     from vibench.media.frames import read_frames
     from vibench.media.masks import read_masks
     from vinet.explain import explain as draw
@@ -56,14 +56,16 @@ def train(
         Path | None, typer.Option("--output", "-o", help="Folder of the run; runs/NAME when left out.")
     ] = None,
     photos: Annotated[str, typer.Option(help="Folder of photos, in place of the recipe's data.photos.")] = "",
-    clips: Annotated[str, typer.Option(help="Folder of videos, in place of data.clips; `none` for none.")] = "",
-    device: Annotated[str, typer.Option(help="cpu, or cuda (bfloat16); torchrun for several processes.")] = "cpu",
+    clips: Annotated[
+        str, typer.Option(help="Folder of videos, in place of the recipe's data.clips; none trains without videos.")
+    ] = "",
+    device: Annotated[str, typer.Option(help="cpu or cuda; start several processes with torchrun.")] = "cpu",
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="Change the recipe: seed=3, stages.flow.steps=20, stages.*.batch=1."),
     ] = None,
 ) -> None:
-    """Train by a recipe; the same command again goes on where a killed run stopped."""
+    """Train a network by a recipe; the same command goes on where an interrupted training stopped."""
     from vinet.training.recipe import read
     from vinet.training.trainer import train as run
 
@@ -83,7 +85,7 @@ def flow_error(
     size: Annotated[int, typer.Option(min=32, help="Side of the frames in pixels.")] = 96,
     motion: Annotated[float, typer.Option(min=0, help="Fastest motion in pixels a frame.")] = 2.0,
 ) -> None:
-    """End-point error of the network's flow and of DIS on held-out synthetic clips, outside and inside holes."""
+    """Measure how far the network's optical flow and that of DIS are from the truth, in pixels, in and around holes."""
     from vinet.training.flow_error import measure
 
     typer.echo(measure(weights, photos, scenes, size, motion).table())
@@ -94,7 +96,7 @@ def snapshot(
     run: Annotated[Path, typer.Argument(help="Folder of a training.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The .safetensors file to write.")],
 ) -> None:
-    """Write the averaged weights of a training that still runs, or that was stopped."""
+    """Write the weights that a running or stopped training has reached."""
     from vinet.training.export import snapshot as write
 
     typer.echo(f"{output}: after {write(run, output)} steps")
@@ -106,7 +108,7 @@ def curve(
     output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write: .png, .svg or .pdf.")],
     column: Annotated[str, typer.Option(help="Column of losses.csv.")] = "loss",
 ) -> None:
-    """Draw a training's losses and validation."""
+    """Draw how the losses of a training fell, on training and on validation data."""
     from vinet.training.curve import plot
 
     plot(run, output, column)

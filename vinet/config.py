@@ -47,11 +47,11 @@ class VINetConfig:
     soft_argmax: bool = False
     """Soft-argmax of the cost volume as the coarsest estimate: the head starts from a match, not from zero."""
     pixel_composition: bool = False
-    """Compose pixels of the neighbours and of the previous output at 1/1, which then replaces eq. 6 and is fed back with true
-    pixels around its holes: nothing else carries full-resolution detail into a hole."""
+    """Compose pixels of the neighbours and of the previous output at 1/1, which then replaces eq. 6 and is fed back
+    with true pixels around its holes: nothing else carries full-resolution detail into a hole."""
     smooth_composition: bool = False
-    """Compose the decoder's image with a smooth continuation of the frame's known pixels: the compact network does not learn to carry
-    colours across a hole of a hundred pixels."""
+    """Compose the decoder's image with a smooth continuation of the frame's known pixels: the compact network does not
+    learn to carry colours across a hole of a hundred pixels."""
     given_flow: bool = False
     """Flow comes from outside and there are no flow heads: they are three quarters of the cost."""
 

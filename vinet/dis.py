@@ -49,7 +49,7 @@ def dis(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> Flow:
 def away_from_holes(
     flow: Flow, hole: NDArray[np.bool_], source_hole: NDArray[np.bool_], margin_px: int
 ) -> NDArray[np.bool_]:
-    """(H, W), True where a flow (H, W, 2) has seen neither hole: it starts and ends at least `margin_px` away from them."""
+    """(H, W), True where a flow (H, W, 2) starts and ends at least `margin_px` away from both frames' holes."""
     height, width = hole.shape
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     grown, source_grown = (_grown(plane, margin_px) for plane in (hole, source_hole))

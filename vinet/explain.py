@@ -24,8 +24,9 @@ SCALES = ("1/8", "1/4", "1/2")
 def explain(inpainter: Inpainter, frames: Sequence[Frame], masks: Sequence[Mask], index: int, output: Path) -> None:
     """Fill a clip up to frame `index` and draw that frame's step into the picture file `output`.
 
-    Rows: input, decoder and output; then, for each scale, the composition mask m (white = from the sources), the flow to
-    every source in Middlebury colours, and the aggregated and composed features as their first three principal components.
+    Rows: input, decoder and output; then, for each scale, the composition mask m (white = from the sources), the flow
+    to every source in Middlebury colours, and the aggregated and composed features as their first three principal
+    components.
     """
     if not 0 <= index < len(frames):
         raise VINetError(f"there is no frame {index}: the clip has frames 0 to {len(frames) - 1}")

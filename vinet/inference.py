@@ -46,7 +46,8 @@ class Settings:
     cuda_graphs: bool = False
     """Replay CUDA graphs of the compiled part."""
     winograd: bool = True
-    """On a CPU, wide convolutions by Winograd's minimal filtering: half the time, equal to rounding. Not with `compile`."""
+    """On a CPU, wide convolutions by Winograd's minimal filtering: half the time, equal to rounding. Not with
+    `compile`."""
 
 
 class Known(NamedTuple):

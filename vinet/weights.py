@@ -55,7 +55,7 @@ def build(config: VINetConfig, tensors: Mapping[str, Tensor], origin: str) -> VI
 
 
 def load_into(network: Network, tensors: Mapping[str, Tensor], origin: str) -> Network:
-    """`network` with `tensors` as its parameters; VINetError names each that is missing, unknown, misshapen, not finite."""
+    """Make `tensors` the parameters of `network`; VINetError names those that are missing, unknown or unfit."""
     expected = {name: tuple(values.shape) for name, values in network.state_dict().items()}
     faults = [f"{name} is missing" for name in expected.keys() - tensors.keys()]
     faults += [f"{name} is unknown" for name in tensors.keys() - expected.keys()]
@@ -100,7 +100,7 @@ def bundled(preset: str, flow: str) -> Path | None:
 
 
 def bundled_ablation(name: str) -> Path:
-    """The compact weights that came with this package and were trained without a part, such as `no-memory`; `full`: with all."""
+    """The bundled compact weights that were trained without a part, such as `no-memory`, or with all parts (`full`)."""
     return BUNDLED / "ablations" / f"compact-{name}.safetensors"
 
 

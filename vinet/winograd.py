@@ -1,9 +1,9 @@
 """Wide 3x3 convolutions on a CPU with a quarter of the multiplications: Winograd's F(4x4, 3x3).
 
-Lavin and Gray, *Fast Algorithms for Convolutional Neural Networks*, CVPR 2016. A tile of 6x6 pixels is transformed (B), its
-36 values are multiplied by those of the transformed kernel (G), all channels in one matrix product, and transformed back (A)
-to 4x4 pixels: 36 multiplications where a convolution needs 144. PyTorch has none of this on a CPU. B and A are in
-`vinet.kernels.loops`, the convolution is `vinet.kernels.compiled.convolve`.
+Lavin and Gray, *Fast Algorithms for Convolutional Neural Networks*, CVPR 2016. A tile of 6x6 pixels is transformed (B),
+its 36 values are multiplied by those of the transformed kernel (G), all channels in one matrix product, and transformed
+back (A) to 4x4 pixels: 36 multiplications where a convolution needs 144. PyTorch has none of this on a CPU. B and A are
+in `vinet.kernels.loops`, the convolution is `vinet.kernels.compiled.convolve`.
 """
 
 import math
@@ -106,7 +106,7 @@ def transformed_kernel(kernel: Tensor) -> Tensor:
 
 
 def kernel_matrix() -> NDArray[np.float64]:
-    """G (6, 3): powers of each point over the product of its distances to the others; for infinity, the highest power."""
+    """G (6, 3): powers of each point over the product of its distances to the others; for infinity, the highest one."""
     rows = [
         [point**power / math.prod(point - other for other in POINTS if other != point) for power in range(3)]
         for point in POINTS

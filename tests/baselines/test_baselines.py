@@ -180,7 +180,8 @@ def test_a_second_pass_of_flow_propagation_helps_on_a_moving_camera(panning: Cli
 @pytest.mark.parametrize(
     "spec",
     [
-        "telea[radius_px=0]", "navier_stokes[radius_px=-1]", "flow_propagation[passes=0]", "flow_propagation[passes=1.5]",
+        "telea[radius_px=0]", "navier_stokes[radius_px=-1]",
+        "flow_propagation[passes=0]", "flow_propagation[passes=1.5]",
         "temporal_median[window=-1]", "frame_baseline[weights=absent.safetensors]",
     ],
 )  # fmt: skip

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from vibench.data.export import export_cases
 
 from baselines.from_disk import FromDisk
 from vibench.clip import Frames, Holed
-from vibench.data.export import export_cases
 from vibench.errors import InputError
 from vibench.media.video import write_lossless
 from vibench.plugins import Spec
@@ -164,7 +164,8 @@ def test_exported_cases_filled_elsewhere_score_like_a_method_and_are_not_timed(t
         mask = cv2.imread(str(path.parent.parent / "masks" / path.name), cv2.IMREAD_GRAYSCALE)
         assert set(np.unique(mask)) == {0, 255}
         (tmp_path / "filled" / name).mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(tmp_path / "filled" / name / path.name), cv2.inpaint(cv2.imread(str(path)), mask, 3, cv2.INPAINT_TELEA))  # fmt: skip
+        filled = cv2.inpaint(cv2.imread(str(path)), mask, 3, cv2.INPAINT_TELEA)
+        cv2.imwrite(str(tmp_path / "filled" / name / path.name), filled)
     spec = f"from_disk[path={tmp_path / 'filled'}]"
     methods = (Spec.parse(spec), Spec.parse("telea"))
     store = carry_out(

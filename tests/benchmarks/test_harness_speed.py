@@ -1,4 +1,7 @@
-"""What the harness's own timing adds to a method that takes 30 ms a frame (aim: under 3 %), called bare and timed in turns."""
+"""What the harness's own timing adds to a method that takes 30 ms a frame; the aim is under 3 %.
+
+The method is called bare and timed in turns.
+"""
 
 from __future__ import annotations
 

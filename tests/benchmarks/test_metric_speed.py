@@ -1,8 +1,9 @@
 """Seconds a frame of every metric on a DAVIS clip of 432x240, on one core.
 
-Usage: ``pytest tests/benchmarks/test_metric_speed.py --benchmark-only``. A round is a clip of ``FRAMES`` frames. ``plain`` is the
-metric as one writes it first, by libraries and frame by frame (``plain_metrics``); its numbers must be ours. The first method of a
-case pays for what is computed from the truth once (``first``), the others do not (``next``).
+Usage: ``pytest tests/benchmarks/test_metric_speed.py --benchmark-only``. A round is a clip of ``FRAMES`` frames.
+``plain`` is the metric as one writes it first, by libraries and frame by frame (``plain_metrics``); its numbers must be
+ours. The first method of a case pays for what is computed from the truth once (``first``), the others do not
+(``next``).
 """
 
 from __future__ import annotations

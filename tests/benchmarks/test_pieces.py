@@ -1,6 +1,7 @@
 """Every hot piece alone, one thread: VINet's parts, each metric, flow, video decoding, writing to the store.
 
-Usage: ``make bench`` (64x64, for CI), ``make bench SIZE=432x240`` (for people). A round of a metric is a clip of ``FRAMES`` frames.
+Usage: ``make bench`` (64x64, for CI), ``make bench SIZE=432x240`` (for people). A round of a metric is a clip of
+``FRAMES`` frames.
 """
 
 from __future__ import annotations

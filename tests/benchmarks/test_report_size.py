@@ -1,7 +1,7 @@
 """How long a report takes to build, its memory and its size; and how long its overview takes to open.
 
-``REPORT_SIZE=8x50x80 make bench`` is the size that docs/report.md states: methods x clips x frames of 432x240 px (writing that
-run first takes some minutes). ``REPORT_STORE=FOLDER`` keeps the run for the next time.
+``REPORT_SIZE=8x50x80 make bench`` is the size that docs/report.md states: methods x clips x frames of 432x240 px
+(writing that run first takes some minutes). ``REPORT_STORE=FOLDER`` keeps the run for the next time.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Watched:
-    """A command: its seconds, those of processors, and the most memory it and its children held at once (resident bytes)."""
+    """Run a command; return its seconds, those of processors, and the most resident bytes it and its children held."""
 
     def __init__(self, *command: str) -> None:
         self.peak_bytes = 0

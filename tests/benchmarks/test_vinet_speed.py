@@ -1,7 +1,7 @@
 """Seconds a frame of VINet at 256x256, against the published schedule and against what the machine can multiply.
 
-Usage: ``pytest tests/benchmarks/test_vinet_speed.py --benchmark-only``. Everything that is compared is timed in turn within
-one process, so that whatever else the machine does falls on all of it.
+Usage: ``pytest tests/benchmarks/test_vinet_speed.py --benchmark-only``. Everything that is compared is timed in turn
+within one process, so that whatever else the machine does falls on all of it.
 """
 
 import copy

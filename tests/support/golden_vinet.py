@@ -21,8 +21,8 @@ def calm_weights() -> dict[str, Tensor]:
     """Weights of the published network that do not multiply rounding, for comparing two computations of one network.
 
     With `golden_weights`, float32 and float64 of one implementation are 30 apart after three recurrent steps at 256 px;
-    with these, 2e-6. Kernels have variance gain / fan-in: gain 5 where gated, 3 in the last layers of a flow estimate, 8 in
-    the ConvLSTM and 1.6 elsewhere.
+    with these, 2e-6. Kernels have variance gain / fan-in: gain 5 where gated, 3 in the last layers of a flow estimate,
+    8 in the ConvLSTM and 1.6 elsewhere.
     """
     return {name: torch.from_numpy(_draw(name, shape, _calm_gain(name))) for name, shape in SHAPES.items()}
 

@@ -1,7 +1,8 @@
-"""VINet in the order and with the operations of the released code, for timing: what the package's schedule is measured by.
+"""VINet in the order and with the operations of the released code, which the package's speed is measured by.
 
-Six images are encoded for every frame, every source goes through flow, warping and correlation by itself, aggregation and
-decoder are three-dimensional convolutions, and the layout is PyTorch's default. Only the weights are shared with `vinet`.
+Six images are encoded for every frame, every source goes through flow, warping and correlation by itself, aggregation
+and decoder are three-dimensional convolutions, and the layout is PyTorch's default. Only the weights are shared with
+`vinet`.
 """
 
 import torch

@@ -77,7 +77,7 @@ def test_switching_a_part_off_removes_its_parameters_and_the_network_still_runs(
 def test_flow_is_that_of_the_heads_own_encoder_and_everything_else_that_of_the_body_s(
     switches: dict[str, bool],
 ) -> None:
-    """With the body's weights a flow encoder changes nothing; with others it changes flow, and with the body's changed flow stays."""
+    """Flow follows the flow encoder's weights and not the body's; holding the body's, it changes nothing."""
     torch.manual_seed(1)
     one = VINet(VINetConfig.compact(0.125, **switches))
     two = VINet(VINetConfig.compact(0.125, flow_encoder=True, **switches))

@@ -22,7 +22,7 @@ from vinet.method import VINetMethod
 @pytest.fixture(scope="module")
 def small_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    # PyTorch's own start is so faint that a switch may change no byte of the result; these weights carry a signal through.
+    # After PyTorch's own faint start a switch may change no byte of the result; these weights carry a signal through.
     config = VINetConfig.compact(0.125)
     state = weights.random_network(config).state_dict()
     drawn = drawn_weights({name: list(values.shape) for name, values in state.items() if values.ndim})

@@ -10,9 +10,10 @@ from pathlib import Path
 from statistics import median
 from time import monotonic
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from vibench.data.probe import Probe
+from vibench.document import read_json
 from vibench.errors import InputError
 from vibench.files import replacing
 from vibench.machine.facts import fingerprint, machine_facts
@@ -53,13 +54,9 @@ class Baseline(BaseModel):
     @classmethod
     def read(cls, path: Path) -> Baseline:
         """Read one from a file; InputError where there is no such file or it is something else."""
-        try:
-            return cls.model_validate_json(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"cannot read baseline {str(path)!r}: {error.strerror}; make it with --save") from error
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise InputError(f"{str(path)!r} is no baseline: {first['loc']} {first['msg']}") from error
+        if not path.exists():
+            raise InputError(f"there is no baseline file {str(path)!r}; make it with --save")
+        return read_json(path, cls, "baseline")
 
     def write(self, path: Path) -> None:
         """Write it to a file that a person can diff."""

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import csv
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from vibench.document import Frozen, first_fault
+from vibench.document import Frozen, read_toml
 from vibench.errors import InputError
 from vibench.files import bundled, disk_errors, slug, write_atomically
 from vibench.plugins import Spec
@@ -93,12 +92,7 @@ def load_paper_table(name_or_file: str) -> PaperTable:
         raise InputError(
             f"no table is called {name_or_file!r}; there are {', '.join(sorted(known))}, or name a .toml file"
         )
-    try:
-        return PaperTable.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"table {str(path)!r} is not valid TOML: {error}") from error
-    except ValidationError as error:
-        raise InputError(f"table {str(path)!r}: {first_fault(error)}") from error
+    return read_toml(path, PaperTable, "table")
 
 
 def published(paper: PaperTable) -> Published:

@@ -1,8 +1,9 @@
 """The operations that run compiled loops on a CPU, behind one switch.
 
-The network calls `warp`, `cost_volume` and `evidence` and does not see how they are computed: by loops that numba compiles
-where `usable` allows them, and by PyTorch's own operators everywhere else. `WinogradConv2d`, the layer that the published
-network gets on a CPU, asks `usable` too. Modules of this package that import numba are imported at the first use.
+The network calls `warp`, `cost_volume` and `evidence` and does not see how they are computed: by loops that numba
+compiles where `usable` allows them, and by PyTorch's own operators everywhere else. `WinogradConv2d`, the layer that
+the published network gets on a CPU, asks `usable` too. Modules of this package that import numba are imported at the
+first use.
 """
 
 from typing import Any
@@ -16,7 +17,8 @@ from vinet.kernels.plain import CANDIDATES, RANGE_PX, beside_each
 __all__ = ["CANDIDATES", "RANGE_PX", "beside_each", "cost_volume", "evidence", "usable", "warp"]
 
 WIDE = 64
-"""Channels from which a compiled warp, which reads whole pixels, beats `grid_sample`; it also leaves a better layout."""
+"""Channels from which a compiled warp, which reads whole pixels, beats `grid_sample`; it also leaves a better
+layout."""
 
 
 def usable(*maps: Tensor) -> bool:
@@ -46,8 +48,8 @@ def warp(image: Tensor, flow: Tensor, *, clamp: bool = False) -> Tensor:
 def cost_volume(reference: Tensor, source: Tensor) -> Tensor:
     """Match every pixel of the reference with the 9x9 pixels around its place in the source.
 
-    Channel (dy + 4) * 9 + (dx + 4) is the mean over channels of reference(y, x) * source(y + dy, x + dx), and 0 where that
-    lies outside. Takes two (B, C, H, W), returns (B, 81, H, W).
+    Channel (dy + 4) * 9 + (dx + 4) is the mean over channels of reference(y, x) * source(y + dy, x + dx), and 0 where
+    that lies outside. Takes two (B, C, H, W), returns (B, 81, H, W).
     """
     dtype = torch.promote_types(reference.dtype, source.dtype)  # they may differ under autocast
     if reference.device.type == "cpu" and dtype == torch.bfloat16:

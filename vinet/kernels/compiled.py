@@ -1,7 +1,7 @@
 """Warps, cost volumes and Winograd's convolution by compiled loops, on float32 tensors of a CPU.
 
-Callers ask `vinet.kernels.usable` first. Loops run over NumPy arrays whose innermost axis is that of the channels; tensors
-come in with any layout and leave channels last.
+Callers ask `vinet.kernels.usable` first. Loops run over NumPy arrays whose innermost axis is that of the channels;
+tensors come in with any layout and leave channels last.
 """
 
 import threading
@@ -88,8 +88,8 @@ def convolve(
 ) -> Tensor:
     """Convolve with a transformed kernel, then apply a leaky ReLU; a slope of 1 is none.
 
-    Takes (B, inputs, H, W) and a kernel (36, inputs, outputs), returns (B, outputs, H, W). It is an operator of torch, so
-    that torch's counters of operations see it.
+    Takes (B, inputs, H, W) and a kernel (36, inputs, outputs), returns (B, outputs, H, W). It is an operator of torch,
+    so that torch's counters of operations see it.
     """
     filled: Tensor = torch.ops.vinet.winograd(features, transformed, bias, negative_slope, dilation)
     return filled
@@ -127,7 +127,7 @@ class _Convolution(NamedTuple):
     tiling: Tiling
 
     def tiles(self, starts: Iterator[int]) -> None:
-        """Compute blocks of tiles from each of `starts`; tiles share no pixel of the result, so threads need no lock."""
+        """Compute a block of tiles from each of `starts`; tiles share no pixel of the result, so no lock is needed."""
         rows, columns, dilation, total = self.tiling
         before, after = _SCRATCH.of(*self.kernel.shape[1:])
         values, products = before.numpy(), after.numpy()
@@ -140,7 +140,7 @@ class _Convolution(NamedTuple):
 
 
 class _Scratch(threading.local):
-    """Each thread's own memory, as large as its widest layer needs: memory given back is zeroed when it is taken again."""
+    """Each thread's own memory, as large as its widest layer needs and kept, since fresh memory is zeroed first."""
 
     memory = np.empty(0, np.float32)
 

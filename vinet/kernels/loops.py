@@ -1,7 +1,7 @@
-"""Loops of inference on a CPU that numba compiles: the transforms of `vinet.kernels.winograd`, cost volumes and warps.
+"""Loops that numba compiles: Winograd's transforms, cost volumes and warps on a CPU.
 
-Channels are the innermost axis of everything, and every loop over them is one that a compiler can vectorise. None of this holds
-the GIL; `vinet.kernels.threads` runs it on several cores.
+Channels are the innermost axis of everything, and every loop over them is one that a compiler can vectorise. None of
+this holds the GIL; `vinet.kernels.threads` runs it on several cores.
 """
 
 import math
@@ -13,19 +13,20 @@ from numpy.typing import NDArray
 
 Values = NDArray[np.float32]
 NEAR, FAR = 5 / 8, 3 / 2
-"""Points of interpolation, with 0, their negatives and infinity; rounding costs half as much as with the paper's 1 and 2."""
+"""Points of interpolation, with 0, their negatives and infinity; rounding costs half as much as with the paper's 1 and
+2."""
 A1, A2, A3 = (np.float32(NEAR**power) for power in (1, 2, 3))
 B1, B2, B3 = (np.float32(FAR**power) for power in (1, 2, 3))
 SUM, PRODUCT = np.float32(NEAR**2 + FAR**2), np.float32(NEAR**2 * FAR**2)
 
 
 def inlined(function: Any) -> Any:
-    """Part of whatever calls it: only there can a compiler see that the arrays do not overlap, and vectorise."""
+    """Make a function part of its caller, where the compiler sees that the arrays do not overlap, and vectorises."""
     return njit(inline="always")(function)
 
 
 def compiled(function: Any) -> Any:
-    """Machine code, without the GIL; kept on disk where there is a place for it.
+    """Compile a function to machine code that runs without the GIL; kept on disk where there is a place for it.
 
     It may fuse a multiplication and an addition and add in another order, as a convolution does, and no more.
     """
@@ -48,7 +49,7 @@ def place(tile: int, rows: int, columns: int, dilation: int) -> tuple[int, int, 
 
 @compiled
 def forward(planes: Values, values: Values, first: int, last: int, rows: int, columns: int, dilation: int) -> None:
-    """B^T d B of the tiles `first` to `last` of planes (B, H, W, C), 0 outside them, into values (36, tiles, C)."""
+    """Write B^T d B of the tiles `first` to `last` of planes (B, H, W, C), 0 outside, into values (36, tiles, C)."""
     channels = planes.shape[3]
     zeros = np.zeros(channels, np.float32)
     half = np.empty((6, 6, channels), np.float32)
@@ -71,7 +72,8 @@ def forward(planes: Values, values: Values, first: int, last: int, rows: int, co
             line, k = half[i], 6 * i
             six_to_six(
                 line[0], line[1], line[2], line[3], line[4], line[5],
-                values[k, to], values[k + 1, to], values[k + 2, to], values[k + 3, to], values[k + 4, to], values[k + 5, to],
+                values[k, to], values[k + 1, to], values[k + 2, to],
+                values[k + 3, to], values[k + 4, to], values[k + 5, to],
             )  # fmt: skip
 
 
@@ -80,7 +82,7 @@ def backward(
     values: Values, bias: Values, slope: np.float32, planes: Values,
     first: int, last: int, rows: int, columns: int, dilation: int,
 ) -> None:  # fmt: skip
-    """A^T m A of values (36, tiles, C), plus bias, through a leaky ReLU, into the tiles' pixels of planes (B, H, W, C)."""
+    """Write A^T m A of values (36, tiles, C), plus bias and through a leaky ReLU, into the tiles' pixels of planes."""
     height, width, channels = planes.shape[1:]
     half = np.empty((4, 6, channels), np.float32)
     line = np.empty((4, channels), np.float32)
@@ -89,7 +91,8 @@ def backward(
         of = tile - first
         for j in range(6):
             six_to_four(
-                values[j, of], values[6 + j, of], values[12 + j, of], values[18 + j, of], values[24 + j, of], values[30 + j, of],
+                values[j, of], values[6 + j, of], values[12 + j, of],
+                values[18 + j, of], values[24 + j, of], values[30 + j, of],
                 half[0, j], half[1, j], half[2, j], half[3, j],
             )  # fmt: skip
         for i in range(4):
@@ -163,9 +166,10 @@ def activated(values: Values, bias: Values, slope: np.float32, pixel: Values) ->
 
 @compiled
 def correlate(reference: Values, source: Values, evidence: Values, first: int, last: int, offset: int) -> None:
-    """Cost volume of maps (B, H, W, C) and (B * S, H, W, C) into channels `offset` to `offset` + 81 of evidence (B * S, H, W, E).
+    """Write the cost volume of references (B, H, W, C) and sources (B * S, H, W, C) into evidence (B * S, H, W, E).
 
-    Rows `first` to `last`, counted through the batch. Channels before `offset`, 0 or C of them, become the reference's own.
+    It takes the channels from `offset` to `offset` + 81, and rows `first` to `last`, counted through the batch. Channels
+    before `offset`, 0 or C of them, become the reference's own.
     """
     height, width, channels = reference.shape[1:]
     share = np.float32(1 / channels)
@@ -183,7 +187,8 @@ def correlate(reference: Values, source: Values, evidence: Values, first: int, l
                     continue
                 there, end = source[item, below], width - 1
                 nine_products(
-                    here, there[max(x - 4, 0)], there[max(x - 3, 0)], there[max(x - 2, 0)], there[max(x - 1, 0)], there[x],
+                    here,
+                    there[max(x - 4, 0)], there[max(x - 3, 0)], there[max(x - 2, 0)], there[max(x - 1, 0)], there[x],
                     there[min(x + 1, end)], there[min(x + 2, end)], there[min(x + 3, end)], there[min(x + 4, end)],
                     share, costs,
                 )  # fmt: skip
@@ -197,7 +202,7 @@ def nine_products(
     p0: Values, p1: Values, p2: Values, p3: Values, p4: Values, p5: Values, p6: Values, p7: Values, p8: Values,
     share: np.float32, products: Values,
 ) -> None:  # fmt: skip
-    """Mean products of a pixel's channels with those of nine others, all at once: one at a time takes three times as long."""
+    """Mean products of a pixel's channels with those of nine others, three times as fast as one other at a time."""
     t0 = t1 = t2 = t3 = t4 = t5 = t6 = t7 = t8 = np.float32(0)
     for c in range(len(here)):
         value = here[c]
@@ -217,7 +222,7 @@ def nine_products(
 
 @compiled
 def sample(image: Values, flow: Values, warped: Values, first: int, last: int, clamp: bool) -> None:
-    """Rows `first` to `last`, counted through the batch, of `vinet.network.flow.warp`: maps (B, H, W, C), flow (B, 2, H, W)."""
+    """Warp rows `first` to `last`, counted through the batch, of maps (B, H, W, C) by flow (B, 2, H, W)."""
     height, width, channels = image.shape[1:]
     zeros = np.zeros(channels, np.float32)
     for row in range(first, last):

@@ -29,8 +29,9 @@ def warp(image: Tensor, flow: Tensor, clamp: bool) -> Tensor:
 def cost_volume(reference: Tensor, source: Tensor) -> Tensor:
     """Multiply BLOCK neighbouring reference pixels with the BLOCK + 8 source pixels that they can reach, all at once.
 
-    Only 9 diagonals of each small matrix are wanted. Computing the rest is still several times faster than 81 passes over
-    both maps, because a matrix product reads them from the cache. See `vinet.kernels.cost_volume` for what is returned.
+    Only 9 diagonals of each small matrix are wanted. Computing the rest is still several times faster than 81 passes
+    over both maps, because a matrix product reads them from the cache. See `vinet.kernels.cost_volume` for what is
+    returned.
     """
     batch, channels, height, width = reference.shape
     blocks = -(-width // BLOCK)

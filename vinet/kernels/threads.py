@@ -18,8 +18,8 @@ def in_parts(count: int, grain: int, work: Callable[[Iterator[int]], None]) -> N
     """Share the numbers from 0 to `count` among the threads, in parts of `grain`.
 
     Each thread calls `work` with an iterator that draws the first number of a part at a time: 0, grain, 2 * grain, ...
-    Drawing leaves no thread idle while another is late, as torch's own threads keep a core busy for a while after they are
-    done. Meanwhile torch computes on one thread, also in the caller's thread.
+    Drawing leaves no thread idle while another is late, as torch's own threads keep a core busy for a while after they
+    are done. Meanwhile torch computes on one thread, also in the caller's thread.
     """
     threads = torch.get_num_threads()
     starts = iter(range(0, count, grain))
@@ -55,8 +55,8 @@ def _inferring(work: Callable[[Iterator[int]], None], starts: Iterator[int]) -> 
 @lru_cache(maxsize=1)
 def _pool(threads: int) -> ThreadPoolExecutor:
     pool = ThreadPoolExecutor(threads, "vinet", initializer=torch.set_num_threads, initargs=(1,))
-    # The result is waited for because the caller is about to set another number of threads, and a thread that never had a
-    # number of its own would take that one.
+    # The result is waited for because the caller is about to set another number of threads, and a thread that never had
+    # a number of its own would take that one.
     pool.submit(_crowd, threads + 1).result()
     return pool
 
@@ -64,8 +64,8 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 def _crowd(threads: int) -> None:
     """Give this thread a team of OpenMP threads that has no work, so that OpenMP counts more threads than cores.
 
-    Without it, OpenMP's threads would wait busily for 10 ms after each of torch's operations, on the cores that compiled
-    loops want. Where a process has more of them than cores, GNU's OpenMP lets them sleep.
+    Without it, OpenMP's threads would wait busily for 10 ms after each of torch's operations, on the cores that
+    compiled loops want. Where a process has more of them than cores, GNU's OpenMP lets them sleep.
     """
     torch.set_num_threads(threads)
     torch.zeros(2**20).sin_()

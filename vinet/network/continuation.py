@@ -8,17 +8,22 @@ from vinet.network.layers import blended, mask_layers
 
 HIDDEN = 16
 OPEN = 1.0
-"""First bias of the mask: before it is trained, the continuation is nearer to the truth behind a large hole than the decoder."""
+"""First bias of the mask: before it is trained, the continuation is nearer to the truth behind a large hole than the
+decoder."""
 
 RELAXATIONS = 2
-"""Steps towards the mean of the four neighbours at every scale: more bring the colours of a hole no nearer to the truth's."""
+"""Steps towards the mean of the four neighbours at every scale: more bring the colours of a hole no nearer to the
+truth's."""
 
 
 def continued(image: Tensor, mask: Tensor) -> Tensor:
-    """Image (B, 3, H, W), any float dtype, its pixels under `mask` (B, 1, H, W), 1 = hole, replaced; the rest stays as it is.
+    """Replace the pixels under a mask by a smooth continuation of the others.
 
-    Pull-push (Gortler et al., The Lumigraph, SIGGRAPH 1996, section 3.4): means of known pixels over ever larger squares, and back
-    from the largest to the smallest, each giving what the smaller ones lack, with relaxations in between. All 0 where nothing is known.
+    Takes an image (B, 3, H, W) of any float dtype and `mask` (B, 1, H, W), 1 = hole. Pixels outside stay as they are.
+
+    Pull-push (Gortler et al., The Lumigraph, SIGGRAPH 1996, section 3.4): means of known pixels over ever larger
+    squares, and back from the largest to the smallest, each giving what the smaller ones lack, with relaxations in
+    between. All 0 where nothing is known.
     """
     weights = [1 - mask.float()]
     colours = [image.float().contiguous() * weights[0]]  # pooling three channels is twice as fast plane by plane
@@ -43,7 +48,11 @@ class SmoothComposition(nn.Module):
         self.blend = mask_layers(10, HIDDEN, OPEN)
 
     def forward(self, decoded: Tensor, current: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Decoded image (B, 3, H, W), holed frame (B, 3, H, W), holes at 0, and mask (B, 1, H, W), 1 = hole -> image and blending mask."""
+        """Compose a decoded image (B, 3, H, W) with the continuation of a holed frame (B, 3, H, W).
+
+        The frame is 0 in its holes; `mask` is (B, 1, H, W), 1 = hole. Returns the image and the blending mask
+        (B, 1, H, W), 1 = continuation.
+        """
         smooth = continued(current, mask)
         seen = torch.cat([decoded, smooth, (smooth - decoded).abs(), mask], dim=1)
         share = torch.sigmoid(self.blend(seen.contiguous(memory_format=torch.channels_last)))

@@ -1,4 +1,4 @@
-"""Gated and plain convolutions, the two layers that everything else is made of; attribute names are the checkpoint's."""
+"""Gated and plain convolutions, which everything else is made of; attributes have the checkpoint's names."""
 
 import math
 
@@ -29,7 +29,7 @@ def leaky(features: Tensor, negative_slope: float) -> Tensor:
 
 
 def blended(first: Tensor, second: Tensor, share: Tensor) -> Tensor:
-    """(1 - share) first + share second; unlike `torch.lerp` it takes different precisions, which autocast leaves behind."""
+    """(1 - share) first + share second, as `torch.lerp`, of any mixture of precisions, as autocast leaves it."""
     dtype = torch.promote_types(torch.promote_types(first.dtype, second.dtype), share.dtype)
     return torch.lerp(first.to(dtype), second.to(dtype), share.to(dtype))
 
@@ -118,7 +118,7 @@ def plain(inputs: int, outputs: int, dilation: int = 1) -> nn.Sequential:
 
 
 def mask_layers(inputs: int, hidden: int, opening: float) -> nn.Sequential:
-    """Three convolutions to a mask before its sigmoid, (B, inputs, H, W) -> (B, 1, H, W); `opening` is its first bias."""
+    """Three convolutions (B, inputs, H, W) -> (B, 1, H, W), a mask before its sigmoid; `opening` is its first bias."""
     last = linear(hidden, 1)
     nn.init.constant_(last.get_parameter("bias"), opening)
     return nn.Sequential(plain(inputs, hidden), plain(hidden, hidden, dilation=2), last)

@@ -40,7 +40,7 @@ class ConvLSTM(nn.Module):
         self.Gates = nn.Conv2d(2 * channels, 4 * channels, 3, padding=1)
 
     def forward(self, features: Tensor, state: State | None) -> State:
-        """Features (B, C, H, W) and the state before them, None for zeros -> the state after; `hidden` is the output."""
+        """Features (B, C, H, W) and the state before (None: zeros) -> the state after, whose `hidden` is the output."""
         if state is None:  # a hidden state of zeros contributes nothing: half of the kernel suffices
             kernel = self.Gates.weight[:, : features.shape[1]]
             gates = functional.conv2d(features, kernel, self.Gates.bias, padding=1)

@@ -70,7 +70,10 @@ class Step:
 
 
 class VINet(nn.Module):
-    """The network; attributes have the released checkpoint's names: no suffix = 1/8, `_64` 1/4, `_128` 1/2, `_256` 1/1."""
+    """The network; its attributes have the released checkpoint's names, whose suffixes tell the scale.
+
+    No suffix is 1/8, `_64` 1/4, `_128` 1/2 and `_256` 1/1.
+    """
 
     def __init__(self, config: VINetConfig) -> None:
         super().__init__()
@@ -296,7 +299,7 @@ def beside(groups: list[Features], batch: int) -> Features:
 
 
 def _interleaved(groups: list[Tensor], batch: int) -> Tensor:
-    """Put the maps of each item together, of groups (batch * n, C, h, w) of one scale; their layout in memory is kept."""
+    """Put the maps of each item together from groups (batch * n, C, h, w) of one scale, in the layout they have."""
     items = [group.chunk(batch) for group in groups]
     return torch.cat([chunks[item] for item in range(batch) for chunks in items])
 

@@ -39,8 +39,8 @@ def load(path: Path) -> dict[str, Any] | None:
 def averaged(network: nn.Module, decay: float) -> AveragedModel:
     """An exponential moving average of the parameters of `network`, which is what a training hands out.
 
-    Its decay grows from 0.1 at the first step to `decay`, so that the first steps are forgotten. `module` of the result is
-    the network with the averaged parameters, and `n_averaged` is the number of the next step, counted from 1.
+    Its decay grows from 0.1 at the first step to `decay`, so that the first steps are forgotten. `module` of the result
+    is the network with the averaged parameters, and `n_averaged` is the number of the next step, counted from 1.
     """
 
     def move(averages: Any, values: Any, step: Tensor | int) -> None:

@@ -22,13 +22,14 @@ from vinet.training.scenes.synthetic import synthetic
 BATCH = 4
 SOURCES = 4
 REGIONS = ("outside", "inside", "outside, visible", "outside, visible: median")
-"""Copied pixels are sharp only where flow is right to a fraction of a pixel, which a mean over a few lost ones does not show."""
+"""Copied pixels are sharp only where flow is right to a fraction of a pixel, which a mean over a few lost ones does not
+show."""
 RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
 class FlowError:
-    """Mean end-point error in pixels of each scene (and one median), NaN where a region is empty, by estimator and region."""
+    """Mean end-point error in pixels of each scene (and a median) by estimator and region; NaN in empty regions."""
 
     scenes: dict[str, dict[str, list[float]]]
 

@@ -1,6 +1,7 @@
 """The paper's losses (Kim et al. 2019, eqs. 7 to 14) and those that it lacks, each a pure function of tensors.
 
-Images are (B, 3, H, W) in [-1, 1], masks (B, 1, H, W) with 1 = hole, flows (B, 2, H, W) in pixels; every loss is a scalar.
+Images are (B, 3, H, W) in [-1, 1], masks (B, 1, H, W) with 1 = hole, flows (B, 2, H, W) in pixels; every loss is a
+scalar.
 """
 
 from collections.abc import Mapping, Sequence
@@ -67,8 +68,8 @@ def hole(output: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
 def flow(own: Tensor, reference: Tensor, visible: Tensor, now: Tensor, before: Tensor) -> Tensor:
     """Eq. 11, one pair: |W - W^| + |Y_t - W^(Y_{t-1})|, where the reference warp is right.
 
-    `own` is W^, the network's flow from t to t-1, `reference` is W with `visible` (B, 1, H, W); `now` and `before` are the
-    true frames. Right: visible and a squared colour error of the reference warp below 0.02. Sums over channels.
+    `own` is W^, the network's flow from t to t-1, `reference` is W with `visible` (B, 1, H, W); `now` and `before` are
+    the true frames. Right: visible and a squared colour error of the reference warp below 0.02. Sums over channels.
     """
     error = (now - warp(before, reference, clamp=True)).square().sum(1, keepdim=True)
     right = visible * (error < RIGHT)
@@ -95,8 +96,9 @@ def warping(output: Tensor, now: Tensor, before: Tensor, reference: Tensor, visi
 def steady(output: Tensor, earlier: Tensor, hole: Tensor, trusted: Tensor, reference: Tensor) -> Tensor:
     """Not in the paper: mean over the hole's values of M |Y^_t - W(Y^_{t-1})|, between two *outputs*.
 
-    Eq. 12 compares an output with the true frame before it, and so asks again for the truth; this asks for what does not flicker
-    where the truth cannot be known. `trusted` is M times what is visible, `hole` (B, 1, H, W) the hole at t.
+    Eq. 12 compares an output with the true frame before it, and so asks again for the truth; this asks for what does
+    not flicker where the truth cannot be known. `trusted` is M times what is visible, `hole` (B, 1, H, W) the hole at
+    t.
     """
     weight = trusted * hole
     difference = (output - warp(earlier, reference, clamp=True)).abs()
@@ -104,15 +106,19 @@ def steady(output: Tensor, earlier: Tensor, hole: Tensor, trusted: Tensor, refer
 
 
 def perceptual(output: Sequence[Tensor], truth: Sequence[Tensor]) -> Tensor:
-    """Not in the paper: eq. 3 of Liu et al. 2018 (arXiv 1804.07723), mean absolute difference of feature maps, summed over layers.
+    """Not in the paper: eq. 3 of Liu et al. 2018 (arXiv 1804.07723).
 
-    Maps are (B, C, H, W), a pair of equal shape for each layer.
+    The mean absolute difference of feature maps, summed over layers. Maps are (B, C, H, W), a pair of equal shape for
+    each layer.
     """
     return torch.stack([(a.float() - b.float()).abs().mean() for a, b in zip(output, truth, strict=True)]).sum()
 
 
 def style(output: Sequence[Tensor], truth: Sequence[Tensor]) -> Tensor:
-    """Not in the paper: eqs. 4 and 5 of Liu et al. 2018, the same of the maps' Gram matrices: which features occur together, not where."""
+    """Not in the paper: eqs. 4 and 5 of Liu et al. 2018, the same of the maps' Gram matrices.
+
+    These say which features occur together, and not where.
+    """
     return torch.stack([(_gram(a) - _gram(b)).abs().mean() for a, b in zip(output, truth, strict=True)]).sum()
 
 

@@ -18,7 +18,10 @@ Terms = dict[str, Tensor]
 
 
 class Objective(nn.Module):
-    """Loss terms of one stage; `network` is the module that is trained, `texture` what a stage that asks for it looks through."""
+    """Loss terms of one stage.
+
+    `network` is the module that is trained; a stage that asks for `texture` looks through it.
+    """
 
     def __init__(self, network: VINet | FrameNetwork, stage: Stage, texture: Texture | None = None) -> None:
         super().__init__()
@@ -36,14 +39,17 @@ class Objective(nn.Module):
 
     @property
     def first(self) -> int:
-        """The first time that is filled: 0 of a clip from its first frame on, else one whose farthest earlier source is at 0."""
+        """The first time that is filled: 0 in a clip from its start on, else that whose earliest source is at 0."""
         if isinstance(self.network, FrameNetwork) or self.stage.longest_lead:
             return 0
         config = self.network.config
         return max(config.recurrence, *(-offset for offset in config.neighbour_offsets), 0)
 
     def forward(self, scene: Scene, times: list[int], lead: int = 0) -> Terms:
-        """Terms by their names in `recipe.WEIGHTS`; `times` are the sources of a flow stage, `lead` the frames before the targets."""
+        """Terms by their names in `recipe.WEIGHTS`.
+
+        `times` are the sources of a flow stage, `lead` is the number of frames before the targets.
+        """
         if isinstance(self.network, FrameNetwork):
             truth, mask = scene.frame(0), scene.mask(0)
             return self._reconstruction(self.network(truth * (1 - mask), mask), truth, mask)
@@ -52,9 +58,10 @@ class Objective(nn.Module):
         return self._filled(self.network, scene, lead)
 
     def _filled(self, network: VINet, scene: Scene, lead: int) -> Terms:
-        """Mean terms over the targets, after `lead` frames that only run; the previous output is detached before it is fed back.
+        """Mean terms over the targets, after `lead` frames that only run.
 
-        A network without recurrence is held against its previous output by the same terms, and never sees it.
+        The previous output is detached before it is fed back. A network without recurrence is held against its previous
+        output by the same terms, and never sees it.
         """
         given = GivenFlow(scene, self.stage.given) if network.config.given_flow else None
         previous: Previous | None = None
@@ -132,7 +139,7 @@ def _step(
     previous: Previous | None,
     memory: State | None,
 ) -> Step:
-    """One step of the network on a scene, as inference takes it; `holed` is the scene's frame at `now` with its hole at 0."""
+    """One step of the network on a scene, as inference takes it; `holed` is the frame at `now` with its hole at 0."""
     nearby = _nearby(network, now)
     around_masks = torch.stack([scene.mask(time) for time in nearby], dim=1)
     around = torch.stack([colours(network, scene, time) for time in nearby], dim=1) * (1 - around_masks)
@@ -159,7 +166,7 @@ def own_flow(network: VINet, step: Step) -> Tensor | None:
 
 
 def estimated(network: VINet, scene: Scene, now: int, times: list[int]) -> list[Tensor]:
-    """Flow (B * S, 2, h, w) of the frame at `now` to those at `times`, all holed: at 1/8, 1/4, 1/2 and, with a head, 1/1."""
+    """Flow (B * S, 2, h, w) from the frame at `now` to those at `times`, all holed, at 1/8, 1/4, 1/2 and maybe 1/1."""
     mask = scene.mask(now)
     reference = network.encode_reference(colours(network, scene, now) * (1 - mask), mask)
     masks = torch.stack([scene.mask(time) for time in times], dim=1).flatten(0, 1)
@@ -196,9 +203,10 @@ def _endpoint(flows: list[Tensor], truth: Tensor) -> Tensor:
 
 
 def trained(network: VINet | FrameNetwork, stage: Stage) -> list[str]:
-    """Names of the parameters that a stage trains, less its frozen ones: a flow stage heads and their encoder, a body stage all others.
+    """Names of the parameters that a stage trains, less its frozen ones.
 
-    Without heads a body stage trains the encoder too; with them, it would move the features that the heads have learnt to match.
+    A flow stage trains the heads and their encoder, a body stage all others. Without heads a body stage trains the
+    encoder too; with them, it would move the features that the heads have learnt to match.
     """
     names = [name for name, _ in network.named_parameters() if not name.startswith(stage.frozen)]
     own = isinstance(network, VINet) and network.config.flow_encoder

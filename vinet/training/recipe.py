@@ -1,4 +1,4 @@
-"""A recipe: which network, which data, and the stages that train it, read from TOML and checked before anything runs."""
+"""A recipe: network, data and the stages of a training, read from TOML and checked before anything runs."""
 
 import hashlib
 import json
@@ -27,11 +27,12 @@ def _as_tuple(value: object) -> object:
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
 Number = int | float
-"""Not `float` alone, which would turn 1 into 1.0: a recipe's digest is over its JSON, and so told from that of others."""
+"""Not `float` alone, which would turn 1 into 1.0: a recipe's digest is over its JSON, and so told from that of
+others."""
 
 
 class Table(BaseModel):
-    """A table of a recipe: every name and type is checked, nothing is converted but 1 to 1.0 where a float is wanted."""
+    """A table of a recipe: names and types are checked; only 1 becomes 1.0 where a float is wanted."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
@@ -47,9 +48,9 @@ class NetworkRecipe(Table):
     switches: dict[str, Any] = {}
     """Fields of `VINetConfig` that differ from the preset."""
     start: Names = ()
-    """Weights files whose tensors of the same name and shape are taken over, a later file's rather than an earlier one's;
-    all others are drawn from the seed. Of an aggregation over more sources the slices of those that stay are taken, and a
-    flow encoder that no file holds starts as the body's. A single name will do."""
+    """Weights files whose tensors of the same name and shape are taken over, a later file's rather than an earlier
+    one's; all others are drawn from the seed. Of an aggregation over more sources the slices of those that stay are
+    taken, and a flow encoder that no file holds starts as the body's. A single name will do."""
 
     def config(self) -> VINetConfig:
         """The configuration; that of a frame network is the compact one whose widths it shares.
@@ -108,9 +109,9 @@ class Stage(Table):
     frozen: Names = ()
     """Beginnings of the names of parameters that this stage leaves alone: `flow` for heads and their own encoder."""
     longest_lead: int = 0
-    """Above 0, scenes are clips from their first frame on, and sources before it are reflected, as in inference. How many
-    frames come before the targets is then drawn anew for each step, from `lead` to this, small numbers more often than
-    large ones."""
+    """Above 0, scenes are clips from their first frame on, and sources before it are reflected, as in inference. How
+    many frames come before the targets is then drawn anew for each step, from `lead` to this, small numbers more often
+    than large ones."""
     motion_px: Annotated[tuple[Number, ...], BeforeValidator(_as_tuple)] = (2.0, 2.0)
     """Fastest camera and object motion per frame at the first and at the middle step; constant after that."""
     given: Literal["exact", "dis"] = "exact"
@@ -199,7 +200,10 @@ def _check_stage(stage: Stage, network: str, config: VINetConfig) -> None:
 
 
 def read(recipe: str, settings: Sequence[str] = ()) -> Recipe:
-    """A recipe from a file, or a bundled one by name, with `key=value` settings applied; VINetError for what is wrong."""
+    """A recipe from a file, or a bundled one by name, with `key=value` settings applied.
+
+    Raises VINetError for a file, a setting or a value that cannot be.
+    """
     path = Path(recipe)
     if path.suffix != ".toml":
         path = BUNDLED / f"{recipe}.toml"

@@ -33,7 +33,10 @@ class Texture(nn.Module):
         self.register_buffer("deviation", torch.tensor(DEVIATION).view(1, 3, 1, 1))
 
     def forward(self, output: Tensor, truth: Tensor, mask: Tensor) -> dict[str, Tensor]:
-        """Both terms; images (B, 3, H, W) in [-1, 1], RGB, mask (B, 1, H, W) with 1 = hole. Outside it, `output` does not count."""
+        """Both terms of images (B, 3, H, W), RGB in [-1, 1], and a mask (B, 1, H, W), 1 = hole.
+
+        Outside the hole, `output` does not count.
+        """
         composed = output * mask + truth * (1 - mask)
         pairs = torch.stack([composed, truth])  # (2, B, 3, H, W)
         windows = torch.stack([pairs[:, i, :, rows, columns] for i, (rows, columns) in enumerate(around(mask))], dim=1)
@@ -69,7 +72,7 @@ def around(mask: Tensor) -> list[tuple[slice, slice]]:
 
 
 def texture(file: str) -> Texture:
-    """With the weights in `file`, a state dict of torchvision's `vgg16` (.safetensors or .pth); "" downloads torchvision's."""
+    """A `Texture` with the weights in `file`, a state dict of torchvision's `vgg16`; "" downloads torchvision's."""
     from torchvision.models import vgg16
 
     with torch.device("meta"):  # its classifier is not looked at, and takes half a gigabyte
@@ -80,8 +83,8 @@ def texture(file: str) -> Texture:
         weights.load_into(features, state, file)
     except VINetError as error:
         raise VINetError(
-            f"data.vgg16={file!r} is no state dict of torchvision's vgg16, which `perceptual` and `style` look through: {error}; "
-            "name one with --set data.vgg16=FILE"
+            f"data.vgg16={file!r} is no state dict of torchvision's vgg16, which `perceptual` and `style` look "
+            f"through: {error}; name one with --set data.vgg16=FILE"
         ) from error
     return Texture(features[: POOLS[-1] + 1])
 

@@ -1,4 +1,4 @@
-"""The training loop: every step is a function of the one before and of its number, so a killed run goes on unchanged."""
+"""The training loop: a step is a function of the one before and of its number, so a killed run goes on unchanged."""
 
 import contextlib
 import copy
@@ -205,7 +205,8 @@ class Run:
         state = checkpoint.load(self.folder / "checkpoint.pt")
         if state is not None and state["digest"] != self.recipe.digest(state["stages"]):
             raise VINetError(
-                f"{self.folder} holds a training of another recipe (see its recipe.json): name another folder with --output"
+                f"{self.folder} holds a training of another recipe (see its recipe.json): "
+                "name another folder with --output"
             )
         if self.these.leads:
             text = json.dumps(self.recipe.to_dict(), indent=2)

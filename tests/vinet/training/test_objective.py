@@ -1,4 +1,4 @@
-"""Every stage of every bundled recipe yields finite terms and a gradient for each parameter it trains, in bfloat16 too."""
+"""Every stage of every recipe yields finite terms and a gradient for each parameter it trains, in bfloat16 too."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_without_recurrence_the_same_terms_hold_an_output_against_the_one_before
 
 
 def unrolled(photos: Path, lead: int, targets: int) -> tuple[dict[str, float], list[bool]]:
-    """Mean terms of `targets` frames after `lead`, always of one scene and one network; and which steps kept a gradient."""
+    """Mean terms of `targets` frames after `lead`, of one scene and network, and which steps kept a gradient."""
     recipe = read("compact-dis-cpu", [*SMALL, f"data.photos={photos}"])
     network = network_of(recipe.network, 0)
     longest = Objective(network, recipe.stages[1].model_copy(update={"targets": 4}))
@@ -133,7 +133,7 @@ def test_frames_that_lead_up_only_run(photos: Path) -> None:
 
 
 def test_a_clip_from_its_first_frame_on_is_filled_as_inference_fills_it(photos: Path) -> None:
-    """The outputs of a training's scene are, to rounding, those of `Inpainter` on the same frames: reflection, flow and recurrence."""
+    """To rounding, outputs in a training are those of `Inpainter`: reflection, flow and recurrence."""
     recipe = read("compact-dis-cpu", [*SMALL, f"data.photos={photos}"])
     network = network_of(recipe.network, 0)
     assert isinstance(network, VINet)

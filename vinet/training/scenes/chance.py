@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def generator(*position: object) -> torch.Generator:
-    """A CPU generator seeded by `position`, such as (seed, stage, step, rank): resuming needs no other data position."""
+    """A CPU generator seeded by a position such as (seed, stage, step, rank), which is all that resuming needs."""
     digest = hashlib.sha256(repr(position).encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 

@@ -72,7 +72,7 @@ class Excerpt:
 
 @dataclass(frozen=True)
 class RealScene:
-    """B crops of real clips; see `Scene`. Flow is an estimate, and every pixel that stays in the frame counts as visible."""
+    """B crops of real clips; see `Scene`. Flow is an estimate, and pixels that stay in the frame count as visible."""
 
     excerpts: tuple[Excerpt, ...]
     size_px: int

@@ -28,7 +28,7 @@ class Data:
     def scene(
         self, stage: Stage, frames: int, position: tuple[object, ...], motion_px: float, *, validation: bool = False
     ) -> tuple[Scene, list[int]]:
-        """A batch and the times of a flow stage's sources, drawn by a generator that is seeded with `position` alone."""
+        """A batch and the times of a flow stage's sources, drawn by a generator seeded with `position` alone."""
         chance = generator(*position)
         times = sources(chance, stage.sources)
         share = self._recipe.data.clip_share
@@ -49,7 +49,10 @@ def sources(chance: torch.Generator, count: int) -> list[int]:
 
 
 def lead_at(stage: Stage, position: tuple[object, ...]) -> int:
-    """Frames before the targets at `position`: half of the draws lie in the lowest quarter of the range, so first frames are common."""
+    """Frames before the targets at `position`.
+
+    Half of the draws lie in the lowest quarter of the range, so that first frames are common.
+    """
     share = float(torch.rand((), generator=generator(*position, "lead"))) ** 2
     return stage.lead + int(share * (max(stage.longest_lead, stage.lead) - stage.lead + 1))
 

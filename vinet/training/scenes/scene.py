@@ -5,8 +5,9 @@ from typing import NamedTuple, Protocol
 from torch import Tensor
 
 REACH = 6
-"""Frames from the reference to the farthest source of a flow stage, as the published neighbours', and to the farthest frame
-of the long-term warping loss: the paper's clips are four frames long, and over many more hardly a pixel stays in view."""
+"""Frames from the reference to the farthest source of a flow stage, as the published neighbours', and to the farthest
+frame of the long-term warping loss: the paper's clips are four frames long, and over many more hardly a pixel stays in
+view."""
 
 
 class Motion(NamedTuple):

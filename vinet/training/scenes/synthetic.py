@@ -17,7 +17,8 @@ WAVES = (2, 3, 4)
 OBJECTS = 0.75
 """Of the scenes have a moving object."""
 MOST_ZOOM = 0.5
-"""Logarithm of how far a view may be zoomed in or out from the middle of its clip: a photo has no more detail to show."""
+"""Logarithm of how far a view may be zoomed in or out from the middle of its clip: a photo has no more detail to
+show."""
 JITTER = 0.02
 NOISE = 0.01
 
@@ -98,7 +99,7 @@ class SyntheticScene:
         return self.outline.inside(moved(self.thing.place[:, time], pixels))
 
     def motion(self, start: int, end: int) -> Motion:
-        """See `Scene`; hidden are pixels that leave the frame, and those of the world that the object comes to cover."""
+        """See `Scene`; hidden are pixels that leave the frame and those that the object comes to cover."""
         covered = self.covered(start, self.pixels)
         target = torch.where(
             covered.permute(0, 2, 3, 1),
@@ -126,7 +127,8 @@ def synthetic(
     thing = Layer(pictures[batch:], _places(chance, batch, frames, size_px, 1.5 * motion_px, 0.0).to(device))
     present = (torch.rand(batch, generator=chance) < OBJECTS).float()
     waves = torch.stack([uniform(chance, 0, 0.15, batch, 3), uniform(chance, 0, math.tau, batch, 3)], dim=-1)
-    # Before scaling by the place's own zoom a frame pixel is a photo pixel: a radius of a sixth to a third of the frame.
+    # Before scaling by the place's own zoom a frame pixel is a photo pixel: a radius of a sixth to a third of the
+    # frame.
     radius = present * uniform(chance, 1 / 7, 1 / 3, batch) * size_px
     masks = torch.stack([holes(chance, frames, size_px, size_px) for _ in range(batch)])
     light = JITTER * normal(chance, batch, frames, 3)
