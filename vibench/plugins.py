@@ -136,13 +136,13 @@ def checked_options(
 def source_digest(build: Callable[..., Any]) -> str:
     """Sha256 of the code that ``build`` reaches: two factories with equal digests run equal code of their authors.
 
-    Counted is every module that the factory's own module imports, directly or through others and inside functions too, as
-    far as it belongs to the same distribution or lies in a checkout. The standard library, other installed packages and
-    vibench itself do not count: their versions stand in every record. Imports for type checkers alone do not count.
+    Counted is every module that the factory's own module imports, directly or through others and inside functions too,
+    as far as it belongs to the same distribution or lies in a checkout. The standard library, other installed packages
+    and vibench itself do not count: their versions stand in every record. Imports for type checkers alone do not count.
 
-    A metric of vibench is held to the modules of vibench that it reaches, without those that every metric imports. For a
-    factory that was defined in a notebook, whose module has no file, its own source text counts. Raises InputError where
-    there is neither a file nor a source text.
+    A metric of vibench is held to the modules of vibench that it reaches, without those that every metric imports. For
+    a factory that was defined in a notebook, whose module has no file, its own source text counts. Raises InputError
+    where there is neither a file nor a source text.
     """
     build = inspect.unwrap(build)
     module = build.__module__ or ""
@@ -152,8 +152,8 @@ def source_digest(build: Callable[..., Any]) -> str:
         return hashlib.sha256(inspect.getsource(build).encode()).hexdigest()
     except (OSError, TypeError) as error:
         raise InputError(
-            f"the source of {module}:{build.__qualname__} cannot be read, so its results could not be told from those of "
-            "another version of it; define it in a file"
+            f"the source of {module}:{build.__qualname__} cannot be read, so its results could not be told from "
+            "those of another version of it; define it in a file"
         ) from error
 
 

@@ -35,8 +35,15 @@ from vibench.runner.order import Order
 from vibench.runner.run import carry_out, rescore
 
 VFID = MetricFacts(
-    name="vfid", title="VFID", unit="", better="lower", has_floor=True, source="I3D", version=1, aggregate="frechet-distance"
-)  # fmt: skip
+    name="vfid",
+    title="VFID",
+    unit="",
+    better="lower",
+    has_floor=True,
+    source="I3D",
+    version=1,
+    aggregate="frechet-distance",
+)
 KEY = "vfid/features"
 CORNERS = np.array([[1, 0], [-1, 0], [0, 1], [0, -1]]) * np.sqrt(1.5)
 """Four vectors of mean 0 whose sample variance is 1 along both axes."""
@@ -170,8 +177,10 @@ def test_every_form_shows_the_number_without_an_interval() -> None:
     table = table_of({"far": FAR, "near": NEAR, TRUTH: TRUE})
     assert "| vfid features ↓ |" in markdown([table]) and "| 14.0000 |" in markdown([table])
     assert "& 14.0000 &" in latex([table])
-    (row,) = (line for line in csv_reader.DictReader(io.StringIO(csv([table]))) if (line["method"], line["metric"]) == ("far", "vfid"))  # fmt: skip
-    assert float(row["mean"]) == pytest.approx(14) and (row["low"], row["aggregate"], row["repeats"]) == ("", "frechet-distance", "1")  # fmt: skip
+    lines = csv_reader.DictReader(io.StringIO(csv([table])))
+    (row,) = (line for line in lines if (line["method"], line["metric"]) == ("far", "vfid"))
+    assert float(row["mean"]) == pytest.approx(14)
+    assert (row["low"], row["aggregate"], row["repeats"]) == ("", "frechet-distance", "1")
     (plain,) = json.loads(as_json([table]))
     assert plain["rows"][0]["cells"][KEY]["estimate"]["mean"] == pytest.approx(14)
     assert {column["key"]: column["aggregate"] for column in plain["columns"]}[KEY] == "frechet-distance"
@@ -240,20 +249,30 @@ class MeanColour:
     """Three numbers a clip: small enough for a distance to be computed again by another formula."""
 
     info = MetricInfo(
-        f"{__name__}:MeanColour", "Mean colour", "", "lower", has_floor=True, source="a test", aggregate="frechet-distance"
-    )  # fmt: skip
+        f"{__name__}:MeanColour",
+        "Mean colour",
+        "",
+        "lower",
+        has_floor=True,
+        source="a test",
+        aggregate="frechet-distance",
+    )
 
     def measure(self, frames: Frames, case: Case) -> Mapping[str, Series]:
         return {"frame": Series.of(frames.mean(axis=(0, 1, 2)))}
 
 
 PROTOCOL = {
-    "name": "small", "version": 1, "title": "Small", "description": "Small.", "seed": 1,
+    "name": "small",
+    "version": 1,
+    "title": "Small",
+    "description": "Small.",
+    "seed": 1,
     "data": {"dataset": "bundled", "frames": 3},
     "resize": {"width_px": 64, "height_px": 48, "filter": "area"},
     "holes": [{"name": "square", "generator": "stationary-square"}],
     "scoring": {"metrics": ["psnr"]},
-}  # fmt: skip
+}
 
 
 class Silent:

@@ -23,8 +23,8 @@ from vibench.results.store import Problem, Store
 
 def info(digest: str = "d" * 64) -> RunInfo:
     return RunInfo(
-        digest=digest, protocol={}, protocol_label="tiny@1", protocol_digest="p", methods=(), metrics=(), cases=("a/1", "b/1"),
-        machine={}, versions={}, commit=None, data=None, device="cpu", command="vibench run", started="now",
+        digest=digest, protocol={}, protocol_label="tiny@1", protocol_digest="p", methods=(), metrics=(), cases=("a/1",
+        "b/1"), machine={}, versions={}, commit=None, data=None, device="cpu", command="vibench run", started="now",
     )  # fmt: skip
 
 

@@ -55,8 +55,8 @@ def test_an_object_at_the_border_stays_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "sentence"),
-    [({"factor": 2.0}, "from 0.1 to 1"), ({"factor": 0.1}, "squeeze less"), ({"factor": 0.5, "axis": "depth"}, "width or height")],
+    ("options", "sentence"), [({"factor": 2.0}, "from 0.1 to 1"), ({"factor": 0.1}, "squeeze less"), ({"factor": 0.5,
+    "axis": "depth"}, "width or height")],
 )  # fmt: skip
 def test_what_cannot_be_squeezed_is_one_sentence(tmp_path: Path, options: dict[str, object], sentence: str) -> None:
     frames, masks = scene()

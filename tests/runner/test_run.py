@@ -189,7 +189,8 @@ def test_another_method_option_or_protocol_never_mixes_in(protocol: Protocol, tm
 def test_a_failing_method_becomes_a_record_that_says_so(
     protocol: Protocol, tmp_path: Path, how: str, kind: str, sentence: str
 ) -> None:
-    broken = order(protocol, tmp_path, f"{HERE}:Broken[how={how}]", "telea", limit=2, time_limit_seconds=3.0 if how == "sleep" else None)  # fmt: skip
+    limit = 3.0 if how == "sleep" else None
+    broken = order(protocol, tmp_path, f"{HERE}:Broken[how={how}]", "telea", limit=2, time_limit_seconds=limit)
     store = carry_out(broken, Silent())
     failed = [record for record in store.records() if record.status == "failed"]
     assert [record.case for record in failed] == ["ant/square", "bee/square"]

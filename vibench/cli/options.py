@@ -1,4 +1,4 @@
-"""What several commands have in common: options of the same meaning, lengths of time and sizes, and an end by Ctrl-C."""
+"""What several commands share: options of the same meaning, lengths of time, sizes, and an end by Ctrl-C."""
 
 from __future__ import annotations
 

@@ -28,7 +28,8 @@ SIGNIFICANT = 0.01
 class Finding:
     """One metric and region. ``mean`` is the first method's, ``change`` is second - first with its 95 % interval.
 
-    ``p`` is Wilcoxon's signed-rank test, two-sided (of time: Mann-Whitney). ``reason`` says why the verdict is not better or worse.
+    ``p`` is Wilcoxon's signed-rank test, two-sided (of time: Mann-Whitney). ``reason`` says why the verdict is not
+    better or worse.
     """
 
     key: str
@@ -53,8 +54,8 @@ def compare(first: str | Path | Run, second: str | Path | Run, margin: float = 0
     """Say for every metric whether ``second`` is better or worse than ``first``, clip by clip, and how sure that is.
 
     Each side is a ``Run``, a run folder, or ``"FOLDER::METHOD"`` for one method of it. Two runs are compared in every
-    method that both have. Raises InputError where there is nothing to compare, and Incomparable where the two runs follow
-    different protocols.
+    method that both have. Raises InputError where there is nothing to compare, and Incomparable where the two runs
+    follow different protocols.
     """
     (old, old_method), (new, new_method) = _side(first), _side(second)
     groups = gather([old] if old.info.digest == new.info.digest else [old, new])
@@ -104,8 +105,9 @@ def _pairs(old: Store, old_method: str | None, new: Store, new_method: str | Non
 def compare_methods(results: Results, first: str, second: str, margin: float) -> Comparison:
     """``second`` against ``first``, two method labels of ``results``, over the cases that both have.
 
-    better, worse: the paired 95 % interval excludes zero. same: every clip scores alike, or the whole interval lies within
-    ``margin`` times the first method's mean. unclear: neither. incomparable: no case has a value of both, or the holes differ.
+    better, worse: the paired 95 % interval excludes zero. same: every clip scores alike, or the whole interval lies
+    within ``margin`` times the first method's mean. unclear: neither. incomparable: no case has a value of both, or the
+    holes differ.
     """
     pair = _restricted(results, first, second)
     if case := _other_holes(pair, first, second):
@@ -119,7 +121,10 @@ def compare_methods(results: Results, first: str, second: str, margin: float) ->
 
 
 def _restricted(results: Results, first: str, second: str) -> Results:
-    """The same with two methods and the truth: a third one's failures must not shrink what these two are compared over."""
+    """The results of two methods and the truth alone.
+
+    A third method's failures must not shrink the set of cases over which these two are compared.
+    """
     return replace(
         results,
         methods=tuple(facts for facts in results.methods if facts.label in (first, second)),

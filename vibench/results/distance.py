@@ -1,8 +1,8 @@
 """A distance between sets of clips: all clips of a method against the true ones, one number for the whole set.
 
-There is no interval. The distance of few clips is far above that of many: 20 clips in 64 dimensions came out at nine times the
-true distance (``tests/test_distance.py``), and resampling finds how such a number varies, not how far off it is. What it is good
-for is a comparison over the same clips.
+There is no interval. The distance of few clips is far above that of many: 20 clips in 64 dimensions came out at nine
+times the true distance (``tests/test_distance.py``), and resampling finds how such a number varies, not how far off it
+is. What it is good for is a comparison over the same clips.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ FEWEST_CLIPS = 2
 
 @dataclass(frozen=True)
 class Distances:
-    """``estimates``: each method's number, and the truth's own, which is zero; ``cases``: those in the sets that it is of.
+    """Frechet distances of one column.
+
+    ``estimates`` maps each method, and the truth, whose distance is zero, to its number; ``cases`` are those in the sets.
 
     ``notes``: sentences that must stand beside the numbers.
     """
@@ -37,7 +39,8 @@ class Distances:
 def frechet_distances(results: Results, metric: str, region: str) -> Distances:
     """Frechet distance of every method over the cases that the truth and every method with any vector have.
 
-    Where the protocol repeats its cases with other seeds, each repeat is a set: the number is the mean of their distances.
+    Where the protocol repeats its cases with other seeds, each repeat is a set: the number is the mean of their
+    distances.
     """
     vectors = results.vectors(metric, region)
     truth = vectors.get(TRUTH, {})
@@ -76,7 +79,10 @@ def _estimate(distances: list[float], sets: list[list[str]]) -> Estimate:
 
 
 def _notes(sets: list[list[str]], dimensions: int) -> tuple[str, ...]:
-    said = "one Frechet distance between all clips of a method and the true ones, so it has no interval and is never marked"
+    said = (
+        "one Frechet distance between all clips of a method and the true ones, so it has no interval and "
+        "is never marked"
+    )
     if len(sets) > 1:
         said += f"; mean ± standard deviation over {len(sets)} seeded repeats"
     warning = frechet_warning(min(map(len, sets)), dimensions)

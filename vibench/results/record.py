@@ -27,9 +27,9 @@ class Record(Frozen):
 
     ``metrics`` maps metric name -> region -> values (one a frame or pair; None where the region is empty), and
     ``measured_by`` the name to the sha256 of the code and files that measured it; ``unavailable`` maps metric name ->
-    reason. ``input_sha256``, ``truth_sha256`` and ``holes_sha256`` are of the arrays that the method and the metrics saw,
-    ``output_sha256`` of the composited frames. ``versions`` are those of the packages whose arithmetic is in the numbers.
-    What an older version did not write yet is empty. Everything but ``timing`` is equal in a repeated run.
+    reason. ``input_sha256``, ``truth_sha256`` and ``holes_sha256`` are of the arrays that the method and the metrics
+    saw, ``output_sha256`` of the composited frames. ``versions`` are those of the packages whose arithmetic is in the
+    numbers. What an older version did not write yet is empty. Everything but ``timing`` is equal in a repeated run.
     """
 
     schema_version: int = Field(default=SCHEMA, alias="schema")

@@ -14,7 +14,8 @@ from vibench.results.record import TRUTH, MethodFacts, MetricFacts, Record, RunI
 from vibench.results.store import Store
 
 FEATURES = "features"
-"""The region of feature vectors: what is under it is of a metric that compares sets of clips, even where an old page omits it."""
+"""The region of feature vectors, by which a metric that compares sets of clips is known even where an old page lacks
+the field that says so."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Results:
 
     @cached_property
     def values(self) -> pd.DataFrame:
-        """One row a method, case, metric and region: its clip mean ``value`` and ``weight``, the number of values in it.
+        """One row a method, case, metric and region: its clip mean ``value``, and how many values it is the ``weight`` of.
 
         Only metrics whose clips have a number each; a feature vector has a mean that says nothing.
         """
@@ -93,7 +94,7 @@ class Results:
         return pd.DataFrame(rows, columns=["method", "case", "metric", "region", "value", "weight"])
 
     def matrix(self, metric: str, region: str, what: str = "value") -> pd.DataFrame:
-        """Clip means (or weights) of one metric: a row a case in the runs' order, a column a method; NaN where unmeasured."""
+        """Clip means (or weights) of one metric: a row a case in the runs' order, a column a method, NaN if unmeasured."""
         chosen = self.values[(self.values.metric == metric) & (self.values.region == region)]
         table = chosen.pivot(index="case", columns="method", values=what)
         labels = [facts.label for facts in self.methods] + [TRUTH]
@@ -162,7 +163,7 @@ def _merged(runs: list[Store]) -> Results:
 
 
 def _version_notes(records: Sequence[Record]) -> tuple[str, ...]:
-    """A sentence for each package of which more than one version is in the numbers, and for metrics of several codes."""
+    """A sentence for each package of which several versions are in the numbers, and each metric of several codes."""
     notes = []
     versions: dict[str, Counter[str]] = {}
     codes: dict[str, set[str]] = {}

@@ -56,9 +56,10 @@ class Run:
     def values(self) -> pd.DataFrame:
         """One row a method, case, metric and region.
 
-        Columns: ``method``, ``case``, ``clip`` and ``hole`` (what the case is made of), ``metric``, ``region``, ``value``
-        (the mean over the clip's frames or pairs), ``weight`` (how many these are), ``unit`` and ``better``. The truth has
-        rows too, where a metric has a floor. Metrics that compare sets of clips have no value a case, and no rows.
+        Columns: ``method``, ``case``, ``clip`` and ``hole`` (what the case is made of), ``metric``, ``region``,
+        ``value`` (the mean over the clip's frames or pairs), ``weight`` (how many these are), ``unit`` and ``better``.
+        The truth has rows too, where a metric has a floor. Metrics that compare sets of clips have no value a case, and
+        no rows.
         """
         found = self.results.values.copy()
         attributes = {(record.method, record.case): record.attributes for record in self.results.records}

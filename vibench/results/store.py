@@ -9,8 +9,8 @@
         cases/<case>.mkv                  input frames, FFV1;  <case>.truth.mkv where the truth differs
         cases/<case>.holes.npz            masks, packed bits
 
-The digest in the folder's name is that of everything that decides a number, so that the same command continues and another
-one never mixes in. Names from data become file names only through ``slug``.
+The digest in the folder's name is that of everything that decides a number, so that the same command continues and
+another one never mixes in. Names from data become file names only through ``slug``.
 """
 
 from __future__ import annotations
@@ -118,8 +118,9 @@ class Store:
     ) -> None:
         """Write all that came of one method on one case; the record comes last, so that it never promises too much.
 
-        ``frames`` are the method's composited frames and ``case`` is what a report shows beside them, each None where it
-        is not to be kept. What a failed method left behind before is removed. Raises UserError where the disk is full.
+        ``frames`` are the method's composited frames and ``case`` is what a report shows beside them, each None where
+        it is not to be kept. What a failed method left behind before is removed. Raises UserError where the disk is
+        full.
         """
         path = self._record_path(record.method, record.case)
         with disk_errors(self.folder):
@@ -281,7 +282,7 @@ def _lossless(path: Path, base: Callable[[], Frames | None] = lambda: None) -> F
 
 @lru_cache(maxsize=1)
 def _remembered(path: Path, _modified: int, _size: int) -> Frames | None:
-    """A case's input: every output of the case is read against it. Time and size are there so that a new file is read anew."""
+    """A case's input, against which every output of the case is read; another time or size means another file."""
     frames = _lossless(path)
     if frames is not None:
         frames.setflags(write=False)

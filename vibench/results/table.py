@@ -1,7 +1,8 @@
 """The table: a pure function of records. One row a method, one column a metric and region, speed beside it.
 
 Means are over the cases that *every* compared method has a value for, so that a method which fails on hard clips gains
-nothing by it; what is left out is counted and named in the row. A method without a single value does not shrink the others' set.
+nothing by it; what is left out is counted and named in the row. A method without a single value does not shrink the
+others' set.
 """
 
 from __future__ import annotations
@@ -45,13 +46,16 @@ class Column:
 
     @property
     def per_clip(self) -> bool:
-        """Whether each clip has a number of its own, of which the column's is the mean; else there is one for all clips."""
+        """Whether each clip has a number of its own, of which the column's is the mean; else one is of all clips."""
         return self.metric.aggregate == "mean"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A method's mean of a column over the compared cases, or None; ``mark`` only where the paired intervals allow it."""
+    """A method's mean of a column over the compared cases, or None.
+
+    ``mark`` is set only where the paired intervals allow it.
+    """
 
     estimate: Estimate | None
     mark: Mark | None = None

@@ -15,9 +15,10 @@ from vibench.results.statistics import Estimate, estimate
 class Speed:
     """Time and memory over all timed cases.
 
-    ``frames_per_second`` is all frames over all seconds, with an interval over clips. Percentiles are of seconds per frame: of single
-    frames where ``per_frame``, else of clip means (a method that does not stream only has those). ``first_frame_seconds`` is the
-    median over cases; memory is the largest of any case, ``device_bytes`` None on the host.
+    ``frames_per_second`` is all frames over all seconds, with an interval over clips. Percentiles are of seconds per
+    frame: of single frames where ``per_frame``, else of clip means (a method that does not stream only has those).
+    ``first_frame_seconds`` is the median over cases; memory is the largest of any case, ``device_bytes`` None on the
+    host.
     """
 
     devices: tuple[str, ...]

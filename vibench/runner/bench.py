@@ -121,8 +121,8 @@ class Workbench:
         if changed:
             what = changed[0].removesuffix("_sha256")
             raise InputError(
-                f"the {what} of {case.name!r} {'are' if what == 'holes' else 'is'} not what {record.method} filled: the "
-                "data or vibench changed; run again"
+                f"the {what} of {case.name!r} {'are' if what == 'holes' else 'is'} not what {record.method} filled: "
+                "the data or vibench changed; run again"
             )
         return Made(record, said=f"no frames of {record.method} on {case.name} were kept; its record stays as it is")
 

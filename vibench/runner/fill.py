@@ -35,8 +35,10 @@ class Rules:
 
 @dataclass(frozen=True)
 class Filled:
-    """What came of it: ``frames`` uint8 (T, H, W, 3) and their ``timing`` (None where time would mean nothing), or else a
-    ``failure`` with the ``traceback`` of what the method raised.
+    """What came of it.
+
+    ``frames`` are uint8 (T, H, W, 3) and ``timing`` is theirs, None where time would mean nothing; or else there is a
+    ``failure``, with the ``traceback`` of what the method raised.
     """
 
     frames: Frames | None = None
@@ -82,7 +84,7 @@ def made_method(method: str | Spec | Method, device: str = "auto") -> Method:
 
 
 def fill_case(method: Method, case: Case, rules: Rules, seed: int = 0) -> Filled:
-    """Let ``method`` fill ``case``; it sees frames whose holes are cut, and nothing that it raises leaves this place."""
+    """Let ``method`` fill ``case``: it sees frames whose holes are cut, and what it raises becomes a failure."""
     seed_everything(seed)
     try:
         with time_limit(rules.time_limit_seconds):

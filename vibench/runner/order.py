@@ -18,11 +18,11 @@ from vibench.results.record import Record
 class Order:
     """What the user asked for. Everything in it can be sent to another process.
 
-    ``limit`` keeps the first cases only, ``cases`` those whose name holds one of these texts, and ``seeds`` those of these
-    seeded repeats of the protocol (empty: all). ``jobs`` cases run side by side. ``predict_only`` fills and keeps frames
-    and scores nothing. ``retry_failed`` tries cases again that failed before. ``time_limit_seconds`` ends a method that
-    takes longer on one case. ``factories`` are methods and metrics that were given as Python objects, by (kind, name).
-    ``command`` says how the run was started, for its page.
+    ``limit`` keeps the first cases only, ``cases`` those whose name holds one of these texts, and ``seeds`` those of
+    these seeded repeats of the protocol (empty: all). ``jobs`` cases run side by side. ``predict_only`` fills and keeps
+    frames and scores nothing. ``retry_failed`` tries cases again that failed before. ``time_limit_seconds`` ends a
+    method that takes longer on one case. ``factories`` are methods and metrics that were given as Python objects, by
+    (kind, name). ``command`` says how the run was started, for its page.
     """
 
     protocol: Protocol
@@ -47,8 +47,8 @@ class Order:
 class Task:
     """What is to be done with one case.
 
-    ``fill`` names the methods that have to fill it (and the row of the truth, where that is missing); ``score`` holds the
-    records whose frames were kept and only need to be measured.
+    ``fill`` names the methods that have to fill it (and the row of the truth, where that is missing); ``score`` holds
+    the records whose frames were kept and only need to be measured.
     """
 
     planned: PlannedCase

@@ -43,8 +43,8 @@ def retarget(
 ) -> int:
     """Write ``video`` squeezed to ``factor`` (0.1 to 1) of its width or height; return the number of frames.
 
-    ``mask`` marks the object that keeps its shape; its surroundings of ``dilation_iterations`` pixels are filled with it.
-    Raises InputError where files do not fit together or the object does not fit into the squeezed frame.
+    ``mask`` marks the object that keeps its shape; its surroundings of ``dilation_iterations`` pixels are filled with
+    it. Raises InputError where files do not fit together or the object does not fit into the squeezed frame.
     """
     if not 0.1 <= factor <= 1:
         raise InputError(f"the factor is {factor}; it must be from 0.1 to 1")
@@ -78,7 +78,10 @@ def filled_background(method: Method, frames: Frames, holes: Masks) -> Frames:
 
 
 def pasted(canvas: Frame, frame: Frame, thing: Mask) -> Frame:
-    """``canvas`` with the object of ``frame`` in its own size: its centre keeps its relative place, all of it stays inside."""
+    """``canvas`` with the object of ``frame`` in its own size.
+
+    The object's centre keeps its relative place, and all of it stays inside.
+    """
     if not thing.any():
         return canvas
     (top, left), (bottom, right) = (extreme(np.argwhere(thing), axis=0) for extreme in (np.min, np.max))

@@ -1,4 +1,4 @@
-"""Carries out an order: plans it, has what is missing made here or in worker processes, and continues after anything."""
+"""Carries out an order: plans it, makes what is missing here or in worker processes, continues after anything."""
 
 from __future__ import annotations
 
@@ -151,9 +151,9 @@ def score(
 ) -> Run:
     """Measure the kept frames of a run again, without its methods: after ``predict_only``, or with further metrics.
 
-    Measured are those of ``metrics`` (left out: the protocol's own) that a record has no value of, or one that other code
-    measured; all other values stay. ``data`` is the folder of the data set, where it is no longer where the run found it.
-    Raises InputError where the data is not what the methods filled.
+    Measured are those of ``metrics`` (left out: the protocol's own) that a record has no value of, or one that other
+    code measured; all other values stay. ``data`` is the folder of the data set, where it is no longer where the run
+    found it. Raises InputError where the data is not what the methods filled.
     """
     from vibench.machine.device import resolve
 
@@ -211,10 +211,10 @@ def rescore(
 ) -> Store:
     """Measure kept frames of the run in ``folder`` again, without the methods that made them.
 
-    Measured are those of ``metrics`` (empty: the protocol's own) that a record holds no value of, or one that other code
-    measured; what else it holds stays. Cases are made again from the data, and one whose input, truth or holes are not
-    those of the record is refused with an InputError, since its number would not belong to these frames. Where a metric
-    needs the row of the truth and the run has none, it is made.
+    Measured are those of ``metrics`` (empty: the protocol's own) that a record holds no value of, or one that other
+    code measured; what else it holds stays. Cases are made again from the data, and one whose input, truth or holes are
+    not those of the record is refused with an InputError, since its number would not belong to these frames. Where a
+    metric needs the row of the truth and the run has none, it is made.
     """
     store = Store.open(folder)
     protocol = store.protocol
@@ -230,7 +230,7 @@ def rescore(
 
 
 def _unfinished(bench: Workbench, store: Store, planned: list[PlannedCase], listener: Listener) -> list[Task]:
-    """What is left to do: cases without a record, and records that lack a value, for which frames may have been kept."""
+    """The cases without a record, and the records that lack a value, for which frames may have been kept."""
     order, tasks = bench.order, []
     known = _known(store, listener)
     # What is not on the page could not be made when the run was begun: what it lacked then may be there now.
@@ -257,7 +257,7 @@ def _can_score(store: Store, record: Record) -> bool:
 
 
 def _known(store: Store, listener: Listener) -> dict[tuple[str, str], Record]:
-    """The run's sound records by method and case; says what is wrong with other files, and if the versions are others."""
+    """The run's sound records by method and case; tells of other files, and where versions have changed since."""
     records, problems = store.scan()
     for problem in problems:
         listener.say(f"{problem.sentence}; making it again")
@@ -267,8 +267,8 @@ def _known(store: Store, listener: Listener) -> dict[tuple[str, str], Record]:
     if others:
         here = ", ".join(f"{name} {version}" for name, version in now.items())
         listener.say(
-            f"earlier records of this run were made under {', '.join(sorted(others))}, and those to come are under {here}; "
-            "every record says under which, and tables say that they differ"
+            f"earlier records of this run were made under {', '.join(sorted(others))}, and those to come are under "
+            f"{here}; every record says under which, and tables say that they differ"
         )
     return {(record.method, record.case): record for record in records}
 
@@ -337,7 +337,10 @@ def _work_in_worker(task: Task) -> list[tuple[Record, str]]:
 
 
 def run_info(order: Order, bench: Workbench, planned: list[PlannedCase]) -> RunInfo:
-    """The page about a run. Its digest covers what decides frames, and nothing else: values carry their own identity."""
+    """The page about a run.
+
+    Its digest covers what decides frames and nothing else: values carry an identity of their own.
+    """
     methods = tuple(method_facts(spec, bench.methods[spec.label]) for spec in order.methods)
     versions = package_versions()
     deciding = {
