@@ -168,8 +168,8 @@ def activated(values: Values, bias: Values, slope: np.float32, pixel: Values) ->
 def correlate(reference: Values, source: Values, evidence: Values, first: int, last: int, offset: int) -> None:
     """Write the cost volume of references (B, H, W, C) and sources (B * S, H, W, C) into evidence (B * S, H, W, E).
 
-    It takes the channels from `offset` to `offset` + 81, and rows `first` to `last`, counted through the batch. Channels
-    before `offset`, 0 or C of them, become the reference's own.
+    It takes the channels from `offset` to `offset` + 81, and rows `first` to `last`, counted through the batch.
+    Channels before `offset`, 0 or C of them, become the reference's own.
     """
     height, width, channels = reference.shape[1:]
     share = np.float32(1 / channels)
