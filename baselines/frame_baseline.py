@@ -27,7 +27,10 @@ SMALLEST_PX = 16
 
 
 class FrameBaseline:
-    """Fills each frame alone with a small trained network; ``weights`` is a file, None for the bundled one."""
+    """Fill each frame alone with a small trained network that is made of VINet's parts.
+
+    ``weights`` is a file, None for the bundled one.
+    """
 
     def __init__(self, *, weights: str | None = None, device: str = "cpu") -> None:
         path = BUNDLED if weights is None else Path(weights)

@@ -33,7 +33,7 @@ MAX_CASE_BYTES = 4 * 2**30
 
 
 class FromDisk:
-    """Results of another program: ``from_disk[path=FOLDER_OR_ARCHIVE]``, never timed."""
+    """Take the frames that another program has written, from_disk[path=FOLDER_OR_ARCHIVE]; they are never timed."""
 
     def __init__(self, *, path: str, by: Literal["case", "clip"] = "case") -> None:
         self.path, self.by = Path(str(path)), by

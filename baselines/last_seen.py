@@ -9,7 +9,7 @@ from vibench.clip import Frames, Holed
 
 
 class LastSeen:
-    """Take each hole pixel from the nearest frame in which that place is visible; what never is, Telea fills.
+    """Take each hole pixel from the nearest frame in which that place is visible, or else from Telea's method.
 
     Of two equally near frames the earlier one is taken. One pass forth and one back over the clip.
     """

@@ -10,7 +10,7 @@ from vibench.errors import InputError
 
 
 class TemporalMedian:
-    """Take each hole pixel's median over the frames in which that place is visible; what never is, Telea fills.
+    """Take each hole pixel's median over the frames that show its place; what none shows, Telea's method fills.
 
     ``window`` looks only that many frames back and ahead; 0 looks at the whole clip. Time and memory grow with the
     number of hole places times the frames looked at.
