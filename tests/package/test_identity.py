@@ -43,7 +43,7 @@ def digests(folder: Path, *modules: str) -> dict[str, str]:
         ("vinet/network/decoder.py", {VINET, FRAME}),
         ("vinet/network/memory.py", {VINET, FRAME}),
         ("vinet/inference.py", {VINET}),
-        ("vinet/kernels/winograd.py", {VINET}),
+        ("vinet/winograd.py", {VINET}),
         ("vinet/training/trainer.py", set()),
         ("vinet/training/scenes/synthetic.py", set()),
         ("vinet/explain.py", set()),

@@ -26,9 +26,8 @@ FEWEST_CLIPS = 2
 class Distances:
     """Frechet distances of one column.
 
-    ``estimates`` maps each method, and the truth, whose distance is zero, to its number; ``cases`` are those in the sets.
-
-    ``notes``: sentences that must stand beside the numbers.
+    ``estimates`` maps each method to its number, and the truth to its own, which is zero. ``cases`` are those in the
+    sets of clips, and ``notes`` are sentences that must stand beside the numbers.
     """
 
     cases: tuple[str, ...]

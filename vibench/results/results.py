@@ -78,7 +78,9 @@ class Results:
 
     @cached_property
     def values(self) -> pd.DataFrame:
-        """One row a method, case, metric and region: its clip mean ``value``, and how many values it is the ``weight`` of.
+        """One row a method, case, metric and region: its mean ``value`` over the clip, and its ``weight``.
+
+        The weight is the number of frames or pairs that have a value.
 
         Only metrics whose clips have a number each; a feature vector has a mean that says nothing.
         """
@@ -94,7 +96,7 @@ class Results:
         return pd.DataFrame(rows, columns=["method", "case", "metric", "region", "value", "weight"])
 
     def matrix(self, metric: str, region: str, what: str = "value") -> pd.DataFrame:
-        """Clip means (or weights) of one metric: a row a case in the runs' order, a column a method, NaN if unmeasured."""
+        """Clip means of one metric, or their weights: a row a case, a column a method, NaN where unmeasured."""
         chosen = self.values[(self.values.metric == metric) & (self.values.region == region)]
         table = chosen.pivot(index="case", columns="method", values=what)
         labels = [facts.label for facts in self.methods] + [TRUTH]
