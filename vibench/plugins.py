@@ -88,18 +88,36 @@ def factory(kind: Kind, name: str) -> Callable[..., Any]:
     """The factory behind an entry-point name or a ``module:attribute`` path; InputError when there is none."""
     if (kind, name) in _local:
         return _local[kind, name]
+    module, _, attribute = target(kind, name).partition(":")
+    return _imported(module, attribute, name)
+
+
+def target(kind: Kind, name: str) -> str:
+    """The ``module:attribute`` behind an entry-point name, or such a path itself; nothing is imported.
+
+    Raises InputError where there is none.
+    """
+    if (kind, name) in _local:
+        build = _local[kind, name]
+        return f"{build.__module__}:{build.__qualname__}"
     found = [entry for entry in _registered(kind) if entry.name == name]
     if len({entry.value for entry in found}) > 1:
         owners = ", ".join(entry.value for entry in found)
         raise InputError(f"{kind[:-1]} {name!r} is registered more than once ({owners}); name one as module:factory")
-    module, colon, attribute = (found[0].value if found else name).partition(":")
-    if not colon:
+    path = found[0].value if found else name
+    if ":" not in path:
         raise InputError(f"no {kind[:-1]} is called {name!r}{_suggestion(name, names(kind))}")
-    return _imported(module, attribute, name)
+    return path
 
 
 def make(kind: Kind, spec: Spec, **extra: Any) -> Any:
     """Call the factory of ``spec`` with its options, and with those of ``extra`` that it has parameters for."""
+    build, options = arguments(kind, spec, **extra)
+    return build(**options)
+
+
+def arguments(kind: Kind, spec: Spec, **extra: Any) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """The factory of ``spec`` and the arguments that ``make`` calls it with; InputError where an option is wrong."""
     build = factory(kind, spec.name)
     parameters = checked_options(build, spec)
     given = {key: value for key, value in extra.items() if key in parameters and key not in spec.options}
@@ -111,7 +129,7 @@ def make(kind: Kind, spec: Spec, **extra: Any) -> Any:
     ]
     if absent := [name for name in required if name not in {**spec.options, **given}]:
         raise InputError(f"{spec.name} needs the option {absent[0]}: write {spec.name}[{absent[0]}=...]")
-    return build(**spec.options, **given)
+    return build, {**spec.options, **given}
 
 
 def checked_options(

@@ -11,10 +11,14 @@ class Silent:
     def __init__(self) -> None:
         self.records: list[Record] = []
         self.said: list[str] = []
+        self.fills: list[tuple[str, str, int, int]] = []
         self.remaining = -1
 
     def started(self, total: int, remaining: int) -> None:
         self.remaining = remaining
+
+    def filling(self, method: str, case: str, done: int, total: int) -> None:
+        self.fills.append((method, case, done, total))
 
     def finished(self, record: Record) -> None:
         self.records.append(record)

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 
+EVERY_SECONDS = 10.0
+"""So often a line tells how far a long piece of work is, where there is no terminal to draw a bar on."""
+
+
 @contextmanager
 def progress() -> Iterator[Listener]:
     """A listener for the length of one run; everything goes to standard error."""
@@ -74,16 +78,22 @@ def step_progress(steps: int) -> Iterator[Callable[[str], None]]:
         yield begin
 
 
-def _frame_lines(total: int | None, every_seconds: float = 10.0) -> Callable[[], None]:
+def _frame_lines(total: int | None, every_seconds: float = EVERY_SECONDS) -> Callable[[], None]:
     began = said = monotonic()
     done = 0
 
     def advance() -> None:
-        nonlocal said, done
+        nonlocal began, said, done
         done += 1
-        if (now := monotonic()) - said >= every_seconds:
+        now = monotonic()
+        if done == 1:
+            # Loading and look-ahead are over: only the frames from here on tell how fast it goes.
+            began = now
+        elif now - said >= every_seconds:
             said = now
-            left = "" if total is None else f" of {total}, about {(now - began) / done * (total - done):.0f} s left"
+            left = (
+                "" if total is None else f" of {total}, about {(now - began) / (done - 1) * (total - done):.0f} s left"
+            )
             print(f"{done} frames{left}", file=sys.stderr, flush=True)
 
     return advance
@@ -103,6 +113,11 @@ class Bar:
         if remaining < total:
             self.say(f"{total - remaining} of {total} records exist already")
 
+    def filling(self, method: str, case: str, done: int, total: int) -> None:
+        """Show what is being worked on, and how far a method that streams has come."""
+        part = f" · {done} of {total} frames" if done else ""
+        self.bar.update(self.task, description=_escaped(f"{method} · {case}{part}"))
+
     def finished(self, record: Record) -> None:
         """One step on; failures stay visible above the bar."""
         self.bar.update(self.task, advance=1, description=_escaped(f"{record.method} · {record.case}"))
@@ -120,11 +135,25 @@ class Lines:
     def __init__(self) -> None:
         self.total = self.done = 0
         self.began = monotonic()
+        self.first: tuple[float, int] | None = None
+        self.spoke = self.began, 0
 
     def started(self, total: int, remaining: int) -> None:
         """Say how much there is to do."""
         self.total = remaining
         self.say(f"{remaining} of {total} records to make")
+
+    def filling(self, method: str, case: str, done: int, total: int) -> None:
+        """A line every ``EVERY_SECONDS``, with the time left at the speed of the frames since the first."""
+        now = monotonic()
+        if done == 0:
+            self.first = None
+        elif self.first is None:
+            self.first = self.spoke = now, done
+        elif now - self.spoke[0] >= EVERY_SECONDS and done > self.first[1]:
+            self.spoke = now, done
+            left = (now - self.first[0]) / (done - self.first[1]) * (total - done)
+            self.say(f"{method}  {case}  {done} of {total} frames, about {left:.0f} s left")
 
     def finished(self, record: Record) -> None:
         """Method, case, outcome, and the time left if all records take alike."""

@@ -14,6 +14,9 @@ from vibench.cli.options import Data, Device, FirstCases, Methods, ends_after_in
 if TYPE_CHECKING:
     from vibench import Run
 
+SOME_FAILED = 4
+"""Exit status of a run in which a method failed on a case."""
+
 
 def run(
     methods: Methods,
@@ -30,10 +33,14 @@ def run(
     keep_frames: Annotated[bool, typer.Option(help="Keep output frames, losslessly, for score and report.")] = True,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try failed cases once more.")] = False,
     time_limit: Annotated[float | None, typer.Option(min=0.001, help="Seconds a method may take a case.")] = None,
+    in_process: Annotated[
+        bool, typer.Option("--in-process", help="Run methods in this process, for a debugger; a crash ends the run.")
+    ] = False,
 ) -> None:
     """Fill the holes of every case with every method, time it, score it, and write one record each.
 
     The same command continues where it stopped: after Ctrl-C, a kill, a full disk. Another command never mixes in.
+    The exit status is 0 if every case was filled, and 4 if a method failed on one: its record and the table say why.
     """
     import vibench
     from vibench.cli.progress import progress
@@ -54,10 +61,17 @@ def run(
             keep_frames=keep_frames,
             retry_failed=retry_failed,
             time_limit_seconds=time_limit,
+            in_process=in_process,
             listener=listener,
             command=shlex.join(["vibench", *sys.argv[1:]]),
         )
     _print_summary(done)
+    if failures := done.failures:
+        made = len(done.methods) * len(done.cases)
+        typer.echo(
+            f"{'all' if len(failures) == made else 'partial:'} {len(failures)} of {made} records failed", err=True
+        )
+        raise typer.Exit(SOME_FAILED)
 
 
 def score(

@@ -2,62 +2,33 @@
 
 from __future__ import annotations
 
-import gc
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from time import perf_counter
-
-import numpy as np
+from typing import Any, Literal
 
 from vibench.clip import Frames, Holed
 from vibench.document import Frozen
-from vibench.machine.device import synchronise
-from vibench.machine.memory import peak_memory
-from vibench.machine.stopwatch import Reading, is_disturbed, load_average, read_clocks, read_load
-from vibench.method import Method, StreamingMethod
+from vibench.machine.stopwatch import Reading, is_disturbed
+from vibench.machine.worker import filled
+from vibench.method import Method
 
-WARM_UP_FRAMES = 2
 AGAIN_SECONDS = 5.0
 
 
-def timed_fill(method: Method, holed: Holed, device: str, to_uint8: Callable[..., Frames]) -> tuple[Frames, Timing]:
-    """Fill ``holed`` and say how long it took.
+def timed_fill(method: Method, holed: Holed, device: str, how: Literal["round", "truncate"]) -> tuple[Frames, Timing]:
+    """Fill ``holed`` in this process and say how long it took; ``worker.filled`` says what is timed.
 
-    A streaming method is timed through its stream, frame by frame, so that first-frame latency and percentiles are
-    measured; any other through one call. ``to_uint8`` quantises a method's float frames and is inside the timed region.
-    The warm-up fills the first frames of the same clip and is thrown away.
+    ``how`` is how a method's float frames become uint8. Raises whatever the method raises, and TypeError or ValueError
+    where it gives back something else than frames of the input's shape.
     """
-    few = slice(WARM_UP_FRAMES)
-    warm_up = Holed(holed.name, holed.frames[few].copy(), holed.masks[few].copy())
-    started = perf_counter()
-    method(warm_up)
-    synchronise(device)
-    warm_up_seconds = perf_counter() - started
-    gc.collect()
-    load, clocks = read_load(), read_clocks()
-    with peak_memory(device) as peak:
-        if isinstance(method, StreamingMethod):
-            frames, frame_seconds, seconds = _streamed(method, holed, device, to_uint8)
-        else:
-            frames, frame_seconds, seconds = _called(method, holed, device, to_uint8)
-    passed = read_clocks().since(clocks)
-    return frames, Timing(
-        device=device,
-        seconds=seconds,
-        frames=len(holed.frames),
-        frame_seconds=tuple(frame_seconds),
-        first_frame_seconds=frame_seconds[0] if frame_seconds else seconds,
-        warm_up_seconds=warm_up_seconds,
-        peak_host_bytes=peak.host_bytes,
-        peak_device_bytes=peak.device_bytes,
-        threads=thread_count(),
-        cpu_seconds=passed.cpu,
-        involuntary_switches=passed.involuntary,
-        stolen_share=read_load().stolen_share(load),
-        load_average=load_average(),
-        clock_megahertz=clock_megahertz(),
-    )
+    frames, fields = filled(method, holed, how, device)
+    return frames, timing_of(fields)
+
+
+def timing_of(fields: Mapping[str, Any], jobs: int = 1) -> Timing:
+    """The fields that ``worker.filled`` gives, with what only this process can say: the processor's clock."""
+    return Timing(**fields, jobs=jobs, clock_megahertz=clock_megahertz())
 
 
 def clock_megahertz() -> float | None:
@@ -66,36 +37,6 @@ def clock_megahertz() -> float | None:
 
     clock = psutil.cpu_freq() if hasattr(psutil, "cpu_freq") else None
     return None if clock is None else float(clock.current)
-
-
-def thread_count() -> int:
-    """How many threads torch gives to one operation on the host."""
-    import torch
-
-    return torch.get_num_threads()
-
-
-def _called(
-    method: Method, holed: Holed, device: str, to_uint8: Callable[..., Frames]
-) -> tuple[Frames, list[float], float]:
-    started = perf_counter()
-    frames = to_uint8(method(holed))
-    synchronise(device)
-    return frames, [], perf_counter() - started
-
-
-def _streamed(
-    method: StreamingMethod, holed: Holed, device: str, to_uint8: Callable[..., Frames]
-) -> tuple[Frames, list[float], float]:
-    frames, frame_seconds = [], []
-    started = before = perf_counter()
-    for frame in method.stream(iter(holed.frames), iter(holed.masks)):
-        frames.append(to_uint8(frame))
-        synchronise(device)
-        now = perf_counter()
-        frame_seconds.append(now - before)
-        before = now
-    return np.stack(frames), frame_seconds, perf_counter() - started
 
 
 @contextmanager

@@ -15,10 +15,13 @@ TRUTH = "truth"
 """The method name under which the harness scores the truth itself: the floor of every table."""
 
 
+FailureKind = Literal["error", "out-of-memory", "time-out", "bad-input"]
+
+
 class Failure(Frozen):
     """Why a case has no frames."""
 
-    kind: Literal["error", "out-of-memory", "time-out", "bad-input"]
+    kind: FailureKind
     message: str
 
 

@@ -13,15 +13,26 @@ from vibench.data.dataset import Dataset
 from vibench.data.layouts import open_dataset
 from vibench.data.manifest import check_against_published
 from vibench.errors import InputError, UserError
+from vibench.machine.child import Child
 from vibench.machine.facts import deciding_versions
+from vibench.machine.worker import thread_count
 from vibench.method import Method
+from vibench.plugins import Spec
 from vibench.results.record import TRUTH, Failure, Record
-from vibench.runner.fill import Rules, fill_case
+from vibench.runner.fill import Rules, fill_case, supervised
 from vibench.runner.order import Order, Task
 from vibench.runner.score import Scorer
 
 KeptFrames = Callable[[Record], Frames | None]
 """Gives the frames that were kept for a record; None where they were not, or are torn."""
+
+
+Filling = Callable[[str, str, int, int], None]
+"""Told of a method, a case, how many frames are filled, and of how many."""
+
+
+def untold(method: str, case: str, done: int, total: int) -> None:
+    """Nobody wants to know."""
 
 
 Contents = dict[str, str]
@@ -47,7 +58,7 @@ class Workbench:
 
     order: Order
     clips: Dataset
-    methods: dict[str, Method]
+    methods: dict[str, Method | Child]
     scorer: Scorer
     run_digest: str
     versions: dict[str, str]
@@ -59,13 +70,26 @@ class Workbench:
             plugins.register(kind, name, factory)
         check_generators(order.protocol)
         clips = open_dataset(order.protocol.data.dataset, order.data, order.protocol.data.split)
-        methods = {spec.label: plugins.make("methods", spec, device=order.device) for spec in order.methods}
-        if len(methods) != len(order.methods):
+        labels = {spec.label for spec in order.methods}
+        if len(labels) != len(order.methods):
             raise InputError("a method is named twice with the same options; name each once")
-        if TRUTH in methods:
+        if TRUTH in labels:
             raise InputError(f"no method may be called {TRUTH!r}: that is the row of the truth itself")
         scorer = Scorer.of(order.metrics, order.device, order.protocol.scoring.metrics)
-        return cls(order, clips, methods, scorer, run_digest, deciding_versions())
+        bench = cls(order, clips, {}, scorer, run_digest, deciding_versions())
+        try:
+            for spec in order.methods:
+                bench.methods[spec.label] = _made(spec, order)
+        except BaseException:
+            bench.close()
+            raise
+        return bench
+
+    def close(self) -> None:
+        """End the processes of the methods."""
+        for method in self.methods.values():
+            if isinstance(method, Child):
+                method.close()
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -73,8 +97,11 @@ class Workbench:
         with_truth = self.scorer.has_floor and not self.order.predict_only
         return (*self.methods, TRUTH) if with_truth else tuple(self.methods)
 
-    def work(self, task: Task, kept: KeptFrames) -> Iterator[Made]:
-        """Make the records of one case; whatever a method does wrong becomes a record too."""
+    def work(self, task: Task, kept: KeptFrames, filling: Filling = untold) -> Iterator[Made]:
+        """Make the records of one case; whatever a method does wrong becomes a record too.
+
+        ``filling`` is told which method works on which case, how many frames of how many it has filled.
+        """
         try:
             case = build_case(self.order.protocol, task.planned, self.clips)
             check_against_published(self.order.protocol, case)
@@ -85,16 +112,20 @@ class Workbench:
         for label in task.fill:
             blank = self._blank(label, case, contents)
             if label != TRUTH:
-                yield self._filled(blank, case, task.planned.seed)
+                yield self._filled(blank, case, task.planned.seed, filling)
             elif case.truth is not None:
                 yield Made(self.scorer.score(blank, case.truth, case))
         for record in task.score:
-            yield self._scored(record, case, contents, task.planned.seed, kept)
+            yield self._scored(record, case, contents, task.planned.seed, kept, filling)
 
-    def _filled(self, blank: Record, case: Case, seed: int) -> Made:
+    def _filled(self, blank: Record, case: Case, seed: int, filling: Filling) -> Made:
         order = self.order
         rules = Rules(order.protocol.scoring, order.device, order.time_limit_seconds, order.jobs)
-        filled = fill_case(self.methods[blank.method], case, rules, seed)
+        total = len(case.frames)
+        filling(blank.method, case.name, 0, total)
+        filled = fill_case(
+            self.methods[blank.method], case, rules, seed, lambda done: filling(blank.method, case.name, done, total)
+        )
         shown = case if order.keep_frames else None
         if filled.frames is None:
             return Made(blank.model_copy(update={"failure": filled.failure}), None, filled.traceback, shown)
@@ -104,7 +135,9 @@ class Workbench:
             record = self.scorer.score(record, filled.frames, case)
         return Made(record, filled.frames if order.keep_frames else None, case=shown)
 
-    def _scored(self, record: Record, case: Case, contents: Contents, seed: int, kept: KeptFrames) -> Made:
+    def _scored(
+        self, record: Record, case: Case, contents: Contents, seed: int, kept: KeptFrames, filling: Filling
+    ) -> Made:
         """Measure kept frames; where they are torn or were made for other data, fill anew if the method is at hand.
 
         InputError where it is not and the record is about another input, truth or hole than ``case`` has.
@@ -115,7 +148,7 @@ class Workbench:
         if frames is not None:
             return Made(self.scorer.score(record.model_copy(update=contents), frames, case))
         if record.method in self.methods:
-            return self._filled(blank, case, seed)
+            return self._filled(blank, case, seed, filling)
         if record.method == TRUTH and self.methods and case.truth is not None:
             return Made(self.scorer.score(blank, case.truth, case))
         if changed:
@@ -155,6 +188,15 @@ class Workbench:
             )  # fmt: skip
         for record in task.score:
             yield Made(record, said=f"{task.planned.name}: {error}")
+
+
+def _made(spec: Spec, order: Order) -> Method | Child:
+    """A method in a process of its own, unless the order wants it here or no other process could import it."""
+    module = plugins.target("methods", spec.name).partition(":")[0]
+    if order.in_process or module == "__main__":
+        made: Method = plugins.make("methods", spec, device=order.device)
+        return made
+    return supervised(spec, order.device, thread_count())
 
 
 def _contents(case: Case) -> Contents:

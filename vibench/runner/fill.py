@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import random
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vibench import plugins
 from vibench.clip import Case, Frames, as_frames, as_masks
 from vibench.errors import UserError
-from vibench.machine.timing import Timing, time_limit, timed_fill
+from vibench.machine.child import Child, ChildFailed
+from vibench.machine.timing import Timing, time_limit, timing_of
+from vibench.machine.worker import checked_answer, checked_shape, filled, quantised, seed_everything
 from vibench.method import DescribedMethod, Method
 from vibench.plugins import Spec
-from vibench.protocol import Scoring, quantise
-from vibench.results.record import Failure
+from vibench.protocol import Scoring
+from vibench.results.record import Failure, FailureKind
+
+__all__ = [
+    "Filled", "MethodFailed", "Rules", "checked_answer", "composited", "failure_of", "fill", "fill_case", "made_method",
+    "seed_everything", "supervised",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -66,10 +72,23 @@ def fill(method: str | Spec | Method, frames: Any, holes: Any, *, device: str = 
     """
     shown = as_frames(frames, "frames")
     case = Case("clip", shown, as_masks(holes, shown), None)
-    filled = fill_case(made_method(method, device), case, Rules(PLAIN), seed)
-    if filled.frames is None:
-        raise MethodFailed(filled.failure.message if filled.failure else "the method gave nothing", filled.traceback)
-    return filled.frames
+    done = fill_case(made_method(method, device), case, Rules(PLAIN), seed)
+    if done.frames is None:
+        raise MethodFailed(done.failure.message if done.failure else "it gave nothing", done.traceback)
+    return done.frames
+
+
+def supervised(spec: Spec, device: str, threads: int = 0) -> Child:
+    """A named method, made in a process of its own; InputError or MissingResource where it cannot be.
+
+    The module of its factory is imported there first, so that one which ends its process ends no other.
+    """
+    module, _, attribute = plugins.target("methods", spec.name).partition(":")
+    child = Child(module, attribute, device=device, threads=threads)
+    child.look()
+    _, child.options = plugins.arguments("methods", spec, device=device)
+    child.load()
+    return child
 
 
 def made_method(method: str | Spec | Method, device: str = "auto") -> Method:
@@ -83,18 +102,23 @@ def made_method(method: str | Spec | Method, device: str = "auto") -> Method:
     return made
 
 
-def fill_case(method: Method, case: Case, rules: Rules, seed: int = 0) -> Filled:
-    """Let ``method`` fill ``case``: it sees frames whose holes are cut, and what it raises becomes a failure."""
-    seed_everything(seed)
+def fill_case(
+    method: Method | Child, case: Case, rules: Rules, seed: int = 0, progress: Callable[[int], None] | None = None
+) -> Filled:
+    """Let ``method`` fill ``case``: it sees frames whose holes are cut, and what it raises becomes a failure.
+
+    A ``Child`` can be ended whatever it does; a method in this process only where it comes back to Python. ``progress``
+    is told how many frames a streaming method has filled.
+    """
     try:
-        with time_limit(rules.time_limit_seconds):
-            frames, timing = _answer(method, case, rules)
-        check_output(frames, case)
+        frames, fields = _answer(method, case, rules, seed, progress)
+    except ChildFailed as failed:
+        return Filled(failure=_failure(failed.kind, failed.message), traceback=failed.traceback)
     except Exception as error:  # noqa: BLE001 - foreign code: whatever it raises is a result, not our end
         return Filled(failure=failure_of(error), traceback=traceback.format_exc())
     if rules.scoring.composite == "holes":
         frames = composited(frames, case)
-    return Filled(frames, timing and timing.model_copy(update={"jobs": rules.jobs}))
+    return Filled(frames, None if fields is None else timing_of(fields, rules.jobs))
 
 
 PLAIN = Scoring(metrics=("psnr",))
@@ -109,37 +133,19 @@ class MethodFailed(UserError):
         self.traceback = traceback
 
 
-def _answer(method: Method, case: Case, rules: Rules) -> tuple[Frames, Timing | None]:
-    def to_uint8(answer: Any) -> Frames:
-        return quantise(checked_answer(answer), rules.scoring.quantise)
-
-    if isinstance(method, DescribedMethod) and method.describe().get("not_timed"):
-        return to_uint8(method(case.holed())), None
-    return timed_fill(method, case.holed(), rules.device, to_uint8)
-
-
-def checked_answer(answer: Any) -> NDArray[Any]:
-    """What a method returned as a plain array that can be rounded to uint8; ValueError says what it should return.
-
-    Numbers are those of 0..255, of any type; a float array in 0..1 would be taken for black, and what is not finite for
-    whatever the processor makes of it.
-    """
-    wanted = "it must return a numpy array of the input's shape, uint8 or float in 0..255"
-    if not isinstance(answer, np.ndarray):
-        raise TypeError(f"the method returned {type(answer).__module__}.{type(answer).__name__}; {wanted}")
-    plain = np.asarray(answer)
-    if plain.dtype == np.uint8:
-        return plain
-    if plain.dtype.kind not in "fiu":
-        raise ValueError(f"the method returned {plain.dtype} {plain.shape}; {wanted}")
-    if not plain.size:
-        return plain
-    low, high = plain.min(), plain.max()
-    if not (np.isfinite(low) and np.isfinite(high)):
-        raise ValueError(f"the method returned values that are not finite (NaN or infinite); {wanted}")
-    if plain.dtype.kind == "f" and low >= 0 and 0 < high <= 1:
-        raise ValueError(f"the method returned {plain.dtype} in {low:.3g}..{high:.3g}, as if white were 1; {wanted}")
-    return plain
+def _answer(
+    method: Method | Child, case: Case, rules: Rules, seed: int, progress: Callable[[int], None] | None
+) -> tuple[Frames, dict[str, Any] | None]:
+    how = rules.scoring.quantise
+    if isinstance(method, Child):
+        timed = not method.described.get("not_timed")
+        limit = rules.time_limit_seconds
+        return method.fill(case.holed(), seed=seed, how=how, timed=timed, limit_seconds=limit, progress=progress)
+    seed_everything(seed)
+    with time_limit(rules.time_limit_seconds):
+        if isinstance(method, DescribedMethod) and method.describe().get("not_timed"):
+            return checked_shape(quantised(method(case.holed()), how), case.frames.shape), None
+        return filled(method, case.holed(), how, rules.device, seed, progress)
 
 
 def composited(filled: Frames, case: Case) -> Frames:
@@ -147,29 +153,20 @@ def composited(filled: Frames, case: Case) -> Frames:
     return np.where(case.holes[..., None], filled, case.frames)
 
 
-def check_output(frames: Any, case: Case) -> None:
-    """Raise ValueError unless a method gave back frames of the case's shape."""
-    if not isinstance(frames, np.ndarray) or frames.dtype != np.uint8 or frames.shape != case.frames.shape:
-        found = f"{frames.dtype} {frames.shape}" if isinstance(frames, np.ndarray) else type(frames).__name__
-        raise ValueError(f"the method returned {found}; it must return uint8 or float {case.frames.shape}")
+def _failure(kind: str, message: str) -> Failure:
+    """A failure of one of the kinds that a record knows, its message on one line that any file can hold."""
+    known = kind if kind in get_args(FailureKind) else "bad-input"
+    line = " ".join(message.split())[:500].encode("utf-8", "backslashreplace").decode()
+    return Failure(kind=known, message=line)
 
 
-def failure_of(error: Exception) -> Failure:
+def failure_of(error: BaseException) -> Failure:
     """What went wrong in a method, in one line."""
-    text = f"{type(error).__name__}: {error}".splitlines()[0][:500]
+    text = (f"{type(error).__name__}: {error}".splitlines() or [""])[0]
     if isinstance(error, TimeoutError):
-        return Failure(kind="time-out", message=str(error))
+        return _failure("time-out", str(error))
     if isinstance(error, MemoryError) or "out of memory" in text.lower() or "can't allocate memory" in text.lower():
-        return Failure(kind="out-of-memory", message=text)
+        return _failure("out-of-memory", text)
     if isinstance(error, UserError):
-        return Failure(kind="bad-input", message=str(error))
-    return Failure(kind="error", message=text)
-
-
-def seed_everything(seed: int) -> None:
-    """Make whatever a method draws the same in every run."""
-    import torch
-
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)
+        return _failure("bad-input", str(error))
+    return _failure("error", text)

@@ -39,6 +39,7 @@ class Order:
     keep_frames: bool = True
     retry_failed: bool = False
     time_limit_seconds: float | None = None
+    in_process: bool = False
     factories: Mapping[tuple[plugins.Kind, str], Callable[..., Any]] = field(default_factory=dict)
     command: str = ""
 

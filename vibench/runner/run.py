@@ -8,6 +8,7 @@ import os
 import typing
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import as_completed
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,17 @@ from typing import Any
 from vibench import plugins
 from vibench.data.cases import planned_cases
 from vibench.errors import InputError
+from vibench.machine.child import Child
 from vibench.machine.facts import commit, deciding_versions, machine_facts, package_versions
 from vibench.machine.processes import worker_pool
+from vibench.machine.worker import plain
 from vibench.method import DescribedMethod, Method
 from vibench.plugins import Spec
 from vibench.protocol import PlannedCase, Protocol, load_protocol
 from vibench.results.record import TRUTH, MethodFacts, Record, RunInfo
 from vibench.results.run import Run
 from vibench.results.store import Store
-from vibench.runner.bench import Workbench
+from vibench.runner.bench import Filling, Workbench, untold
 from vibench.runner.order import Order, Task, repeats_named
 
 Factories = dict[tuple[plugins.Kind, str], Callable[..., Any]]
@@ -41,6 +44,10 @@ class Listener(typing.Protocol):
         """``total`` records belong to the run, ``remaining`` of them are still to be made."""
         ...
 
+    def filling(self, method: str, case: str, done: int, total: int) -> None:
+        """``method`` works on ``case`` and has filled ``done`` of ``total`` frames, as far as it tells."""
+        ...
+
     def finished(self, record: Record) -> None:
         """One record was made."""
         ...
@@ -54,6 +61,9 @@ class Quiet:
     """A listener that passes everything over."""
 
     def started(self, total: int, remaining: int) -> None:
+        """Do nothing."""
+
+    def filling(self, method: str, case: str, done: int, total: int) -> None:
         """Do nothing."""
 
     def finished(self, record: Record) -> None:
@@ -79,6 +89,7 @@ def run(
     keep_frames: bool = True,
     retry_failed: bool = False,
     time_limit_seconds: float | None = None,
+    in_process: bool = False,
     listener: Listener | None = None,
     command: str = "",
 ) -> Run:
@@ -103,6 +114,7 @@ def run(
         keep_frames: keep output frames, losslessly, for scoring and reports.
         retry_failed: try failed cases once more.
         time_limit_seconds: longest time that a method may take for a case.
+        in_process: let methods work in this process instead of one each, for a debugger.
         listener: told how the run goes.
         command: how the run was started, for its page; this call when left out.
 
@@ -135,6 +147,7 @@ def run(
         keep_frames=keep_frames,
         retry_failed=retry_failed,
         time_limit_seconds=time_limit_seconds,
+        in_process=in_process,
         factories=factories,
         command=command or _as_call(chosen.label, [spec.label for spec in specs], str(output)),
     )
@@ -186,19 +199,19 @@ def _as_call(protocol: str, methods: Sequence[str], output: str) -> str:
 
 def carry_out(order: Order, listener: Listener) -> Store:
     """Make every record of ``order`` that does not exist yet, and return the run's store."""
-    bench = Workbench.build(order)
-    planned = planned_cases(
-        order.protocol, bench.clips.clip_names(), cases=order.cases, seeds=order.seeds, limit=order.limit
-    )
-    info = run_info(order, bench, planned)
-    bench.run_digest = info.digest
-    store = Store.create(order.output, info)
-    with store.lock(listener.say):
-        tasks = _unfinished(bench, store, planned, listener)
-        listener.started(len(planned) * len(bench.rows), sum(task.count for task in tasks))
-        _make(bench, store, tasks, listener)
-        # Written last, so that the page names no metric before it is measured.
-        return store.with_metrics(bench.scorer.facts())
+    with closing(Workbench.build(order)) as bench:
+        planned = planned_cases(
+            order.protocol, bench.clips.clip_names(), cases=order.cases, seeds=order.seeds, limit=order.limit
+        )
+        info = run_info(order, bench, planned)
+        bench.run_digest = info.digest
+        store = Store.create(order.output, info)
+        with store.lock(listener.say):
+            tasks = _unfinished(bench, store, planned, listener)
+            listener.started(len(planned) * len(bench.rows), sum(task.count for task in tasks))
+            _make(bench, store, tasks, listener)
+            # Written last, so that the page names no metric before it is measured.
+            return store.with_metrics(bench.scorer.facts())
 
 
 def rescore(
@@ -295,19 +308,21 @@ def _unmeasured(bench: Workbench, store: Store, planned: list[PlannedCase]) -> l
 
 def _make(bench: Workbench, store: Store, tasks: list[Task], listener: Listener) -> None:
     """Carry out the tasks, here or side by side, and tell of each record."""
-    here = bench.order.jobs <= 1 or len(tasks) <= 1
-    done = (
-        (made for task in tasks for made in _kept(bench, store, task)) if here else _side_by_side(bench, store, tasks)
-    )
+    done: Iterator[tuple[Record, str]]
+    if bench.order.jobs <= 1 or len(tasks) <= 1:
+        done = (made for task in tasks for made in _kept(bench, store, task, listener.filling))
+    else:
+        bench.close()  # the workers have processes of their own
+        done = _side_by_side(bench, store, tasks)
     for record, said in done:
         if said:
             listener.say(said)
         listener.finished(record)
 
 
-def _kept(bench: Workbench, store: Store, task: Task) -> Iterator[tuple[Record, str]]:
+def _kept(bench: Workbench, store: Store, task: Task, filling: Filling = untold) -> Iterator[tuple[Record, str]]:
     """Do one task and keep what comes of it: the only place where anything enters a run's store."""
-    for made in bench.work(task, lambda record: store.frames(record.method, record.case)):
+    for made in bench.work(task, lambda record: store.frames(record.method, record.case), filling):
         if not made.said:
             store.keep(made.record, made.frames, made.traceback, case=made.case)
         yield made.record, made.said
@@ -368,7 +383,7 @@ def run_info(order: Order, bench: Workbench, planned: list[PlannedCase]) -> RunI
     )
 
 
-def method_facts(spec: Spec, method: Method) -> MethodFacts:
+def method_facts(spec: Spec, method: Method | Child) -> MethodFacts:
     """What the run's page says of one method."""
     build = plugins.factory("methods", spec.name)
     return MethodFacts(
@@ -376,5 +391,12 @@ def method_facts(spec: Spec, method: Method) -> MethodFacts:
         factory=f"{build.__module__}:{build.__qualname__}",
         source_sha256=plugins.source_digest(build),
         options=dict(spec.options),
-        facts=dict(method.describe()) if isinstance(method, DescribedMethod) else {},
+        facts=_described(method),
     )
+
+
+def _described(method: Method | Child) -> dict[str, Any]:
+    """What a method says of itself, as JSON knows it."""
+    if isinstance(method, Child):
+        return method.described
+    return dict(plain(dict(method.describe()))) if isinstance(method, DescribedMethod) else {}

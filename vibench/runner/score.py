@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from vibench.errors import InputError, UserError
 from vibench.metric import Metric
 from vibench.plugins import Spec
 from vibench.results.record import TRUTH, MetricFacts, Record
+from vibench.runner.fill import failure_of
 
 
 @dataclass
@@ -119,9 +121,17 @@ def _measured(metric: Metric, frames: Frames, case: Case) -> dict[str, tuple[flo
     if "exact-flow" in metric.info.needs and case.flow is None:
         return "the exact motion of this clip is not known"
     try:
-        return {region: series.values for region, series in metric.measure(frames, case).items()}
+        measured = metric.measure(frames, case)
+        return {str(region): tuple(map(_finite, series.values)) for region, series in measured.items()}
     except UserError as error:
         return str(error)
+    except Exception as error:  # noqa: BLE001 - foreign code: whatever it raises is a reason, not our end
+        return f"it failed: {failure_of(error).message}"
+
+
+def _finite(value: float | None) -> float | None:
+    """A value as JSON knows it: what is not finite is none."""
+    return None if value is None or not math.isfinite(value) else float(value)
 
 
 def _facts(metric: Metric) -> MetricFacts:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from statistics import median_low
 
 import numpy as np
@@ -13,7 +12,6 @@ import numpy as np
 from vibench.data.probe import Probe
 from vibench.machine.timing import Timing, timed_fill
 from vibench.method import Method
-from vibench.protocol import quantise
 
 AREAS = (0.25, 0.5, 1.0, 2.0)
 LENGTHS = (0.5, 1.0, 2.0, 4.0)
@@ -77,8 +75,7 @@ def _side(length: int, area: float) -> int:
 def measured(method: Method, shape: Shape, device: str, repeats: int) -> Point:
     """Fill a made clip of ``shape`` ``repeats`` times."""
     holed = Probe.make(shape.width_px, shape.height_px, shape.frames).cases[0].holed()
-    to_uint8: Callable[..., np.ndarray] = partial(quantise, how="round")
-    timings = [timed_fill(method, holed, device, to_uint8)[1] for _ in range(repeats)]
+    timings = [timed_fill(method, holed, device, "round")[1] for _ in range(repeats)]
     middle = median_low(timing.seconds for timing in timings)
     return Point(shape, next(timing for timing in timings if timing.seconds == middle))
 

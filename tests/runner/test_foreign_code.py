@@ -1,0 +1,176 @@
+"""A method is foreign code: whatever it does is a record or is undone, and the run goes on to the next one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from listening import Silent
+from misbehaving import BEHAVIOURS, FAILED, SCORED, STREAMS
+
+from vibench.machine.child import Child, ChildFailed
+from vibench.plugins import Spec
+from vibench.protocol import Protocol
+from vibench.results.record import Record
+from vibench.results.store import Store
+from vibench.runner.order import Order
+from vibench.runner.run import carry_out
+
+SUPPORT = Path(__file__).parents[1] / "support"
+
+
+@pytest.fixture
+def protocol() -> Protocol:
+    return Protocol.model_validate(
+        {
+            "name": "tiny", "version": 1, "title": "Tiny", "description": "For tests.", "seed": 3,
+            "data": {"dataset": "bundled", "clips": ["carphone"], "frames": 5},
+            "resize": {"width_px": 64, "height_px": 48, "filter": "area"},
+            "holes": [{"name": "square", "generator": "stationary-square"}],
+            "scoring": {"metrics": ["psnr"]},
+        }
+    )  # fmt: skip
+
+
+def left_over() -> set[int]:
+    """Processes that this one, or a method that it has run, has started and nobody has ended."""
+    ours = {process.pid for process in psutil.Process().children(recursive=True)}
+    return ours | {process.pid for process in psutil.process_iter() if "vibench-left-over" in " ".join(_words(process))}
+
+
+def test_whatever_a_method_does_is_a_record_or_is_undone_and_the_others_go_on(
+    protocol: Protocol, tmp_path: Path
+) -> None:
+    names = [f"misbehaving:Misbehaving[how={how}]" for how in BEHAVIOURS]
+    names += [f"misbehaving:Streaming[how={how}]" for how in STREAMS]
+    before, here, environment = left_over(), os.getcwd(), dict(os.environ)
+    specs = tuple(Spec.parse(name) for name in [*names, "telea"])
+    order = Order(protocol, specs, ("psnr",), tmp_path, time_limit_seconds=8.0)
+    store = carry_out(order, Silent())
+    assert (os.getcwd(), dict(os.environ)) == (here, environment)
+    assert left_over() <= before
+    records = {record.method: record for record in store.records()}
+    assert records["telea"].status == "scored" and len(records) == len(names) + 1
+    for how, (_, status, reason) in BEHAVIOURS.items():
+        check(records[f"misbehaving:Misbehaving[how={how}]"], status, reason)
+    for how, reason in STREAMS.items():
+        check(records[f"misbehaving:Streaming[how={how}]"], FAILED, reason)
+    scored = [record for record in records.values() if record.status == SCORED and "Misbehaving" in record.method]
+    assert len({record.output_sha256 for record in scored}) == 1, "all that filled with grey filled alike"
+
+
+def check(record: Record, status: str, reason: str) -> None:
+    assert record.status == status, (record.method, record.failure)
+    if record.failure is not None:
+        assert reason in record.failure.message, record.method
+        assert "\n" not in record.failure.message and len(record.failure.message) <= 500
+
+
+def test_what_a_failed_method_printed_and_raised_stands_beside_its_record(protocol: Protocol, tmp_path: Path) -> None:
+    (tmp_path / "talking.py").write_text(
+        "class M:\n def __call__(self, h):\n  print('the layer is empty', flush=True)\n  raise OSError('gone')\n"
+    )
+    sys.path.insert(0, str(tmp_path))
+    try:
+        store = carry_out(Order(protocol, (Spec("talking:M"),), ("psnr",), tmp_path / "out"), Silent())
+    finally:
+        sys.path.remove(str(tmp_path))
+    (told,) = store.folder.glob("records/*/*.traceback.txt")
+    assert "OSError: gone" in told.read_text() and "the layer is empty" in told.read_text()
+
+
+def test_in_a_process_of_its_own_or_not_a_method_gives_the_same_bytes(protocol: Protocol, tmp_path: Path) -> None:
+    specs = tuple(map(Spec.parse, ("telea", "frame_baseline", "flow_propagation", "vinet")))
+    digests = []
+    for in_process in (False, True):
+        order = Order(protocol, specs, ("psnr",), tmp_path / str(in_process), in_process=in_process)
+        store = carry_out(order, Silent())
+        digests.append({record.method: (record.output_sha256, record.metrics) for record in store.records()})
+        assert all(record.timing is not None and record.timing.seconds > 0 for record in store.records())
+    assert digests[0] == digests[1] and len(digests[0]) == 4
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_nothing_outlives_a_run_that_is_killed(tmp_path: Path, jobs: int) -> None:
+    """SIGKILL of the command alone: its workers and the methods' processes must end by themselves."""
+    (tmp_path / "slow.py").write_text("import time\nclass M:\n def __call__(self, h):\n  time.sleep(600)\n")
+    words = ["run", "-m", "slow:M", "-o", "out", "--jobs", str(jobs), "--metrics", "psnr"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vibench", *words], cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL
+    )
+    family: list[psutil.Process] = []
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        family = psutil.Process(process.pid).children(recursive=True)
+        workers = [one for one in family if "machine/worker.py" in " ".join(_words(one))]
+        # With two jobs the command itself has let go of its own process before the workers have theirs.
+        if len(workers) >= jobs and list(tmp_path.glob("out/*/run.json")) and (jobs == 1 or len(family) > jobs + 1):
+            break
+        time.sleep(0.2)
+    assert family
+    process.kill()
+    process.wait()
+    _, alive = psutil.wait_procs(family, timeout=60)
+    assert [one for one in alive if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except psutil.Error:
+        return []
+
+
+def test_a_stream_tells_how_far_it_has_come(protocol: Protocol, tmp_path: Path) -> None:
+    (tmp_path / "steady.py").write_text(
+        "import time\n"
+        "class M:\n"
+        " def __call__(self, h): return h.frames\n"
+        " def stream(self, frames, masks):\n"
+        "  for frame in frames:\n"
+        "   time.sleep(0.6)\n"
+        "   yield frame\n"
+    )
+    sys.path.insert(0, str(tmp_path))
+    listener = Silent()
+    try:
+        carry_out(Order(protocol, (Spec("steady:M"),), ("psnr",), tmp_path / "out"), listener)
+    finally:
+        sys.path.remove(str(tmp_path))
+    told = [fill[2:] for fill in listener.fills]
+    assert told[0] == (0, 5) and len(told) >= 3 and all(total == 5 for _, total in told)
+
+
+def test_a_process_that_died_is_started_again_for_the_next_case() -> None:
+    from vibench.clip import Holed
+
+    frames = np.zeros((4, 16, 16, 3), np.uint8)
+    masks = np.zeros((4, 16, 16), bool)
+    masks[:, 3:5, 3:5] = True
+    sys.path.insert(0, str(SUPPORT))
+    with Child("misbehaving", "Misbehaving", {"how": "segfault"}) as child:
+        child.load()
+        for _ in range(2):
+            with pytest.raises(ChildFailed, match="SIGSEGV"):
+                child.fill(Holed("a", frames, masks))
+
+
+def test_a_damaged_plugin_that_ends_the_process_when_it_is_imported_is_one_sentence(
+    protocol: Protocol, tmp_path: Path
+) -> None:
+    (tmp_path / "deadly.py").write_text("import os\nos._exit(7)\n")
+    command = [sys.executable, "-m", "vibench", "run", "-m", "deadly:M,telea", "-o", "out"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 2
+    assert ran.stderr.strip() == (
+        "Error: the method deadly:M cannot be imported: the method ended its process with status 7"
+    )
+    assert not list(tmp_path.glob("out/*")) or Store.open(next(tmp_path.glob("out/*"))).records() == []
