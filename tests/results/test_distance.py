@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from listening import Silent
 from scipy.linalg import sqrtm
 from small_run import PSNR, failed, record, run_info, timing
 from typer.testing import CliRunner
@@ -273,12 +274,6 @@ PROTOCOL = {
     "holes": [{"name": "square", "generator": "stationary-square"}],
     "scoring": {"metrics": ["psnr"]},
 }
-
-
-class Silent:
-    def started(self, total: int, remaining: int) -> None: ...
-    def finished(self, record: Record) -> None: ...
-    def say(self, sentence: str) -> None: ...
 
 
 def textbook_distance(ours: np.ndarray, truth: np.ndarray) -> float:

@@ -76,7 +76,7 @@ def _holes(protocol: Protocol, planned: PlannedCase, clip: Clip, clips: Dataset)
     if kind.source == "objects":
         holes = _objects(clip, planned.name)
     elif kind.source == "other-objects":
-        other = resized(clips.load(_partner(planned, clips.clip_names())), protocol.resize)
+        other = resized(clips.load(partner_of(planned, clips.clip_names())), protocol.resize)
         holes = _fitted(_objects(other, planned.name), frames, height, width)
     else:
         draw = plugins.factory("masks", str(kind.generator))
@@ -90,7 +90,7 @@ def _objects(clip: Clip, case: str) -> Masks:
     return clip.objects
 
 
-def _partner(planned: PlannedCase, names: list[str]) -> str:
+def partner_of(planned: PlannedCase, names: list[str]) -> str:
     """Return the clip whose silhouettes this one gets; that is the clip itself where there is no other."""
     place = names.index(planned.clip)
     others = names[place + 1 :] + names[:place]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -72,12 +72,14 @@ class Dataset:
     """The clips of a data set on this disk, by name.
 
     ``frame_counts`` maps each clip to its number of frames as the card gives it, or to None where it gives none.
-    ``read`` reads a clip by its name, or its first frames where the second argument is their number.
+    ``read`` reads a clip by its name, or its first frames where the second argument is their number. ``places`` names
+    the files and the folders of files that a clip is read from; of a clip that is computed there are none.
     """
 
     card: Card
     frame_counts: dict[str, int | None]
     read: Callable[[str, int | None], Clip]
+    places: Callable[[str], Sequence[Path]] = lambda _: ()
 
     def clip_names(self) -> list[str]:
         """Return the clips' names in the order of the split."""

@@ -37,7 +37,9 @@ def open_bundled(card: Card, data: Path | None, split: str | None) -> Dataset:
         frames, rate = read_video(path, limit)
         return Clip(name, frames, rate)
 
-    return Dataset(card, dict(card.clips(split)), read)
+    return Dataset(
+        card, dict(card.clips(split)), read, lambda name: [bundled("datasets") / "bundled" / card.files[name].path]
+    )
 
 
 def open_davis(card: Card, data: Path | None, split: str | None) -> Dataset:
@@ -50,7 +52,7 @@ def open_davis(card: Card, data: Path | None, split: str | None) -> Dataset:
         objects = _labels(root / DAVIS_ANNOTATIONS / name, "annotations", name, counts[name], len(frames), frames)
         return Clip(name, frames, objects=objects)
 
-    return Dataset(card, dict(counts), read)
+    return Dataset(card, dict(counts), read, lambda name: [root / DAVIS_IMAGES / name, root / DAVIS_ANNOTATIONS / name])
 
 
 def open_sintel(card: Card, data: Path | None, split: str | None) -> Dataset:
@@ -75,7 +77,11 @@ def open_sintel(card: Card, data: Path | None, split: str | None) -> Dataset:
                 visible &= ~_labels(folders[kind], kind, name, marked, pairs, frames)
         return Clip(name, frames, 24.0, flow=ExactFlow(flow, None, visible))
 
-    return Dataset(card, dict(counts), read)
+    def places(name: str) -> list[Path]:
+        found = [root / SINTEL / kind / name for kind in ("final", "flow", "occlusions", "invalid")]
+        return [folder for folder in found if folder.is_dir()]
+
+    return Dataset(card, dict(counts), read, places)
 
 
 def open_youtube_vos(card: Card, data: Path | None, split: str | None) -> Dataset:
@@ -89,7 +95,7 @@ def open_youtube_vos(card: Card, data: Path | None, split: str | None) -> Datase
     def read(name: str, limit: int | None) -> Clip:
         return Clip(name, _pictures(root / name, name, None, limit), 30.0)
 
-    return Dataset(card, dict.fromkeys(clips), read)
+    return Dataset(card, dict.fromkeys(clips), read, lambda name: [root / name])
 
 
 def open_folder(card: Card, data: Path | None, split: str | None) -> Dataset:
@@ -108,7 +114,7 @@ def open_folder(card: Card, data: Path | None, split: str | None) -> Dataset:
     def read(name: str, limit: int | None) -> Clip:
         return _clip(name, places[name], limit)
 
-    return Dataset(card, dict.fromkeys(places), read)
+    return Dataset(card, dict.fromkeys(places), read, lambda name: [places[name]])
 
 
 def open_video(card: Card, data: Path | None, split: str | None) -> Dataset:
@@ -118,7 +124,7 @@ def open_video(card: Card, data: Path | None, split: str | None) -> Dataset:
     def read(name: str, limit: int | None) -> Clip:
         return _clip(name, root, limit)
 
-    return Dataset(card, {root.resolve().stem: None}, read)
+    return Dataset(card, {root.resolve().stem: None}, read, lambda _: [root])
 
 
 def open_synthetic(card: Card, data: Path | None, split: str | None) -> Dataset:

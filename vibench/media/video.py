@@ -150,6 +150,16 @@ def read_lossless(path: Path, base: Callable[[], Frames | None] = lambda: None) 
     return frames
 
 
+def lossless_digest(path: Path) -> str | None:
+    """The digest of the frames that a file of ``write_lossless`` says it holds; None where it says nothing."""
+    try:
+        with _opened(path) as (container, _):
+            promised: str | None = container.metadata.get(_DIGEST)
+            return promised
+    except InputError:
+        return None
+
+
 _DIGEST = "VIBENCH_FRAMES_SHA256"
 _DIFFERENCE = "VIBENCH_DIFFERENCE"
 # Version 3 with key frames only: any player seeks in it, and encoding can use all cores.

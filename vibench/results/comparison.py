@@ -11,7 +11,7 @@ from vibench.errors import InputError, UserError
 from vibench.machine.facts import differing_facts
 from vibench.results.distance import frechet_distances
 from vibench.results.record import TRUTH, Record
-from vibench.results.results import Results, gather, label_beside
+from vibench.results.results import Results, distinct, gather, label_beside
 from vibench.results.run import Run
 from vibench.results.statistics import Estimate, Verdict, mann_whitney_p
 from vibench.results.store import Store
@@ -58,7 +58,7 @@ def compare(first: str | Path | Run, second: str | Path | Run, margin: float = 0
     follow different protocols.
     """
     (old, old_method), (new, new_method) = _side(first), _side(second)
-    groups = gather([old] if old.info.digest == new.info.digest else [old, new])
+    groups = gather(distinct([old, new]))
     if len(groups) > 1:
         raise Incomparable(
             f"incomparable: {old.info.protocol_label} and {new.info.protocol_label} are different protocols "

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
+from vibench.errors import InputError
 from vibench.results.record import TRUTH, MethodFacts, MetricFacts, Record, RunInfo
 from vibench.results.store import Store
 
@@ -114,6 +115,24 @@ class Results:
         return {(record.method, record.case): record for record in self.records}
 
 
+def distinct(runs: Iterable[Store]) -> list[Store]:
+    """The runs, one that is named twice only once; copies of one run in several folders count as one.
+
+    Raises InputError where two folders hold the same methods on different data: nothing could tell their numbers apart.
+    """
+    found: dict[str, Store] = {}
+    for run in runs:
+        earlier = found.setdefault(run.info.digest, run)
+        if earlier.folder.resolve() != run.folder.resolve():
+            records = [*earlier.records(), *run.records()]
+            for case, what in _other_contents(records):
+                raise InputError(
+                    f"{str(earlier.folder)!r} and {str(run.folder)!r} are runs of the same methods on different data: "
+                    f"the {what} of {case} differs; look at them one by one"
+                )
+    return list(found.values())
+
+
 def gather(runs: Sequence[Store]) -> list[Results]:
     """Runs grouped by what may be compared, in the order given: equal protocol digests make one ``Results``."""
     groups: dict[str, list[Store]] = {}
@@ -174,6 +193,8 @@ def _version_notes(records: Sequence[Record]) -> tuple[str, ...]:
             versions.setdefault(package, Counter())[version] += 1
         for metric, identity in record.measured_by.items():
             codes.setdefault(metric, set()).add(identity)
+    for case, what in _other_contents(records):
+        notes.append(f"The {what} of {case} is not the same in all records: numbers of this case must not be compared.")
     for package, found in versions.items():
         if len(found) > 1:
             shares = ", ".join(f"{version} ({count} records)" for version, count in sorted(found.items()))
@@ -185,6 +206,16 @@ def _version_notes(records: Sequence[Record]) -> tuple[str, ...]:
         if len(found) > 1
     ]
     return tuple(notes)
+
+
+def _other_contents(records: Sequence[Record]) -> Iterator[tuple[str, str]]:
+    """(case, input, truth or holes) of which the records of one case hold different contents."""
+    seen: dict[tuple[str, str], set[str]] = {}
+    for record in records:
+        for what in ("input", "truth", "holes"):
+            if sha256 := getattr(record, f"{what}_sha256"):
+                seen.setdefault((record.case, what), set()).add(sha256)
+    return (key for key, found in seen.items() if len(found) > 1)
 
 
 def _aggregated(results: Results) -> Results:

@@ -26,7 +26,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from vibench.clip import Case, Frames, Masks
+from vibench.clip import Case, Frames, Masks, digest
 from vibench.errors import InputError
 from vibench.files import disk_errors, slug, write_atomically
 from vibench.protocol import Protocol
@@ -148,8 +148,12 @@ class Store:
         return Store(self.folder, info)
 
     def frames(self, method: str, case: str) -> Frames | None:
-        """A method's composited frames (T, H, W, 3), or None if they were not kept or are torn."""
-        return _lossless(self._frames_path(method, case), lambda: self._input(case))
+        """A method's composited frames (T, H, W, 3); None where they were not kept, are torn or another record's."""
+        frames = _lossless(self._frames_path(method, case), lambda: self._input(case))
+        record = self.record(method, case)
+        if frames is None or not isinstance(record, Record) or record.output_sha256 in ("", digest(frames)):
+            return frames
+        return None
 
     def _input(self, case: str) -> Frames | None:
         """The input frames of a case, read-only; None where they were not kept."""
@@ -211,17 +215,23 @@ class Store:
         write_lossless(_made(self._frames_path(record.method, record.case)), frames, frames_per_second, base)
 
     def _keep_case(self, case: Case) -> None:
-        """Input, holes and truth, unless they are there already."""
+        """Input, holes and truth, unless these very ones are there already."""
         from vibench.media.video import write_lossless
 
         path = self._case_path(case.name, ".holes.npz")
-        if path.exists():
+        kept, truth = self._case_path(case.name, ".mkv"), self._case_path(case.name, ".truth.mkv")
+        packed = _packed(case.holes, has_truth=case.truth is not None)
+        own_truth = None if case.truth is case.frames else case.truth
+        if path.exists() and path.read_bytes() == packed and _holds(kept, case.frames) and _holds(truth, own_truth):
             return
-        write_lossless(_made(self._case_path(case.name, ".mkv")), case.frames, case.frames_per_second)
-        if case.truth is not None and case.truth is not case.frames:
-            write_lossless(self._case_path(case.name, ".truth.mkv"), case.truth, case.frames_per_second)
+        path.unlink(missing_ok=True)
+        write_lossless(_made(kept), case.frames, case.frames_per_second)
+        if own_truth is not None:
+            write_lossless(truth, own_truth, case.frames_per_second)
+        else:
+            truth.unlink(missing_ok=True)
         # Written last: its presence says that the case is whole.
-        write_atomically(path, _packed(case.holes, has_truth=case.truth is not None))
+        write_atomically(path, packed)
 
     def _record_path(self, method: str, case: str) -> Path:
         return self.folder / "records" / slug(method) / f"{slug(case)}.json"
@@ -287,6 +297,15 @@ def _remembered(path: Path, _modified: int, _size: int) -> Frames | None:
     if frames is not None:
         frames.setflags(write=False)
     return frames
+
+
+def _holds(path: Path, frames: Frames | None) -> bool:
+    """Whether a lossless file says that it holds these frames, or is absent where there are none to hold."""
+    from vibench.media.video import lossless_digest
+
+    if frames is None or not path.exists():
+        return frames is None and not path.exists()
+    return lossless_digest(path) == digest(frames)
 
 
 def _made(path: Path) -> Path:

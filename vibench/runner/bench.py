@@ -9,6 +9,7 @@ from typing import NamedTuple
 from vibench import plugins
 from vibench.clip import Case, Frames, digest
 from vibench.data.cases import build_case, check_generators
+from vibench.data.contents import Contents, contents_of, remember
 from vibench.data.dataset import Dataset
 from vibench.data.layouts import open_dataset
 from vibench.data.manifest import check_against_published
@@ -33,10 +34,6 @@ Filling = Callable[[str, str, int, int], None]
 
 def untold(method: str, case: str, done: int, total: int) -> None:
     """Nobody wants to know."""
-
-
-Contents = dict[str, str]
-"""Field of a record -> sha256."""
 
 
 class Made(NamedTuple):
@@ -108,7 +105,8 @@ class Workbench:
         except UserError as error:
             yield from self._not_to_be_had(task, error)
             return
-        contents = _contents(case)
+        contents = contents_of(case)
+        remember(self.order.protocol, task.planned, self.clips, contents)
         for label in task.fill:
             blank = self._blank(label, case, contents)
             if label != TRUTH:
@@ -197,12 +195,3 @@ def _made(spec: Spec, order: Order) -> Method | Child:
         made: Method = plugins.make("methods", spec, device=order.device)
         return made
     return supervised(spec, order.device, thread_count())
-
-
-def _contents(case: Case) -> Contents:
-    """Sha256 of the arrays that the method and the metrics see, under the names of a record's fields."""
-    found = {"input_sha256": digest(case.frames), "holes_sha256": digest(case.holes)}
-    if case.truth is not None:
-        is_input = case.truth is case.frames
-        found["truth_sha256"] = found["input_sha256"] if is_input else case.truth_digest
-    return found

@@ -15,7 +15,8 @@ from typing import Any
 
 from vibench import plugins
 from vibench.data.cases import planned_cases
-from vibench.errors import InputError
+from vibench.data.contents import known_contents
+from vibench.errors import InputError, UserError
 from vibench.machine.child import Child
 from vibench.machine.facts import commit, deciding_versions, machine_facts, package_versions
 from vibench.machine.processes import worker_pool
@@ -251,9 +252,11 @@ def _unfinished(bench: Workbench, store: Store, planned: list[PlannedCase], list
     for case in planned:
         fill: list[str] = []
         score: list[Record] = []
+        kept = [known[row, case.name] for row in bench.rows if (row, case.name) in known]
+        changed = _changed(bench, case, kept, listener)
         for label in bench.rows:
             record = known.get((label, case.name))
-            if record is None or (record.status == "failed" and order.retry_failed):
+            if record is None or changed or (record.status == "failed" and order.retry_failed):
                 fill.append(label)
             elif record.status != "failed" and not order.predict_only and bench.scorer.lacking(record, on_page):
                 if _can_score(store, record):
@@ -262,7 +265,28 @@ def _unfinished(bench: Workbench, store: Store, planned: list[PlannedCase], list
                     fill.append(label)
         if fill or score:
             tasks.append(Task(case, tuple(fill), tuple(score)))
+    failed = sum(record.status == "failed" for record in known.values())
+    if failed and not order.retry_failed:
+        listener.say(f"{failed} cases failed before and are not tried again; --retry-failed does that")
     return tasks
+
+
+def _changed(bench: Workbench, case: PlannedCase, records: Sequence[Record], listener: Listener) -> bool:
+    """Whether the data is not what these records were made of; says in what it differs."""
+    if not any(record.input_sha256 for record in records):
+        return False
+    try:
+        contents = known_contents(bench.order.protocol, case, bench.clips)
+    except UserError as error:
+        listener.say(f"{case.name} cannot be made again, so its records stay as they are: {error}")
+        return False
+    for record in records:
+        for what, sha256 in contents.items():
+            if getattr(record, what) not in ("", sha256):
+                what = what.removesuffix("_sha256")
+                listener.say(f"{case.name}: the {what} changed since {record.method} was run; making it again")
+                return True
+    return False
 
 
 def _can_score(store: Store, record: Record) -> bool:

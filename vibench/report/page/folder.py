@@ -13,7 +13,7 @@ from vibench.report.page.overview import overview_context
 from vibench.report.page.render import render
 from vibench.report.tables import write_tables
 from vibench.results.record import TRUTH
-from vibench.results.results import Results, gather, name_in_run
+from vibench.results.results import Results, distinct, gather, name_in_run
 from vibench.results.store import Store, run_folders
 from vibench.results.table import tabulate
 
@@ -54,7 +54,7 @@ def gathered(runs: Sequence[Path | str]) -> tuple[list[Store], list[Results]]:
     stores = [Store.open(folder) for folder in run_folders([Path(run) for run in runs])]
     if not stores:
         raise InputError("name at least one run; `vibench list runs` prints them")
-    different = list({store.info.digest: store for store in stores}.values())
+    different = distinct(stores)
     return different, gather(different)
 
 

@@ -1,0 +1,99 @@
+"""What a case is made of, as sha256 of its arrays, and a memo that knows them without reading the clip again.
+
+A record, kept frames or a prediction belong to the arrays that a method saw, not to a path. The memo maps what decides
+these arrays (the clip's files by path, size and time, the protocol, the code and the libraries that read and cut) to
+their sha256, so that to continue a finished run costs a look at its files instead of decoding them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+from vibench import plugins
+from vibench.clip import Case, digest
+from vibench.data.cases import build_case, partner_of
+from vibench.data.dataset import Dataset
+from vibench.files import cache_folder, write_atomically
+from vibench.machine.facts import deciding_versions
+from vibench.protocol import PlannedCase, Protocol
+
+Contents = dict[str, str]
+"""``input_sha256``, ``holes_sha256`` and, where the truth is known, ``truth_sha256``: fields of a record."""
+
+
+def contents_of(case: Case) -> Contents:
+    """Sha256 of the arrays that the method and the metrics see."""
+    found = {"input_sha256": digest(case.frames), "holes_sha256": digest(case.holes)}
+    if case.truth is not None:
+        is_input = case.truth is case.frames
+        found["truth_sha256"] = found["input_sha256"] if is_input else case.truth_digest
+    return found
+
+
+def known_contents(protocol: Protocol, planned: PlannedCase, clips: Dataset) -> Contents:
+    """The contents of a case: from the memo, or else by making the case, which is then remembered.
+
+    Raises InputError where the clip cannot give the case.
+    """
+    path = _memo(protocol, planned, clips)
+    try:
+        known = json.loads(path.read_bytes()) if path is not None else None
+    except (OSError, ValueError):
+        known = None
+    if isinstance(known, dict) and all(isinstance(value, str) and len(value) == 64 for value in known.values()):
+        return known
+    found = contents_of(build_case(protocol, planned, clips))
+    _remember(path, found)
+    return found
+
+
+def remember(protocol: Protocol, planned: PlannedCase, clips: Dataset, contents: Contents) -> None:
+    """Put the contents of a case that was just made into the memo; a cache that cannot be written is passed over."""
+    _remember(_memo(protocol, planned, clips), contents)
+
+
+def _remember(path: Path | None, contents: Contents) -> None:
+    try:
+        if path is not None and not path.exists():
+            write_atomically(path, json.dumps(contents).encode())
+    except OSError:
+        return
+
+
+def _memo(protocol: Protocol, planned: PlannedCase, clips: Dataset) -> Path | None:
+    """The memo's file for what decides a case now; None where there is no cache to be had."""
+    names = [planned.clip]
+    if planned.holes.source == "other-objects":
+        names.append(partner_of(planned, clips.clip_names()))
+    deciding = {
+        "protocol": protocol.digest,
+        "case": planned.name,
+        "data set": clips.card.model_dump(mode="json"),
+        "files": [list(_signature(clips.places(name))) for name in names],
+        "code": _code(planned.holes.generator),
+        "versions": deciding_versions(),
+    }
+    key = hashlib.sha256(json.dumps(deciding, sort_keys=True).encode("utf-8", "surrogateescape")).hexdigest()
+    try:
+        return cache_folder("contents") / f"{key}.json"
+    except OSError:
+        return None
+
+
+def _signature(places: Iterable[Path]) -> Iterator[tuple[str, int, int]]:
+    """Path, size and time of change of every file at, or right inside, some places."""
+    for place in places:
+        for path in sorted(place.iterdir()) if place.is_dir() else [place]:
+            found = path.stat()
+            yield str(path.resolve()), found.st_size, found.st_mtime_ns
+
+
+@cache
+def _code(generator: str | None) -> tuple[str, str]:
+    """The code that reads clips and makes cases of them, and that of a generator of holes."""
+    holes = "" if generator is None else plugins.code_digest(plugins.target("masks", generator).partition(":")[0])
+    return plugins.code_digest("vibench.data.layouts") + plugins.code_digest("vibench.data.cases"), holes
