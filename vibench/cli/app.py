@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vibench.cli import cases, compare, data, figure, inpaint, profile, regress, report, reproduce, run, speed, study
-from vibench.cli.list import list_things
+from vibench.cli import compare, data, inpaint, regress, report, reproduce, run, speed, study
 from vibench.errors import UserError
 
 app = typer.Typer(
@@ -50,14 +49,14 @@ app.command()(report.report)
 app.command()(compare.compare)
 app.command()(reproduce.reproduce)
 app.command()(regress.regress)
-app.command()(profile.profile)
+app.command()(speed.profile)
 app.command()(speed.speed)
 app.command()(inpaint.inpaint)
 app.command()(inpaint.retarget)
-app.command()(cases.export)
-app.command()(cases.manifest)
-app.command("list")(list_things)
-app.command()(figure.figure)
-app.command()(figure.video)
+app.command()(data.export)
+app.command()(data.manifest)
+app.command("list")(data.list_things)
+app.command()(report.figure)
+app.command()(report.video)
 app.add_typer(data.app, name="data")
 app.add_typer(study.study)

@@ -8,16 +8,15 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from vibench.results.record import Record
-from vibench.runner.run import Listener
-
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+    from vibench import Listener, Record
 
 
 @contextmanager
 def progress() -> Iterator[Listener]:
-    """A listener for the length of one run; everything goes to standard error."""
+    """Show how a run goes, on standard error, for as long as the block lasts."""
     if not sys.stderr.isatty():
         yield Lines()
         return
@@ -38,7 +37,11 @@ def progress() -> Iterator[Listener]:
 
 @contextmanager
 def frame_progress() -> Iterator[Callable[[int | None], Callable[[], None]]]:
-    """For one video: called with the number of frames (None: unknown), it gives what to call after each frame."""
+    """Show how one video is filled.
+
+    Call what this yields with the number of frames, or None where that is unknown; call what that returns after each
+    frame.
+    """
     if not sys.stderr.isatty():
         yield _frame_lines
         return
@@ -55,20 +58,20 @@ def frame_progress() -> Iterator[Callable[[int | None], Callable[[], None]]]:
 
 
 @contextmanager
-def step_progress(steps: int) -> Iterator[Callable[[str], None]]:
-    """For a fixed number of named steps: call it with each step's name before the step begins."""
+def step_progress() -> Iterator[Callable[[str, int], None]]:
+    """Show steps that have names: call what this yields with a step's name and the number of all before it begins."""
     if not sys.stderr.isatty():
-        yield lambda name: print(name, file=sys.stderr, flush=True)
+        yield lambda name, steps: print(name, file=sys.stderr, flush=True)
         return
     from rich.console import Console
     from rich.progress import Progress
 
     with Progress(*Progress.get_default_columns(), console=Console(stderr=True), transient=True) as bar:
-        task, begun = bar.add_task("", total=steps), 0
+        task, begun = bar.add_task(""), 0
 
-        def begin(name: str) -> None:
+        def begin(name: str, steps: int) -> None:
             nonlocal begun
-            bar.update(task, description=name, completed=begun)
+            bar.update(task, description=name, completed=begun, total=steps)
             begun += 1
 
         yield begin

@@ -10,11 +10,23 @@ from math import isfinite
 from typing import Any
 from xml.etree import ElementTree
 
+from vibench.errors import InputError
 from vibench.regress.finding import Measured, Regression, exit_status
 from vibench.results.markdown import markdown_table, markdown_text
 
 WIDEST = 2_000
 """Characters of a line that is never wrapped: the reader's terminal or editor may do that."""
+
+
+def regression_text(regressions: Sequence[Regression], format: str = "text") -> str:
+    """Write what ``find_regressions`` found.
+
+    ``format`` is ``text`` for a terminal, ``json`` for programs, ``markdown`` for a pull request, ``junit`` for a CI
+    system's view of tests, or ``github`` for annotations of a workflow; InputError for anything else.
+    """
+    if format not in FORMATS:
+        raise InputError(f"--format is one of {', '.join(FORMATS)}, not {format!r}")
+    return FORMATS[format](regressions)
 
 
 def as_text(regressions: Sequence[Regression]) -> str:
