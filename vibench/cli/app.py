@@ -1,4 +1,4 @@
-"""The command ``vibench``: registers every command; each of them calls functions of ``vibench`` and prints."""
+"""The command ``vibench``: it registers every command, in the order in which help lists them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Run the command line; what a user can fix is one sentence on standard error and exit status 2."""
+    """Run the command line.
+
+    An error that the user can fix is printed as one sentence on standard error, and the exit status is then 2.
+    """
     try:
         app()
     except UserError as error:
@@ -34,7 +37,7 @@ def main() -> None:
 def version(
     show: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)] = False,
 ) -> None:
-    """Shared options."""
+    """Print the version where that is asked for; otherwise the command that was named runs."""
     if show:
         from vibench import __version__
 
@@ -42,7 +45,6 @@ def version(
         raise typer.Exit
 
 
-# In the order in which help lists them.
 app.command()(run.run)
 app.command()(run.score)
 app.command()(report.report)

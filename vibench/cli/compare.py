@@ -17,7 +17,7 @@ def compare(
 ) -> None:
     """Say for every metric whether B is better or worse than A, clip by clip, and how sure that is.
 
-    Of two runs, every method that both have is compared.
+    Where A and B are runs, every method that both have is compared.
     RUN::telea RUN::vinet compares two methods, of one run or of two.
 
     The exit status is 0 if nothing is worse, 1 if something is worse,

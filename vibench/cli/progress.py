@@ -1,4 +1,4 @@
-"""How a run shows itself: a bar with time left on a terminal, plain lines elsewhere."""
+"""How far a command is: a bar with the time left on a terminal, plain lines where there is none."""
 
 from __future__ import annotations
 
@@ -93,51 +93,51 @@ def _frame_lines(total: int | None, every_seconds: float = 10.0) -> Callable[[],
 
 
 class Bar:
-    """Draws with rich."""
+    """Draws a bar on a terminal, with rich."""
 
     def __init__(self, bar: Progress) -> None:
         self.bar = bar
         self.task = self.bar.add_task("starting", total=None)
 
     def started(self, total: int, remaining: int) -> None:
-        """Show how much is there already, so that the time left is that of the rest."""
+        """Show how many records are there already, and count only the others, so that the time left is right."""
         description = "measuring" if remaining else "all done before"
         self.bar.update(self.task, description=description, total=remaining, completed=0)
         if remaining < total:
             self.say(f"{total - remaining} of {total} records exist already")
 
     def finished(self, record: Record) -> None:
-        """One step on; failures stay visible above the bar."""
+        """Move the bar one step on; a failure is written above it, where it stays."""
         self.bar.update(self.task, advance=1, description=_escaped(f"{record.method} · {record.case}"))
         if record.failure is not None:
             self.say(f"failed: {record.method} on {record.case}: {record.failure.message}")
 
     def say(self, sentence: str) -> None:
-        """A line above the bar."""
+        """Write a line above the bar."""
         self.bar.console.print(_escaped(sentence))
 
 
 class Lines:
-    """Prints one line a record."""
+    """Prints one line for every record."""
 
     def __init__(self) -> None:
         self.total = self.done = 0
         self.began = monotonic()
 
     def started(self, total: int, remaining: int) -> None:
-        """Say how much there is to do."""
+        """Say how many records are to be made."""
         self.total = remaining
         self.say(f"{remaining} of {total} records to make")
 
     def finished(self, record: Record) -> None:
-        """Method, case, outcome, and the time left if all records take alike."""
+        """Print method, case, outcome, and the time that is left if all records take equally long."""
         self.done += 1
         left = (monotonic() - self.began) / self.done * (self.total - self.done)
         outcome = f"failed: {record.failure.message}" if record.failure else record.status
         self.say(f"[{self.done}/{self.total}] {record.method}  {record.case}  {outcome}  (about {left:.0f} s left)")
 
     def say(self, sentence: str) -> None:
-        """A line on standard error, written at once."""
+        """Write a line to standard error at once."""
         print(sentence, file=sys.stderr, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""The command line of ``vibench regress``."""
+"""The command ``vibench regress``: is this version of a method slower, hungrier or worse than another one."""
 
 from __future__ import annotations
 

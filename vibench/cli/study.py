@@ -1,4 +1,4 @@
-"""The commands ``vibench study make`` and ``vibench study score``."""
+"""The commands ``vibench study make`` and ``vibench study score``: people compare results without knowing methods."""
 
 from __future__ import annotations
 
