@@ -85,8 +85,8 @@ class Run:
     def frames(self, method: str, case: str) -> Frames:
         """Return what ``method`` made of ``case``, with the known pixels put back: uint8 (T, H, W, 3).
 
-        ``method`` may also be ``truth``. Raises InputError where there is no such method or case, or its frames were not
-        kept.
+        ``method`` may also be ``truth``. Raises InputError where there is no such method or case, or where its frames
+        were not kept.
         """
         self._check(method, case)
         if method == TRUTH:
