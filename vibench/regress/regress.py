@@ -22,7 +22,7 @@ MEASURES: tuple[Measure, ...] = ("quality", "peak memory", *TIME)
 
 @dataclass(frozen=True)
 class Request:
-    """What is compared with what; ``settings.budget_seconds`` is for all methods together."""
+    """What is compared, how, and with what; ``settings.budget_seconds`` is for all methods together."""
 
     methods: tuple[Spec, ...]
     probe: Probe
@@ -115,7 +115,7 @@ class Shares:
         self._end = monotonic() + settings.budget_seconds
 
     def next(self) -> RegressSettings:
-        """The settings of the next method, with its share of the time."""
+        """Return the settings of the next method, with its share of the time."""
         share = max(0.0, self._end - monotonic()) / self.left
         self.left -= 1
         return replace(self.settings, budget_seconds=share)

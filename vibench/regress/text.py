@@ -51,7 +51,7 @@ def as_markdown(regressions: Sequence[Regression]) -> str:
 
 
 def as_json(regressions: Sequence[Regression]) -> str:
-    """Everything that is known; the end of an interval that nothing bounds is null."""
+    """Write everything that is known as JSON; the end of an interval that nothing bounds is null."""
     whole = [
         asdict(regression) | {"findings": [_plain(measured) for measured in regression.findings]}
         for regression in regressions
@@ -80,7 +80,7 @@ def as_junit(regressions: Sequence[Regression]) -> str:
 
 
 def as_github(regressions: Sequence[Regression]) -> str:
-    """Workflow commands: an error for worse, a warning for unclear, a notice for the rest."""
+    """Write GitHub's workflow commands: an error for worse, a warning for unclear, a notice for the rest."""
     levels = {"worse": "error", "unclear": "warning"}
     return "\n".join(
         f"::{levels.get(measured.outcome, 'notice')} title=vibench regress%3A {_escaped(regression.method, True)}::"
@@ -96,7 +96,7 @@ FORMATS: dict[str, Callable[[Sequence[Regression]], str]] = {
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of cells with the columns aligned and nothing wrapped, two spaces further in than a title."""
+    """Write rows of cells with aligned columns and no line wrapped, two spaces further in than a title."""
     from rich.console import Console
     from rich.table import Table
 

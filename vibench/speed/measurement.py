@@ -43,25 +43,25 @@ class SpeedPlan:
 
 @dataclass(frozen=True)
 class SpeedMeasurement:
-    """Everything that was measured of a method."""
+    """Everything that was measured of one method."""
 
     plan: SpeedPlan
     by_size: tuple[Point, ...]
     by_length: tuple[Point, ...]
     throughput: Throughput
     flop_per_frame: float
-    """0 where the method uses no torch network, or one whose operations torch cannot count."""
+    """Operations for one frame; 0 where the method uses no torch network, or one that torch cannot count."""
     peak_flop_per_second: float
-    """Operations a second of a product of square float32 matrices of ``MATRIX`` rows, on equal device and threads."""
+    """Operations a second of a product of float32 matrices of ``MATRIX`` rows, on the same device and threads."""
     joules_per_frame: float | None
     no_energy: str
-    """Why there is no energy; empty where there is."""
+    """The reason why energy was not measured; empty where it was."""
     machine: dict[str, Any]
     packages: dict[str, str]
 
     @property
     def latency(self) -> Timing:
-        """One clip of the base shape, frame by frame where the method streams."""
+        """The time of one clip of the base shape, which a method that streams gets frame by frame."""
         return next(point.timing for point in self.by_length if point.shape == self.plan.base)
 
     @property
@@ -71,7 +71,7 @@ class SpeedMeasurement:
 
     @property
     def achieved_share(self) -> float | None:
-        """Operations a second over the machine's peak; None where no operations were counted."""
+        """The operations a second as a share of the machine's peak; None where no operations were counted."""
         if not self.flop_per_frame:
             return None
         return self.flop_per_frame * self.latency.frames_per_second / self.peak_flop_per_second
@@ -85,14 +85,14 @@ class SpeedMeasurement:
         return growth([p.shape.frames for p in self.by_length], [p.timing.seconds for p in self.by_length])
 
     def bytes_per_frame(self) -> float:
-        """Slope of peak memory over frames: 0 for a method that streams in constant memory."""
+        """Return how much peak memory grows with a further frame: 0 for a method that streams in constant memory."""
         frames = [point.shape.frames for point in self.by_length]
         return (
             float(np.polyfit(frames, [memory_of(point) for point in self.by_length], 1)[0]) if len(frames) > 1 else 0.0
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Every figure, in the types that JSON has."""
+        """Return every figure, in the types that JSON has."""
         found = asdict(self)
         for curve in ("by_size", "by_length"):
             found[curve] = [
@@ -103,6 +103,6 @@ class SpeedMeasurement:
 
 
 def memory_of(point: Point) -> int:
-    """Peak growth of the device's memory, or of the host's where the device is the host."""
+    """Return the peak growth of the device's memory in bytes, or of the host's where the method runs there."""
     device = point.timing.peak_device_bytes
     return point.timing.peak_host_bytes if device is None else device

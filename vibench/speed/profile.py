@@ -40,7 +40,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Operator:
-    """One torch operator's own time over the clip."""
+    """One torch operator: its calls, and the seconds that it took itself, without what it called, over the clip."""
 
     name: str
     calls: int

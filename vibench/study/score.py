@@ -44,7 +44,7 @@ class Share:
 
 
 class Strengths(NamedTuple):
-    """One log strength a method, with mean 0; or None, and the reason why there are none."""
+    """A log strength for every method, with mean 0; or None, and the reason why there are none."""
 
     values: tuple[float, ...] | None
     reason: str = ""
