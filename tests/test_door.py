@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -148,3 +149,50 @@ def test_everything_that_is_installed_is_listed_with_a_line(kind: str) -> None:
 def test_runs_are_listed(done: vibench.Run) -> None:
     (listed,) = vibench.list_runs(done.folder.parent)
     assert listed.name == done.folder.name and "Level, telea" in listed.about
+
+
+def test_speed_and_profile_are_measured_from_python(tmp_path: Path) -> None:
+    said: list[tuple[str, int]] = []
+    fast = vibench.measure_speed(
+        "last_seen", size=(64, 48), frames=4, device="cpu", clips=1, repeats=1, seconds=0.1, output=tmp_path / "speed",
+        listener=lambda name, steps: said.append((name, steps)),
+    )  # fmt: skip
+    assert {steps for _, steps in said} == {len(said)} and said[0][0].endswith("4 frames")
+    assert fast.latency.frames == 4 and "last_seen at 64x48, 4 frames" in vibench.speed_text(fast, 30)
+    assert {path.name for path in (tmp_path / "speed").iterdir()} == {"last_seen.svg", "last_seen.json"}
+    slow = vibench.profile_method("telea", size=(48, 32), frames=4, output=tmp_path)
+    assert (slow.method, slow.width_px, slow.height_px, slow.frames) == ("telea", 48, 32, 4)
+    assert vibench.profile_text(slow).startswith("telea at 48x32: ") and (tmp_path / "telea.stacks.txt").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_anything_is_measured(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(vibench.InputError, match="cannot write into"):
+        vibench.measure_speed("last_seen", output=tmp_path / "file", listener=lambda *_: pytest.fail("too late"))
+
+
+def test_regressions_are_found_from_python() -> None:
+    (found,) = vibench.find_regressions(["telea"], "same[radius_px=4]", budget_seconds=0.01, size=(48, 32), frames=4)
+    assert found.method == "telea" and vibench.exit_status([found]) == 3
+    assert vibench.regression_text([found]).startswith("telea: this version against telea[radius_px=4]")
+    assert vibench.regression_text([found], "markdown").startswith("| method")
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: vibench.find_regressions(""), "names no method"),
+        (lambda: vibench.find_regressions("telea", threshold=0.9), "not between 1 and 100"),
+        (lambda: vibench.regression_text([], "html"), "one of text, json, markdown, junit, github, not 'html'"),
+        (lambda: vibench.comparison_text([], "html"), "text, json or markdown, not 'html'"),
+        (lambda: vibench.fetch_dataset("bundled", "."), "no direct address"),
+        (lambda: vibench.measure_speed("last_scene"), "did you mean 'last_seen'"),
+    ],
+)
+def test_what_the_commands_cannot_do_is_one_sentence_in_python_too(call: Callable[[], object], sentence: str) -> None:
+    with pytest.raises(vibench.InputError, match=sentence):
+        call()
+
+
+def test_a_data_set_is_compared_with_its_card() -> None:
+    assert list(vibench.check_dataset("bundled"))[-1] == "4 clips of 'bundled' are as its card says"

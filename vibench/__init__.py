@@ -19,49 +19,72 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from vibench.clip import Case, Clip, ExactFlow, Holed
     from vibench.data.cases import export_cases
+    from vibench.data.copy import check_dataset, fetch_dataset
     from vibench.data.manifest import write_manifest
     from vibench.errors import InputError, MissingResource, UserError
     from vibench.method import DescribedMethod, Method, StreamingMethod
     from vibench.metric import Metric, MetricInfo, Series
     from vibench.metrics.measure import Measured, measure
     from vibench.protocol import Protocol, load_protocol
+    from vibench.regress.finding import Regression, exit_status
+    from vibench.regress.regress import find_regressions
+    from vibench.regress.text import regression_text
+    from vibench.report.comparison import comparison_text
     from vibench.report.figure import write_figure
     from vibench.report.film import write_video
     from vibench.report.page.folder import write_report
     from vibench.report.paper_table import load_paper_table, paper_tables, write_paper_table
     from vibench.report.terminal import print_summary
-    from vibench.results.comparison import compare
+    from vibench.results.comparison import Comparison, Incomparable, compare
+    from vibench.results.record import Record
     from vibench.results.run import Run, open_run
     from vibench.runner.fill import fill
     from vibench.runner.inpaint import inpaint
     from vibench.runner.listing import list_datasets, list_masks, list_methods, list_metrics, list_protocols, list_runs
     from vibench.runner.retarget import retarget
-    from vibench.runner.run import run, score
+    from vibench.runner.run import Listener, run, score
+    from vibench.speed.measure import measure_speed
+    from vibench.speed.measurement import SpeedMeasurement
+    from vibench.speed.profile import Profile, profile_method
+    from vibench.speed.text import profile_text, speed_text
     from vibench.study.page import make_study
-    from vibench.study.score import score_study
+    from vibench.study.score import StudyScore, score_study, study_text
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Case",
     "Clip",
+    "Comparison",
     "DescribedMethod",
     "ExactFlow",
     "Holed",
+    "Incomparable",
     "InputError",
+    "Listener",
     "Measured",
     "Method",
     "Metric",
     "MetricInfo",
     "MissingResource",
+    "Profile",
     "Protocol",
+    "Record",
+    "Regression",
     "Run",
     "Series",
+    "SpeedMeasurement",
     "StreamingMethod",
+    "StudyScore",
     "UserError",
+    "check_dataset",
     "compare",
+    "comparison_text",
+    "exit_status",
     "export_cases",
+    "fetch_dataset",
     "fill",
+    "find_regressions",
     "inpaint",
     "list_datasets",
     "list_masks",
@@ -73,13 +96,19 @@ __all__ = [
     "load_protocol",
     "make_study",
     "measure",
+    "measure_speed",
     "open_run",
     "paper_tables",
     "print_summary",
+    "profile_method",
+    "profile_text",
+    "regression_text",
     "retarget",
     "run",
     "score",
     "score_study",
+    "speed_text",
+    "study_text",
     "write_figure",
     "write_manifest",
     "write_paper_table",
@@ -88,51 +117,27 @@ __all__ = [
 ]
 
 _HOMES = {
-    "vibench.clip": (
-        "Case",
-        "Clip",
-        "ExactFlow",
-        "Holed",
-    ),
+    "vibench.clip": ("Case", "Clip", "ExactFlow", "Holed"),
     "vibench.data.cases": ("export_cases",),
+    "vibench.data.copy": ("check_dataset", "fetch_dataset"),
     "vibench.data.manifest": ("write_manifest",),
-    "vibench.errors": (
-        "InputError",
-        "MissingResource",
-        "UserError",
-    ),
-    "vibench.method": (
-        "DescribedMethod",
-        "Method",
-        "StreamingMethod",
-    ),
-    "vibench.metric": (
-        "Metric",
-        "MetricInfo",
-        "Series",
-    ),
-    "vibench.metrics.measure": (
-        "Measured",
-        "measure",
-    ),
-    "vibench.protocol": (
-        "Protocol",
-        "load_protocol",
-    ),
+    "vibench.errors": ("InputError", "MissingResource", "UserError"),
+    "vibench.method": ("DescribedMethod", "Method", "StreamingMethod"),
+    "vibench.metric": ("Metric", "MetricInfo", "Series"),
+    "vibench.metrics.measure": ("Measured", "measure"),
+    "vibench.protocol": ("Protocol", "load_protocol"),
+    "vibench.regress.finding": ("Regression", "exit_status"),
+    "vibench.regress.regress": ("find_regressions",),
+    "vibench.regress.text": ("regression_text",),
+    "vibench.report.comparison": ("comparison_text",),
     "vibench.report.figure": ("write_figure",),
     "vibench.report.film": ("write_video",),
     "vibench.report.page.folder": ("write_report",),
-    "vibench.report.paper_table": (
-        "load_paper_table",
-        "paper_tables",
-        "write_paper_table",
-    ),
+    "vibench.report.paper_table": ("load_paper_table", "paper_tables", "write_paper_table"),
     "vibench.report.terminal": ("print_summary",),
-    "vibench.results.comparison": ("compare",),
-    "vibench.results.run": (
-        "Run",
-        "open_run",
-    ),
+    "vibench.results.comparison": ("Comparison", "Incomparable", "compare"),
+    "vibench.results.record": ("Record",),
+    "vibench.results.run": ("Run", "open_run"),
     "vibench.runner.fill": ("fill",),
     "vibench.runner.inpaint": ("inpaint",),
     "vibench.runner.listing": (
@@ -144,12 +149,13 @@ _HOMES = {
         "list_runs",
     ),
     "vibench.runner.retarget": ("retarget",),
-    "vibench.runner.run": (
-        "run",
-        "score",
-    ),
+    "vibench.runner.run": ("Listener", "run", "score"),
+    "vibench.speed.measure": ("measure_speed",),
+    "vibench.speed.measurement": ("SpeedMeasurement",),
+    "vibench.speed.profile": ("Profile", "profile_method"),
+    "vibench.speed.text": ("profile_text", "speed_text"),
     "vibench.study.page": ("make_study",),
-    "vibench.study.score": ("score_study",),
+    "vibench.study.score": ("StudyScore", "score_study", "study_text"),
 }
 
 

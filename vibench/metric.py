@@ -68,6 +68,10 @@ class Metric(typing.Protocol):
     """An object that measures clips.
 
     ``info`` never changes. Making the object may load weights, and raises MissingResource where they are not there.
+
+    A metric may also have an attribute ``resources``: a mapping from the name of a file to the sha256 of its content
+    (or the first digits of it), for every file that decides its values, such as weights. It is part of what a value is
+    told to be measured by, beside the metric's code and options: with other files, values are measured again.
     """
 
     @property

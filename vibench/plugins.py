@@ -28,14 +28,14 @@ _SPEC = re.compile(r"^(?P<name>[^\[\]]+?)(?:\[(?P<options>.*)\])?$", re.DOTALL)
 
 @dataclass(frozen=True)
 class Spec:
-    """A plug-in as the user names it: ``vinet[memory=false]``."""
+    """A method, metric or mask generator as the user names it, with its options: ``vinet[memory=false]``."""
 
     name: str
     options: Mapping[str, Option] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
-        """The same text in one canonical spelling: options sorted by name."""
+        """The same text with the options sorted by name, so that equal plug-ins have equal labels."""
         if not self.options:
             return self.name
         inside = ",".join(f"{key}={_spelled(value)}" for key, value in sorted(self.options.items()))
@@ -46,7 +46,7 @@ class Spec:
 
     @classmethod
     def parse(cls, text: str) -> Spec:
-        """Read ``name`` or ``name[option=value,...]``; raise InputError when it is neither."""
+        """Read ``name`` or ``name[option=value,...]``; raise InputError where ``text`` is neither."""
         match = _SPEC.match(text.strip())
         if match is None:
             raise InputError(f"{text!r} is not NAME or NAME[option=value,...]")
@@ -80,12 +80,15 @@ def register(kind: Kind, name: str, factory: Callable[..., Any]) -> None:
 
 
 def names(kind: Kind) -> list[str]:
-    """Registered names of one kind, sorted."""
+    """Return the names of all installed plug-ins of one kind, sorted."""
     return sorted({entry.name for entry in _registered(kind)})
 
 
 def factory(kind: Kind, name: str) -> Callable[..., Any]:
-    """The factory behind an entry-point name or a ``module:attribute`` path; InputError when there is none."""
+    """Return the factory behind an entry-point name or a ``module:attribute`` path.
+
+    Raises InputError where there is none, and MissingResource where it needs a package that is not installed.
+    """
     if (kind, name) in _local:
         return _local[kind, name]
     module, _, attribute = target(kind, name).partition(":")
@@ -135,7 +138,7 @@ def arguments(kind: Kind, spec: Spec, **extra: Any) -> tuple[Callable[..., Any],
 def checked_options(
     build: Callable[..., Any], spec: Spec, positional: Collection[str] = ()
 ) -> Mapping[str, inspect.Parameter]:
-    """The parameters of ``build``; InputError where ``spec`` has an option that is none of them.
+    """Return the parameters of ``build``; raise InputError where ``spec`` has an option that is none of them.
 
     ``positional`` names parameters that the caller fills, which are no options.
     """
@@ -152,7 +155,9 @@ def checked_options(
 
 
 def source_digest(build: Callable[..., Any]) -> str:
-    """Sha256 of the code that ``build`` reaches: two factories with equal digests run equal code of their authors.
+    """Return the sha256 of the code that ``build`` reaches.
+
+    Two factories with equal digests run equal code of their authors.
 
     Counted is every module that the factory's own module imports, directly or through others and inside functions too,
     as far as it belongs to the same distribution or lies in a checkout. The standard library, other installed packages
@@ -176,7 +181,7 @@ def source_digest(build: Callable[..., Any]) -> str:
 
 
 def code_digest(module: str) -> str:
-    """Sha256 of the names and contents of ``reached_modules``; nothing is imported."""
+    """Return the sha256 of the names and contents of ``reached_modules``; nothing is imported."""
     hashed = hashlib.sha256()
     for name, file in sorted(reached_modules(module).items()):
         hashed.update(f"{name} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
@@ -184,7 +189,7 @@ def code_digest(module: str) -> str:
 
 
 def reached_modules(module: str) -> dict[str, Path]:
-    """Dotted name -> file of every module that counts for ``source_digest``, ``module`` itself among them."""
+    """Return every module that counts for ``source_digest``, ``module`` itself among them: dotted name -> file."""
     counts = _counted_packages(module.partition(".")[0])
     found: dict[str, Path] = {}
     waiting = [module]
@@ -204,7 +209,7 @@ _OF_EVERY_METRIC = frozenset(
 
 
 def _counted_packages(home: str) -> Callable[[str], bool]:
-    """Whether a module counts for a factory whose top-level package is ``home``."""
+    """Return a function that says whether a module counts for a factory whose top-level package is ``home``."""
     if home == "vibench":
         return lambda name: name.startswith("vibench.") and name not in _OF_EVERY_METRIC
     same = _packages_beside(home) if _is_installed(home) else None
@@ -220,13 +225,13 @@ def _counted_packages(home: str) -> Callable[[str], bool]:
 
 @cache
 def _is_installed(package: str) -> bool:
-    """Whether a top-level package lies where pip puts packages, and not in a checkout or a folder on the path."""
+    """Say whether a top-level package lies where pip puts packages, and not in a checkout or a folder on the path."""
     places = [_module_file(package), *_folders(package)]
     return not any(place and not {"site-packages", "dist-packages"} & set(place.parts) for place in places)
 
 
 def _folders(package: str) -> list[Path]:
-    """The folders of a top-level package, several for one that has no file of its own; none for a single module."""
+    """Return the folders of a top-level package: several for a namespace package, none for a single module."""
     try:
         spec = importlib.util.find_spec(package)
     except (ImportError, ValueError):
@@ -236,14 +241,14 @@ def _folders(package: str) -> list[Path]:
 
 @cache
 def _packages_beside(package: str) -> frozenset[str]:
-    """The top-level packages of the distributions that installed ``package``, itself among them."""
+    """Return the top-level packages of the distributions that installed ``package``, itself among them."""
     owners = packages_distributions()
     mine = set(owners.get(package, ()))
     return frozenset(name for name, others in owners.items() if mine & set(others)) | {package}
 
 
 def _module_file(name: str) -> Path | None:
-    """The file of a module, found without importing it; None for one that is built in, a namespace or nowhere."""
+    """Return the file of a module without importing it; None where it is built in, a namespace, or not there."""
     loaded = sys.modules.get(name)
     if loaded is not None:
         file = getattr(loaded, "__file__", None)
@@ -263,7 +268,7 @@ def _module_file(name: str) -> Path | None:
 
 @lru_cache(maxsize=4096)
 def _imported_names(file: Path, name: str, _changed: tuple[int, int]) -> tuple[str, ...]:
-    """Every dotted name that the module's source may import, and the packages around the module, which run before it.
+    """Return every dotted name that a module's source may import, and the packages around it, which run before it.
 
     ``from a import b`` gives ``a`` and ``a.b``, since only a look at the files tells whether ``b`` is a module. What an
     ``if TYPE_CHECKING`` holds is passed over. ``_changed`` is the file's time and size: an edited file is read anew.
@@ -296,7 +301,7 @@ def _imported_names(file: Path, name: str, _changed: tuple[int, int]) -> tuple[s
 
 
 def _loads_by_name(call: ast.Call) -> bool:
-    """Whether this is ``import_module("a.b")`` or ``__import__("a.b")`` with the name written out."""
+    """Say whether a call is ``import_module("a.b")`` or ``__import__("a.b")`` with the name written out."""
     called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     named = bool(call.args) and isinstance(call.args[0], ast.Constant) and isinstance(call.args[0].value, str)
     return named and called in ("import_module", "__import__")

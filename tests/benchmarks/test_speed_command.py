@@ -8,7 +8,8 @@ from speed_methods import NANOSECONDS
 
 from vibench.plugins import Spec
 from vibench.speed.growth import Shape
-from vibench.speed.measurement import SpeedPlan, measure_speed
+from vibench.speed.measure import carry_out
+from vibench.speed.measurement import SpeedPlan
 from vibench.speed.throughput import throughput
 
 BASE = Shape(128, 96, 8)
@@ -16,7 +17,7 @@ BASE = Shape(128, 96, 8)
 
 def test_time_grows_with_pixels_and_frames(benchmark: Any) -> None:
     plan = SpeedPlan(Spec("speed_methods:Sleeper"), BASE, seconds=0.2, repeats=1, clips=1)
-    found = benchmark.pedantic(measure_speed, (plan, lambda _: None))
+    found = benchmark.pedantic(carry_out, (plan, lambda name, steps: None))
     pixels, frames = found.time_by_pixels(), found.time_by_frames()
     assert pixels is not None and frames is not None
     assert 0.5 < pixels.exponent < 1.3 and 0.6 < frames.exponent < 1.3

@@ -156,3 +156,33 @@ def test_each_kind_can_be_listed(vibench: Callable[..., Outcome], kind: str) -> 
     lines = out.splitlines()
     assert len(lines) >= 3
     assert all(len(line.split(maxsplit=1)) == 2 for line in lines)
+
+
+COMMANDS = (
+    "run", "score", "report", "compare", "reproduce", "regress", "profile", "speed", "inpaint", "retarget", "export",
+    "manifest", "list", "figure", "video", "data", "data check", "data fetch", "study", "study make", "study score",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_is_plain_text_without_markup_or_internal_names(command: str) -> None:
+    from typer.testing import CliRunner
+
+    from vibench.cli.app import app
+
+    shown = CliRunner().invoke(app, [*command.split(), "--help"], env={"COLUMNS": "200", "TERM": "dumb"})
+    assert shown.exit_code == 0
+    for markup in ("`", "[bold]", "[/", "\\[", "InputError", "MissingResource", "UserError", "None"):
+        assert markup not in shown.output
+
+
+@pytest.mark.parametrize("kind", ["methods", "metrics", "masks", "protocols", "datasets"])
+def test_lists_are_plain_text_without_markup_or_internal_names(kind: str) -> None:
+    from typer.testing import CliRunner
+
+    from vibench.cli.app import app
+
+    shown = CliRunner().invoke(app, ["list", kind])
+    assert shown.exit_code == 0
+    for markup in ("`", "**", "InputError", "MissingResource", "UserError"):
+        assert markup not in shown.output

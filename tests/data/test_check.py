@@ -11,7 +11,7 @@ from davis_layout import write_davis
 from PIL import Image
 from sintel_layout import write_sintel
 
-from vibench.data.copy import check, problems
+from vibench.data.copy import check_dataset, problems
 from vibench.data.dataset import Card, Dataset, card_of
 from vibench.data.layouts import OPENERS, open_dataset, read_flow
 from vibench.errors import InputError
@@ -31,8 +31,8 @@ def faults(data: Dataset) -> list[str]:
 
 
 def test_the_bundled_and_small_synthetic_sets_are_as_their_cards_say() -> None:
-    assert list(check("bundled", None))[-1] == "4 clips of 'bundled' are as its card says"
-    assert len(list(check("synthetic", None, "small"))) == 11
+    assert list(check_dataset("bundled", None))[-1] == "4 clips of 'bundled' are as its card says"
+    assert len(list(check_dataset("synthetic", None, "small"))) == 11
 
 
 def test_made_sets_in_the_official_layouts_pass(tmp_path: Path) -> None:
@@ -73,10 +73,10 @@ def test_a_wrong_number_of_clips_is_said(tmp_path: Path) -> None:
 
 def test_the_end_says_where_to_get_the_data_and_its_licence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no folder JPEGImages/480p.*get it from https://.*licence: the terms of use"):
-        list(check("davis-2016", tmp_path))
+        list(check_dataset("davis-2016", tmp_path))
     (tmp_path / "test_all_frames" / "JPEGImages" / "empty").mkdir(parents=True)
     with pytest.raises(InputError, match="are not as its card says; get it from"):
-        list(check("youtube-vos-2018", tmp_path))
+        list(check_dataset("youtube-vos-2018", tmp_path))
 
 
 def test_a_sintel_flow_file_reads_the_same_in_opencv(tmp_path: Path) -> None:

@@ -14,11 +14,12 @@ from speed_methods import CHANNELS, FIRST_SECONDS, HELD_BYTES, NANOSECONDS
 
 from vibench.errors import UserError
 from vibench.plugins import Spec
-from vibench.speed import measurement
+from vibench.speed import measure
 from vibench.speed.energy import NoCounter, joules_used
 from vibench.speed.growth import Shape, growth, shapes_by_length, shapes_by_size
-from vibench.speed.measurement import SpeedMeasurement, SpeedPlan, measure_speed
-from vibench.speed.text import as_text
+from vibench.speed.measure import carry_out
+from vibench.speed.measurement import SpeedMeasurement, SpeedPlan
+from vibench.speed.text import speed_text
 from vibench.speed.throughput import throughput
 
 BASE = Shape(128, 96, 8)
@@ -28,7 +29,7 @@ BASE = Shape(128, 96, 8)
 def small_product() -> Iterator[None]:
     """The machine's peak from a product that takes no second."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(measurement, "MATRIX", 256)
+        patch.setattr(measure, "MATRIX", 256)
         yield
 
 
@@ -54,7 +55,7 @@ def plan(method: str) -> SpeedPlan:
 @pytest.fixture(scope="module")
 def sleeper() -> SpeedMeasurement:
     with made_up_clock():
-        return measure_speed(plan("Sleeper"), lambda _: None)
+        return carry_out(plan("Sleeper"), lambda name, steps: None)
 
 
 def test_shapes_grow_by_area_and_by_length() -> None:
@@ -94,13 +95,13 @@ def test_operations_are_those_counted_by_hand(sleeper: SpeedMeasurement) -> None
 
 def test_a_stream_s_latency_is_of_frames_and_its_memory_constant() -> None:
     with made_up_clock():
-        found = measure_speed(plan("Streamer"), lambda _: None)
+        found = carry_out(plan("Streamer"), lambda name, steps: None)
     assert len(found.frame_seconds) == BASE.frames
     frame_seconds = NANOSECONDS * BASE.pixels / 1e9
     assert found.latency.first_frame_seconds == pytest.approx(FIRST_SECONDS + frame_seconds)
     assert np.median(found.frame_seconds) == pytest.approx(frame_seconds)
     assert found.flop_per_frame == 0 and found.achieved_share is None
-    assert "frame by frame" in as_text(found, 24) and "none that torch counts" in as_text(found, 24)
+    assert "frame by frame" in speed_text(found, 24) and "none that torch counts" in speed_text(found, 24)
 
 
 def test_clips_at_once_are_filled_at_the_same_time_and_counted_together(tmp_path: Path) -> None:

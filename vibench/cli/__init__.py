@@ -1,4 +1,4 @@
-"""The command line: one file a command, each of which reads its options, calls one function of vibench and prints."""
+"""The command line: every command reads its options, calls a function of ``import vibench``, and prints."""
 
 from vibench.cli.app import main
 

@@ -1,4 +1,4 @@
-"""The command ``vibench``: registers every command; each of them calls functions of ``vibench`` and prints."""
+"""The command ``vibench``: it registers every command, in the order in which help lists them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vibench.cli import cases, compare, data, figure, inpaint, profile, regress, report, reproduce, run, speed, study
-from vibench.cli.list import list_things
+from vibench.cli import compare, data, inpaint, regress, report, reproduce, run, speed, study
 from vibench.errors import UserError
 
 app = typer.Typer(
@@ -23,7 +22,10 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Run the command line; what a user can fix is one sentence on standard error and exit status 2."""
+    """Run the command line.
+
+    An error that the user can fix is printed as one sentence on standard error, and the exit status is then 2.
+    """
     try:
         app()
     except UserError as error:
@@ -35,7 +37,7 @@ def main() -> None:
 def version(
     show: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)] = False,
 ) -> None:
-    """Shared options."""
+    """Print the version where that is asked for; otherwise the command that was named runs."""
     if show:
         from vibench import __version__
 
@@ -43,21 +45,20 @@ def version(
         raise typer.Exit
 
 
-# In the order in which help lists them.
 app.command()(run.run)
 app.command()(run.score)
 app.command()(report.report)
 app.command()(compare.compare)
 app.command()(reproduce.reproduce)
 app.command()(regress.regress)
-app.command()(profile.profile)
+app.command()(speed.profile)
 app.command()(speed.speed)
 app.command()(inpaint.inpaint)
 app.command()(inpaint.retarget)
-app.command()(cases.export)
-app.command()(cases.manifest)
-app.command("list")(list_things)
-app.command()(figure.figure)
-app.command()(figure.video)
+app.command()(data.export)
+app.command()(data.manifest)
+app.command("list")(data.list_things)
+app.command()(report.figure)
+app.command()(report.video)
 app.add_typer(data.app, name="data")
 app.add_typer(study.study)

@@ -6,8 +6,6 @@ from typing import Annotated
 
 import typer
 
-from vibench.errors import InputError
-
 RUN_OR_METHOD = "A run folder, or RUN::METHOD for one method of it."
 
 
@@ -19,26 +17,21 @@ def compare(
 ) -> None:
     """Say for every metric whether B is better or worse than A, clip by clip, and how sure that is.
 
-    Of two runs, every method that both have is compared.
+    Where A and B are runs, every method that both have is compared.
     RUN::telea RUN::vinet compares two methods, of one run or of two.
 
     The exit status is 0 if nothing is worse, 1 if something is worse,
     2 after a mistake in the command, and 3 if nothing can be compared
     because the protocols differ or no case is shared.
     """
-    from vibench.report import comparison as comparison_text
-    from vibench.results.comparison import Incomparable
-    from vibench.results.comparison import compare as compare_runs
+    import vibench
 
-    writers = {"text": comparison_text.text, "json": comparison_text.as_json, "markdown": comparison_text.markdown}
-    if format not in writers:
-        raise InputError(f"--format is text, json or markdown, not {format!r}")
     try:
-        comparisons = compare_runs(first, second, margin)
-    except Incomparable as error:
+        comparisons = vibench.compare(first, second, margin)
+    except vibench.Incomparable as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(3) from None
-    typer.echo(writers[format](comparisons))
+    typer.echo(vibench.comparison_text(comparisons, format))
     verdicts = {finding.verdict for comparison in comparisons for finding in comparison.findings}
     if "worse" in verdicts:
         raise typer.Exit(1)

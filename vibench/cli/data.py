@@ -1,4 +1,4 @@
-"""The commands ``vibench data check`` and ``vibench data fetch``."""
+"""The commands ``vibench list``, ``data``, ``export`` and ``manifest``: what there is, and what methods are run on."""
 
 from __future__ import annotations
 
@@ -7,9 +7,28 @@ from typing import Annotated
 
 import typer
 
+from vibench.cli.options import Data, FirstCases, ProtocolName
+from vibench.errors import InputError
+
+KINDS = ("methods", "metrics", "masks", "protocols", "datasets", "runs")
+
 app = typer.Typer(help="Check a data set against its card, or fetch it.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="A data set of [bold]vibench list datasets[/bold].")]
+Name = Annotated[str, typer.Argument(help="A data set that vibench list datasets names.")]
+
+
+def list_things(
+    kind: Annotated[str, typer.Argument(help="methods, metrics, masks, protocols, datasets or runs.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where runs are looked for.")] = Path("results"),
+) -> None:
+    """Print what there is of one kind: each name, a line about it, and the options that it takes in brackets."""
+    import vibench
+
+    if kind not in KINDS:
+        raise InputError(f"nothing called {kind!r} can be listed; choose one of {', '.join(KINDS)}")
+    found = vibench.list_runs(output) if kind == "runs" else getattr(vibench, f"list_{kind}")()
+    for name, about, options in found:
+        typer.echo(f"{name:<24}  {about}" + (f"  [{', '.join(options)}]" if options else ""))
 
 
 @app.command()
@@ -19,9 +38,9 @@ def check(
     split: Annotated[str | None, typer.Option(help="Split; the card's default one when left out.")] = None,
 ) -> None:
     """Read every clip and compare layout, counts, sizes and checksums with the card."""
-    from vibench.data.copy import check as sentences
+    import vibench
 
-    for sentence in sentences(name, data, split):
+    for sentence in vibench.check_dataset(name, data, split):
         typer.echo(sentence)
 
 
@@ -32,9 +51,37 @@ def fetch(
     sha256: Annotated[str | None, typer.Option(help="Checksum of the archive, where the card knows none.")] = None,
 ) -> None:
     """Download a data set that has a direct address, check its sha256 and unpack it. Read its licence first."""
-    from vibench.data.copy import fetch as fetched
-    from vibench.data.dataset import card_of
+    import vibench
 
-    card = card_of(name)
-    typer.echo(f"licence: {card.licence}")
-    typer.echo(f"{len(fetched(card, data, sha256))} files in {data}")
+    typer.echo(f"{len(vibench.fetch_dataset(name, data, sha256, say=typer.echo))} files in {data}")
+
+
+def export(
+    protocol: ProtocolName,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the frames and masks.")],
+    data: Data = None,
+    limit: FirstCases = None,
+) -> None:
+    """Write every case's holed frames and masks as PNG, for a program that vibench cannot call.
+
+    Give what that program makes back with the method from_disk.
+    """
+    import vibench
+
+    for name, frames in vibench.export_cases(vibench.load_protocol(protocol), output, data, limit):
+        typer.echo(f"{name}: {frames} frames")
+
+
+def manifest(
+    protocol: ProtocolName,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; NAME@VERSION.json here.")
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Write the clip, frames, mask generator, seed and the sha256 of the holes of every case, as JSON."""
+    import vibench
+
+    chosen = vibench.load_protocol(protocol)
+    path = output or Path(f"{chosen.label}.json")
+    typer.echo(f"{vibench.write_manifest(chosen, data, path)} cases: {path}")

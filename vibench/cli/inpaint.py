@@ -20,13 +20,13 @@ def inpaint(
     ],
     output: OutputVideo,
     method: Annotated[
-        str, typer.Option("--method", "-m", help="One method, as in --methods of run.")
+        str, typer.Option("--method", "-m", help="One method, such as vinet, with options in brackets.")
     ] = "flow_propagation",
     dilate: Annotated[int, typer.Option(min=0, max=64, help="Grow the hole N times by one pixel.")] = 0,
     overwrite: Overwrite = False,
     device: Device = "auto",
 ) -> None:
-    """Remove what the mask marks from one video; sound is kept, and pixels outside the mask."""
+    """Remove what the mask marks from one video; its sound stays, and so do the pixels outside the mask."""
     import vibench
     from vibench.cli.progress import frame_progress
 

@@ -1,4 +1,4 @@
-"""What several commands share: options of the same meaning, lengths of time, sizes, and an end by Ctrl-C."""
+"""What several commands share: options that mean the same, lengths of time, sizes, and how Ctrl-C ends a command."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Methods = Annotated[
     typer.Option(
         "--methods",
         "-m",
-        help="Methods by comma: names of [bold]vibench list methods[/bold] or module:factory, each with options in "
-        "brackets, such as 'vinet\\[memory=false],telea'.",
+        help="Methods by comma: names that vibench list methods prints, or module:factory of your own; options "
+        "follow in brackets, such as 'vinet\\[memory=false],telea'.",
     ),
 ]
 Data = Annotated[Path | None, typer.Option(help="Folder of the protocol's data set, where it is not bundled.")]
@@ -27,7 +27,7 @@ ProtocolName = Annotated[str, typer.Argument(metavar="PROTOCOL", help="Name, nam
 FirstCases = Annotated[int | None, typer.Option(min=1, help="Only the first N cases.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace OUTPUT if it is there.")]
 OutputVideo = Annotated[Path, typer.Option("--output", "-o", help="Video to write: .mp4, .mov, .m4v or lossless .mkv.")]
-OneMethod = Annotated[str, typer.Argument(help="One method, as in --methods of run: 'vinet\\[memory=false]'.")]
+OneMethod = Annotated[str, typer.Argument(help="One method with its options: 'vinet\\[memory=false]'.")]
 Size = Annotated[str, typer.Option(help="Width x height of the clip in pixels.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N; auto takes CUDA when there is one.")]
 
@@ -37,7 +37,7 @@ _SECONDS = {"s": 1.0, None: 1.0, "m": 60.0, "h": 3600.0}
 
 
 def seconds_of(duration: str) -> float:
-    """``90s``, ``10m``, ``1h`` or plain seconds; InputError for anything else."""
+    """Read ``90s``, ``10m``, ``1h`` or plain seconds as seconds; raise InputError for anything else."""
     match = _DURATION.match(duration.strip())
     if match is None or float(match[1]) == 0:
         raise InputError(f"{duration!r} is no length of time; write 90s, 10m or 1h")
@@ -45,7 +45,7 @@ def seconds_of(duration: str) -> float:
 
 
 def size_of(text: str) -> tuple[int, int]:
-    """``432x240`` as (width, height); InputError for anything else, or a side below 16."""
+    """Read ``432x240`` as (width, height) in pixels; raise InputError for anything else, or a side below 16."""
     match = _SIZE.match(text.strip())
     if match is None or min(int(match[1]), int(match[2])) < 16:
         raise InputError(f"{text!r} is no size; write WIDTHxHEIGHT, such as 432x240, at least 16 each")
@@ -65,6 +65,6 @@ def ends_after_interrupt(
 
 
 def refuse_to_replace(output: Path, overwrite: bool) -> None:
-    """InputError where a file is in the way and nobody said that it may go."""
+    """Raise InputError where a file lies at ``output`` already and ``overwrite`` does not allow to replace it."""
     if output.exists() and not overwrite:
         raise InputError(f"{output} is there already; add --overwrite to replace it")

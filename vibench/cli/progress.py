@@ -1,4 +1,4 @@
-"""How a run shows itself: a bar with time left on a terminal, plain lines elsewhere."""
+"""How far a command is: a bar with the time left on a terminal, plain lines where there is none."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from vibench.results.record import Record
-from vibench.runner.run import Listener
-
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+    from vibench import Listener, Record
 
 
 EVERY_SECONDS = 10.0
@@ -21,7 +20,7 @@ EVERY_SECONDS = 10.0
 
 @contextmanager
 def progress() -> Iterator[Listener]:
-    """A listener for the length of one run; everything goes to standard error."""
+    """Show how a run goes, on standard error, for as long as the block lasts."""
     if not sys.stderr.isatty():
         yield Lines()
         return
@@ -42,7 +41,11 @@ def progress() -> Iterator[Listener]:
 
 @contextmanager
 def frame_progress() -> Iterator[Callable[[int | None], Callable[[], None]]]:
-    """For one video: called with the number of frames (None: unknown), it gives what to call after each frame."""
+    """Show how one video is filled.
+
+    Call what this yields with the number of frames, or None where that is unknown; call what that returns after each
+    frame.
+    """
     if not sys.stderr.isatty():
         yield _frame_lines
         return
@@ -59,20 +62,20 @@ def frame_progress() -> Iterator[Callable[[int | None], Callable[[], None]]]:
 
 
 @contextmanager
-def step_progress(steps: int) -> Iterator[Callable[[str], None]]:
-    """For a fixed number of named steps: call it with each step's name before the step begins."""
+def step_progress() -> Iterator[Callable[[str, int], None]]:
+    """Show steps that have names: call what this yields with a step's name and the number of all before it begins."""
     if not sys.stderr.isatty():
-        yield lambda name: print(name, file=sys.stderr, flush=True)
+        yield lambda name, steps: print(name, file=sys.stderr, flush=True)
         return
     from rich.console import Console
     from rich.progress import Progress
 
     with Progress(*Progress.get_default_columns(), console=Console(stderr=True), transient=True) as bar:
-        task, begun = bar.add_task("", total=steps), 0
+        task, begun = bar.add_task(""), 0
 
-        def begin(name: str) -> None:
+        def begin(name: str, steps: int) -> None:
             nonlocal begun
-            bar.update(task, description=name, completed=begun)
+            bar.update(task, description=name, completed=begun, total=steps)
             begun += 1
 
         yield begin
@@ -100,14 +103,14 @@ def _frame_lines(total: int | None, every_seconds: float = EVERY_SECONDS) -> Cal
 
 
 class Bar:
-    """Draws with rich."""
+    """Draws a bar on a terminal, with rich."""
 
     def __init__(self, bar: Progress) -> None:
         self.bar = bar
         self.task = self.bar.add_task("starting", total=None)
 
     def started(self, total: int, remaining: int) -> None:
-        """Show how much is there already, so that the time left is that of the rest."""
+        """Show how many records are there already, and count only the others, so that the time left is right."""
         description = "measuring" if remaining else "all done before"
         self.bar.update(self.task, description=description, total=remaining, completed=0)
         if remaining < total:
@@ -119,18 +122,18 @@ class Bar:
         self.bar.update(self.task, description=_escaped(f"{method} · {case}{part}"))
 
     def finished(self, record: Record) -> None:
-        """One step on; failures stay visible above the bar."""
+        """Move the bar one step on; a failure is written above it, where it stays."""
         self.bar.update(self.task, advance=1, description=_escaped(f"{record.method} · {record.case}"))
         if record.failure is not None:
             self.say(f"failed: {record.method} on {record.case}: {record.failure.message}")
 
     def say(self, sentence: str) -> None:
-        """A line above the bar."""
+        """Write a line above the bar."""
         self.bar.console.print(_escaped(sentence))
 
 
 class Lines:
-    """Prints one line a record."""
+    """Prints one line for every record."""
 
     def __init__(self) -> None:
         self.total = self.done = 0
@@ -139,7 +142,7 @@ class Lines:
         self.spoke = self.began, 0
 
     def started(self, total: int, remaining: int) -> None:
-        """Say how much there is to do."""
+        """Say how many records are to be made."""
         self.total = remaining
         self.say(f"{remaining} of {total} records to make")
 
@@ -156,14 +159,14 @@ class Lines:
             self.say(f"{method}  {case}  {done} of {total} frames, about {left:.0f} s left")
 
     def finished(self, record: Record) -> None:
-        """Method, case, outcome, and the time left if all records take alike."""
+        """Print method, case, outcome, and the time that is left if all records take equally long."""
         self.done += 1
         left = (monotonic() - self.began) / self.done * (self.total - self.done)
         outcome = f"failed: {record.failure.message}" if record.failure else record.status
         self.say(f"[{self.done}/{self.total}] {record.method}  {record.case}  {outcome}  (about {left:.0f} s left)")
 
     def say(self, sentence: str) -> None:
-        """A line on standard error, written at once."""
+        """Write a line to standard error at once."""
         print(sentence, file=sys.stderr, flush=True)
 
 

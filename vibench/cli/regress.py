@@ -1,4 +1,4 @@
-"""The command line of ``vibench regress``."""
+"""The command ``vibench regress``: is this version of a method slower, hungrier or worse than another one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from vibench.cli.options import Device, seconds_of, size_of
-from vibench.errors import InputError
 
 
 class Form(StrEnum):
@@ -64,32 +63,31 @@ def regress(
     Exit status: 0 nothing is worse; 1 something is slower, hungrier or worse; 2 the command cannot be used as
     given; 3 nothing is known to be worse, but a verdict is unclear or incomparable.
     """
-    from vibench.data.probe import Probe
-    from vibench.machine.device import resolve
-    from vibench.machine.processes import exit_on_termination
-    from vibench.plugins import Spec, split_outside_brackets
-    from vibench.regress.finding import exit_status
-    from vibench.regress.pair import RegressSettings
-    from vibench.regress.regress import Request, regress
-    from vibench.regress.text import FORMATS
+    import vibench
 
-    if not 1 < threshold < 100:
-        raise InputError(f"--threshold {threshold:g} is not between 1 and 100 (1.10 stands for 10 % more)")
-    specs = tuple(Spec.parse(text) for text in split_outside_brackets(methods))
-    if not specs:
-        raise InputError("--methods names no method; see `vibench list methods`")
-    settings = RegressSettings(seconds_of(budget), threshold, quality_threshold, resolve(device), threads, seed=seed)
-    request = Request(specs, Probe.make(*size_of(size), frames), settings, against, baseline, save)
-    with exit_on_termination():
-        found = regress(request, lambda done: typer.secho(f"{done.method}: measured", err=True, dim=True))
+    found = vibench.find_regressions(
+        methods,
+        against,
+        threshold=threshold,
+        quality_threshold_db=quality_threshold,
+        budget_seconds=seconds_of(budget),
+        size=size_of(size),
+        frames=frames,
+        device=device,
+        threads=threads,
+        seed=seed,
+        baseline=baseline,
+        save=save,
+        done=lambda regression: typer.secho(f"{regression.method}: measured", err=True, dim=True),
+    )
     if save is not None:
         typer.echo(f"baseline: {save}", err=True)
         if baseline is None:
             return
-    text = FORMATS[form.value](found)
+    text = vibench.regression_text(found, form.value)
     if output is None:
         typer.echo(text)
     else:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(text + "\n", encoding="utf-8")
-    raise typer.Exit(exit_status(found))
+    raise typer.Exit(vibench.exit_status(found))

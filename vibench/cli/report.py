@@ -1,4 +1,4 @@
-"""The command ``vibench report``."""
+"""The commands ``vibench report``, ``figure`` and ``video``: runs shown as a page, a picture or a film."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
+OneRun = Annotated[Path, typer.Argument(metavar="RUN", help="One run folder, as vibench list runs prints it.")]
+CaseName = Annotated[str, typer.Argument(help="Name of a case, as the report shows it.")]
+Shown = Annotated[str, typer.Option("--methods", "-m", help="Methods of the run by comma; all when left out.")]
 
 
 def report(
@@ -20,3 +24,36 @@ def report(
     import vibench
 
     typer.echo(f"report: {vibench.write_report(runs, output, jobs)}")
+
+
+def figure(
+    run: OneRun,
+    case: CaseName,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write: .png, .pdf or .svg.")],
+    kind: Annotated[
+        str, typer.Option(help="strip, slice (one row through time) or difference (to the truth).")
+    ] = "strip",
+    methods: Shown = "",
+    frames: Annotated[int, typer.Option(min=1, max=16, help="How many frames a strip or difference shows.")] = 4,
+    row: Annotated[
+        int | None,
+        typer.Option(min=0, help="Row of the slice; when left out, the row that crosses most of the hole."),
+    ] = None,
+) -> None:
+    """Draw one case at print size: a film strip, one row through time, or the difference to the truth."""
+    import vibench
+
+    vibench.write_figure(run, case, output, kind, methods, frames, row)
+    typer.echo(f"figure: {output}")
+
+
+def video(
+    run: OneRun,
+    case: CaseName,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Video to write: .mp4, .mov or .m4v.")],
+    methods: Shown = "",
+) -> None:
+    """Write one video of a case: input, methods and truth side by side, in step, each under its name."""
+    import vibench
+
+    typer.echo(f"{vibench.write_video(run, case, output, methods)} frames: {output}")

@@ -13,7 +13,7 @@ from vibench.cli.options import Data, Device, FirstCases, ends_after_interrupt
 
 
 def reproduce(
-    table: Annotated[str, typer.Argument(help="Name of a table, or a .toml file; `list` prints the names.")],
+    table: Annotated[str, typer.Argument(help="Name of a table, or a .toml file; the word list prints the names.")],
     data: Data = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder that holds runs.")] = Path("results"),
     protocol: Annotated[str, typer.Option("--protocol", "-p", help="Another protocol than the table's own.")] = "",
@@ -21,7 +21,7 @@ def reproduce(
     seeds: Annotated[str, typer.Option(help="Only these of the protocol's seeded repeats, by comma, from 0.")] = "",
     device: Device = "auto",
 ) -> None:
-    """Run what is missing for a paper's table, then write it: ours, the published figures, and how both were measured.
+    """Run what is missing for a paper's table, then write it: our figures, those published, and how both were made.
 
     The table goes to the terminal and into the run's folder. The same command again continues and runs nothing twice.
     """

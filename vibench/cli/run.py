@@ -1,4 +1,4 @@
-"""The commands ``vibench run`` and ``vibench score``."""
+"""The commands ``vibench run`` and ``vibench score``: methods on the cases of a protocol, and their measurement."""
 
 from __future__ import annotations
 
@@ -39,8 +39,9 @@ def run(
 ) -> None:
     """Fill the holes of every case with every method, time it, score it, and write one record each.
 
-    The same command continues where it stopped: after Ctrl-C, a kill, a full disk. Another command never mixes in.
-    The exit status is 0 if every case was filled, and 4 if a method failed on one: its record and the table say why.
+    The same command continues where it stopped, be it by Ctrl-C, a kill or a full disk. Another command makes another
+    run. With further --metrics, only these are measured, on the frames that were kept. The exit status is 0 if every
+    case was filled, and 4 if a method failed on one: its record and the table say why.
     """
     import vibench
     from vibench.cli.progress import progress
@@ -75,14 +76,14 @@ def run(
 
 
 def score(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders, as `vibench list runs` prints them.")],
+    runs: Annotated[list[Path], typer.Argument(help="Run folders, as vibench list runs prints them.")],
     metrics: Annotated[str, typer.Option(help="Metrics by comma; the protocol's own when left out.")] = "",
     data: Data = None,
     device: Device = "auto",
 ) -> None:
     """Measure kept frames again, without the methods: after --predict-only, or with further metrics.
 
-    Only what a record has no value of is measured, and what another version of a metric's code measured.
+    Values that are missing are measured, and values that another version of a metric's code measured; the others stay.
     """
     import vibench
     from vibench.cli.progress import progress

@@ -1,8 +1,7 @@
-"""The command line of ``vibench speed``."""
+"""The commands ``vibench speed`` and ``vibench profile``: how fast a method is, and where its time goes."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -36,32 +35,42 @@ def speed(
 
     Latency (one clip, frame by frame) and throughput (several clips at once) are measured separately.
     """
+    import vibench
     from vibench.cli.progress import step_progress
-    from vibench.files import disk_errors, replacing, slug
-    from vibench.machine.device import resolve
-    from vibench.plugins import Spec
-    from vibench.speed.growth import Shape
-    from vibench.speed.measurement import SpeedPlan, measure_speed
-    from vibench.speed.text import as_text, draw
 
-    where = resolve(device)
-    at_once = clips or (max(1, (os.cpu_count() or 1) // threads) if where == "cpu" else 1)
-    base = Shape(*size_of(size), frames)
-    plan = SpeedPlan(Spec.parse(method), base, where, threads, at_once, repeats, seconds, energy)
-    with step_progress(plan.steps) as listener:
-        found = measure_speed(plan, listener)
-    typer.echo(as_text(found, fps))
-    stem = slug(plan.spec.label)
-    with disk_errors(output):
-        output.mkdir(parents=True, exist_ok=True)
-        with replacing(output / f"{stem}.svg") as partial:
-            draw(found, partial)
-        with replacing(output / f"{stem}.json") as partial:
-            partial.write_text(_json(found.to_dict()), encoding="utf-8")
-    typer.echo(f"picture and figures: {output / stem}.svg, .json")
+    with step_progress() as listener:
+        found = vibench.measure_speed(
+            method,
+            size=size_of(size),
+            frames=frames,
+            device=device,
+            threads=threads,
+            clips=clips,
+            repeats=repeats,
+            seconds=seconds,
+            energy=energy,
+            output=output,
+            listener=listener,
+        )
+    typer.echo(vibench.speed_text(found, fps))
+    typer.echo(f"picture and figures: {output}")
 
 
-def _json(figures: dict[str, object]) -> str:
-    import json
+def profile(
+    method: OneMethod,
+    size: Size = "256x256",
+    frames: Annotated[int, typer.Option(min=4, help="Frames of the clip.")] = 8,
+    device: Device = "cpu",
+    threads: Annotated[int, typer.Option(min=1, help="Threads of torch and OpenCV.")] = 1,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for the picture and the samples it is drawn from.")
+    ] = Path("profile"),
+) -> None:
+    """Show where a method's time goes: tables of its network's parts and torch's operators, and a flame picture."""
+    import vibench
 
-    return json.dumps(figures, indent=1, sort_keys=True) + "\n"
+    found = vibench.profile_method(
+        method, size=size_of(size), frames=frames, device=device, threads=threads, output=output
+    )
+    typer.echo(vibench.profile_text(found))
+    typer.echo(f"picture: {output}")

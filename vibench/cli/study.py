@@ -1,4 +1,4 @@
-"""The commands ``vibench study make`` and ``vibench study score``."""
+"""The commands ``vibench study make`` and ``vibench study score``: people compare results without knowing methods."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from vibench.study import QUESTION
 
 study = typer.Typer(name="study", help="Ask people which result looks more natural, blinded.", no_args_is_help=True)
 
@@ -26,17 +24,15 @@ def make(
         int, typer.Option(min=0, max=20, help="How many pairs only check attention: the truth beside a broken video.")
     ] = 2,
     seed: Annotated[int, typer.Option(min=0, help="Decides order, sides and blinded names.")] = 1,
-    question: Annotated[str, typer.Option(help="What raters are asked.")] = QUESTION,
+    question: Annotated[str, typer.Option(help="What raters are asked.")] = "Which video looks more natural?",
 ) -> None:
     """Write a page of blinded pairwise comparisons that works from disk, and its key beside the folder.
 
     Give raters the folder and keep the key.
     """
-    from vibench.plugins import split_outside_brackets
-    from vibench.study.page import make_study
+    import vibench
 
-    chosen, named = split_outside_brackets(methods), split_outside_brackets(cases)
-    written = make_study(runs, output, chosen, named, checks, seed, question, say=typer.echo)
+    written = vibench.make_study(runs, output, methods, cases, checks, seed, question, say=typer.echo)
     for note in written.notes:
         typer.secho(f"note: {note}", err=True)
     typer.echo(f"{written.trials} comparisons a rater; fewer --methods or --cases make fewer")
@@ -50,8 +46,8 @@ def score(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write everything as JSON.")] = None,
 ) -> None:
     """Print how often each method was preferred, with 95 % intervals, its strength, and how far raters agree."""
-    from vibench.study.score import as_text, score_study
+    import vibench
 
-    typer.echo(as_text(score_study(key, answers, output)))
+    typer.echo(vibench.study_text(vibench.score_study(key, answers, output)))
     if output is not None:
         typer.echo(f"scores: {output}")

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from vibench.clip import Clip, digest
 from vibench.data.dataset import Card, Dataset, card_of
 from vibench.data.layouts import open_dataset
 from vibench.errors import InputError, MissingResource, UserError
+
+
+def fetch_dataset(
+    name: str, data: str | Path, sha256: str | None = None, say: Callable[[str], None] = lambda _: None
+) -> list[Path]:
+    """Download the data set ``name``, unpack it into the folder ``data`` and return the unpacked files.
+
+    ``say`` is called with a sentence about the licence before anything is downloaded. Raises InputError where no data
+    set has this name; see ``fetch`` for ``sha256`` and other errors.
+    """
+    card = card_of(name)
+    say(f"licence: {card.licence}")
+    return fetch(card, Path(data), sha256)
 
 
 def fetch(card: Card, data: Path, sha256: str | None = None) -> list[Path]:
@@ -71,9 +84,14 @@ def problems(data: Dataset, split: str | None) -> Iterator[tuple[str, str | None
             yield name, _difference(data.card, split, clip)
 
 
-def check(name: str, data: Path | None, split: str | None = None) -> Iterator[str]:
-    """Yield a sentence for each clip and one for the whole; raise InputError at the end where anything was wrong."""
-    dataset = open_checked(name, data, split)
+def check_dataset(name: str, data: str | Path | None = None, split: str | None = None) -> Iterator[str]:
+    """Compare layout, counts, sizes and checksums of a data set with its card.
+
+    Yield a sentence for each clip and one for the whole; raise InputError at the end where anything was wrong. ``name``
+    is one of ``list_datasets``, ``data`` the folder of the data set where it is not bundled, and ``split`` the card's
+    default one when left out.
+    """
+    dataset = open_checked(name, None if data is None else Path(data), split)
     found, wrong = 0, 0
     for clip, problem in problems(dataset, split):
         found += bool(clip)

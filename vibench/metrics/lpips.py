@@ -19,7 +19,7 @@ from vibench.clip import Case, Frames, as_frames, check_pair
 from vibench.errors import InputError
 from vibench.metric import MetricInfo, Series, truth_of
 from vibench.metrics.networks import backbones
-from vibench.metrics.networks.weights import State
+from vibench.metrics.networks.weights import State, packaged_file, sha256_of
 
 BATCH_PIXELS = 8 * 432 * 240
 """Frames go through the network in batches of about this many pixels, which bounds the memory taken."""
@@ -76,8 +76,11 @@ def distances(network: Any, features: Features, truth: Features, size: tuple[int
 class LPIPS:
     """LPIPS of every frame. The features of a case's truth are kept, so that all methods share them."""
 
-    def __init__(self, info: MetricInfo, network: Any, least_px: int, device: str) -> None:
+    def __init__(
+        self, info: MetricInfo, network: Any, least_px: int, device: str, resources: Mapping[str, str]
+    ) -> None:
         self.info = info
+        self.resources = resources
         self._least_px = least_px
         self._network = network.to(device, memory_format=torch.channels_last).eval()
         self._last: tuple[str, dict[int, Features]] = ("", {})
@@ -148,7 +151,9 @@ def _lpips(name: str, title: str, backbone: State, least_px: int, device: str) -
         better="lower",
         source="Zhang et al. 2018, lpips 0.1 on [-1, 1]; hole: spatial map, mean over hole pixels",
     )
-    return LPIPS(info, network, least_px, device)
+    linear = packaged_file("lpips==0.1.4", f"weights/v0.1/{name}.pth", None)
+    resources = {**backbones.resources(name), f"lpips v0.1 {name}.pth": sha256_of(linear)}
+    return LPIPS(info, network, least_px, device, resources)
 
 
 def trained(name: str, backbone: State) -> Any:

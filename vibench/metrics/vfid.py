@@ -48,6 +48,7 @@ class VFID:
 
     def __init__(self, info: MetricInfo, weights: str | None, device: str, as_sttn: bool) -> None:
         self.info = info
+        self.resources = {Path(PACKAGED_PATH).name: WEIGHTS_SHA256}  # `load_i3d` reads no other file
         self._device = device
         self._as_sttn = as_sttn
         self._network = load_i3d(weights).to(device).train(as_sttn)

@@ -97,8 +97,10 @@ class WarpedDifference:
         motion: FindMotion,
         hole: FindHole = begins_in_hole,
         cost: Callable[[NDArray[np.float32]], NDArray[np.float32]] = squared,
+        resources: Mapping[str, str] | None = None,
     ) -> None:
         self.info = info
+        self.resources = dict(resources or {})
         self._motion, self._hole, self._cost = motion, hole, cost
 
     def measure(self, frames: Frames, case: Case) -> Mapping[str, Series]:
@@ -127,7 +129,7 @@ def raft(device: str = "cpu") -> WarpedDifference:
     Raises MissingResource where its weights can neither be found nor downloaded.
     """
     source = flow_sources.raft(device)
-    return WarpedDifference(_info("raft", f"flow of the truth by {source.identity}"), _of_truth(source))
+    return _of_network("raft", source)
 
 
 def gmflow(device: str = "cpu") -> WarpedDifference:
@@ -136,7 +138,7 @@ def gmflow(device: str = "cpu") -> WarpedDifference:
     Raises MissingResource where the package with its weights is not installed.
     """
     source = flow_sources.gmflow(device)
-    return WarpedDifference(_info("gmflow", f"flow of the truth by {source.identity}"), _of_truth(source))
+    return _of_network("gmflow", source)
 
 
 def devil_exact() -> WarpedDifference:
@@ -194,6 +196,11 @@ def exact_motion(_: Frames, case: Case) -> Motion:
     if case.flow.visible is None:
         raise ValueError(f"case {case.name} has neither backward flow nor occlusions")
     return known_motion(case.flow.forward, case.flow.visible)
+
+
+def _of_network(name: str, source: flow_sources.FlowSource) -> WarpedDifference:
+    info = _info(name, f"flow of the truth by {source.identity}")
+    return WarpedDifference(info, _of_truth(source), resources=source.resources)
 
 
 def _of_truth(source: flow_sources.FlowSource) -> FindMotion:

@@ -30,7 +30,7 @@ BURSTS = 30
 
 
 class Samples(BaseModel):
-    """Raw numbers of one method: seconds of every burst, bytes of every fill, dB of every frame."""
+    """The raw numbers of one method: seconds of every burst, bytes of every fill, dB of every frame."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -64,7 +64,7 @@ class Baseline(BaseModel):
             temporary.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
     def mismatch(self, machine: str, probe: str, label: str) -> str | None:
-        """Why this baseline cannot be compared with the method ``label`` measured here and now; None where it can."""
+        """Say why this baseline cannot be compared with the method ``label`` measured here; None where it can."""
         if machine != self.machine:
             return f"the baseline is of another machine or setting ({self.machine}), this is {machine}"
         if probe != self.probe:

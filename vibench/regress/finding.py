@@ -78,7 +78,10 @@ class Regression:
 
 
 def exit_status(regressions: Iterable[Regression]) -> int:
-    """1 where any measure is worse, else 3 where any is unclear or incomparable, else 0."""
+    """Return the exit status of the command: 1 where any measure is worse, else 3 where one is unclear, else 0.
+
+    An incomparable measure counts as an unclear one.
+    """
     verdicts = {measured.outcome for regression in regressions for measured in regression.findings}
     if "worse" in verdicts:
         return SOMETHING_WORSE
@@ -86,7 +89,10 @@ def exit_status(regressions: Iterable[Regression]) -> int:
 
 
 def hole_psnr(filled: Sequence[Frames], cases: Sequence[Case]) -> list[float]:
-    """PSNR over the hole in dB of every frame of every case; ProcessFailed where a filled clip has another shape."""
+    """Return PSNR over the hole, in dB, of every frame of every case that has a hole.
+
+    Raises ProcessFailed where a filled clip has another shape than its case.
+    """
     values = []
     for frames, case in zip(filled, cases, strict=True):
         if frames.shape != case.frames.shape:
@@ -131,7 +137,10 @@ def memory_finding(measure: Measure, old: Sequence[int], new: Sequence[int], thr
 
 
 def findings_without_measuring(so_far: Sequence[Measured], failed: ProcessFailed) -> list[Measured]:
-    """What is still to be said after a failure: a new version that broke is worse, all else has no verdict."""
+    """Return the findings that are still missing after a failure.
+
+    The quality of a new version that broke is worse; everything else is incomparable, or unclear after a time-out.
+    """
     done = {measured.measure for measured in so_far}
     new_is_broken = isinstance(failed, VersionFailed) and failed.which == "new" and not failed.timed_out
     rest: list[Measured] = []

@@ -87,7 +87,10 @@ class VersionProcess:
             self._running = None
 
     def ask(self, until: float, verb: str, **order: Option | dict[str, Option]) -> dict[str, Any]:
-        """One order, one answer, before ``until`` on the monotonic clock; ProcessFailed where there is none."""
+        """Send one order and return its answer.
+
+        Raises ProcessFailed where none comes before ``until``, a time of the monotonic clock.
+        """
         running = self._running
         if running is None or running.stdin is None or running.stdout is None:
             raise ValueError(f"{self.version.title} was not started")
@@ -131,7 +134,7 @@ class VersionProcess:
         return line
 
     def _environ(self, threads: int) -> dict[str, str]:
-        """This process's environment with the version first on the path, a fixed hash seed and pinned threads."""
+        """Return this environment with the version first on the path, a fixed hash seed and pinned threads."""
         before = os.environ.get("PYTHONPATH", "")
         path = [*self.version.python_path, *([before] if before else [])]
         pinned = dict.fromkeys(THREAD_VARIABLES, str(threads))
@@ -139,7 +142,7 @@ class VersionProcess:
         return {**os.environ, **pinned, **fixed}
 
     def _check_origin(self, file: Path) -> None:
-        """ProcessFailed where a method that this version has in its tree was loaded from somewhere else."""
+        """Raise ProcessFailed where a method that this version has in its tree was loaded from somewhere else."""
         root = self.version.root
         if root is None or not self.version.owns_methods or file.resolve().is_relative_to(root.resolve()):
             return

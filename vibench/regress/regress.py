@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 
 from vibench.data.probe import Probe
-from vibench.errors import MissingResource
-from vibench.plugins import Spec
+from vibench.errors import InputError, MissingResource
+from vibench.machine.device import resolve
+from vibench.machine.processes import exit_on_termination
+from vibench.plugins import Spec, split_outside_brackets
 from vibench.regress.baseline import Baseline, compare_with, machine_now, measure
 from vibench.regress.finding import TIME, Measure, Measured, Regression
 from vibench.regress.pair import RegressSettings, VersionPair
@@ -20,7 +22,7 @@ MEASURES: tuple[Measure, ...] = ("quality", "peak memory", *TIME)
 
 @dataclass(frozen=True)
 class Request:
-    """What is compared with what; ``settings.budget_seconds`` is for all methods together."""
+    """What is compared, how, and with what; ``settings.budget_seconds`` is for all methods together."""
 
     methods: tuple[Spec, ...]
     probe: Probe
@@ -30,12 +32,64 @@ class Request:
     save: Path | None = None
 
 
-def regress(request: Request, done: Callable[[Regression], None] = lambda _: None) -> list[Regression]:
-    """Compare every method with its other version; ``done`` is called with what was found about each.
+def find_regressions(
+    methods: str | Iterable[str],
+    against: str = LAST,
+    *,
+    threshold: float = 1.10,
+    quality_threshold_db: float = 0.1,
+    budget_seconds: float = 600.0,
+    size: tuple[int, int] = (128, 128),
+    frames: int = 8,
+    device: str = "cpu",
+    threads: int = 1,
+    seed: int | None = None,
+    baseline: str | Path | None = None,
+    save: str | Path | None = None,
+    done: Callable[[Regression], None] = lambda _: None,
+) -> list[Regression]:
+    """Say of every method whether the code here is slower, hungrier or worse than another version of it.
 
-    A method whose verdicts are sure early leaves its time to the others. InputError where the request cannot be met as
-    it stands; where there is nothing to compare with, every measure is incomparable.
+    Both versions are measured in turns on this machine, in processes of their own, until every verdict is sure or the
+    budget is spent. A method whose verdicts are sure early leaves its time to the others. Where there is nothing to
+    compare with, as in a shallow clone, every measure is incomparable. While it measures, SIGTERM and SIGHUP end this
+    process with SystemExit, so that the other version's files are removed.
+
+    Args:
+        methods: names with options as the command line takes them, ``"vinet[memory=false],telea"``, or a list of them.
+        against: a git ref; the path of a ``.whl`` file; ``last``, the newest tag before this commit, else the commit
+            before it; or ``same[option=value]``, which is the code here with other options.
+        threshold: ratio new / old, above 1 and below 100, beyond which time or memory counts as worse.
+        quality_threshold_db: loss of PSNR in the hole, in dB, that counts as worse.
+        budget_seconds: seconds for all methods together.
+        size: width and height in pixels of the clips that are made for it.
+        frames: frames of each of these clips.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        threads: threads of each version.
+        seed: makes the order of measurements repeatable.
+        baseline: a file that ``save`` wrote on an equal machine; it is compared with instead of ``against``.
+        save: the code here is measured alone, and its numbers are written to this file. Without ``baseline`` nothing
+            is compared, and the result is empty.
+        done: called with what was found about each method as soon as it is known.
+
+    Raises:
+        InputError: where no method is named, or something cannot be used as it was given.
     """
+    if not 1 < threshold < 100:
+        raise InputError(f"--threshold {threshold:g} is not between 1 and 100 (1.10 stands for 10 % more)")
+    named = split_outside_brackets(methods) if isinstance(methods, str) else methods
+    specs = tuple(Spec.parse(text) for text in named)
+    if not specs:
+        raise InputError("--methods names no method; see `vibench list methods`")
+    settings = RegressSettings(budget_seconds, threshold, quality_threshold_db, resolve(device), threads, seed=seed)
+    read, written = (None if path is None else Path(path) for path in (baseline, save))
+    request = Request(specs, Probe.make(*size, frames), settings, against, read, written)
+    with exit_on_termination():
+        return carry_out(request, done)
+
+
+def carry_out(request: Request, done: Callable[[Regression], None]) -> list[Regression]:
+    """Compare every method with its other version, as ``find_regressions`` says."""
     if request.baseline is not None or request.save is not None:
         return _with_baseline(request, done)
     try:
@@ -61,7 +115,7 @@ class Shares:
         self._end = monotonic() + settings.budget_seconds
 
     def next(self) -> RegressSettings:
-        """The settings of the next method, with its share of the time."""
+        """Return the settings of the next method, with its share of the time."""
         share = max(0.0, self._end - monotonic()) / self.left
         self.left -= 1
         return replace(self.settings, budget_seconds=share)

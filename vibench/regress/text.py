@@ -10,11 +10,23 @@ from math import isfinite
 from typing import Any
 from xml.etree import ElementTree
 
+from vibench.errors import InputError
 from vibench.regress.finding import Measured, Regression, exit_status
 from vibench.results.markdown import markdown_table, markdown_text
 
 WIDEST = 2_000
 """Characters of a line that is never wrapped: the reader's terminal or editor may do that."""
+
+
+def regression_text(regressions: Sequence[Regression], format: str = "text") -> str:
+    """Write what ``find_regressions`` found.
+
+    ``format`` is ``text`` for a terminal, ``json`` for programs, ``markdown`` for a pull request, ``junit`` for a CI
+    system's view of tests, or ``github`` for annotations of a workflow; InputError for anything else.
+    """
+    if format not in FORMATS:
+        raise InputError(f"--format is one of {', '.join(FORMATS)}, not {format!r}")
+    return FORMATS[format](regressions)
 
 
 def as_text(regressions: Sequence[Regression]) -> str:
@@ -39,7 +51,7 @@ def as_markdown(regressions: Sequence[Regression]) -> str:
 
 
 def as_json(regressions: Sequence[Regression]) -> str:
-    """Everything that is known; the end of an interval that nothing bounds is null."""
+    """Write everything that is known as JSON; the end of an interval that nothing bounds is null."""
     whole = [
         asdict(regression) | {"findings": [_plain(measured) for measured in regression.findings]}
         for regression in regressions
@@ -68,7 +80,7 @@ def as_junit(regressions: Sequence[Regression]) -> str:
 
 
 def as_github(regressions: Sequence[Regression]) -> str:
-    """Workflow commands: an error for worse, a warning for unclear, a notice for the rest."""
+    """Write GitHub's workflow commands: an error for worse, a warning for unclear, a notice for the rest."""
     levels = {"worse": "error", "unclear": "warning"}
     return "\n".join(
         f"::{levels.get(measured.outcome, 'notice')} title=vibench regress%3A {_escaped(regression.method, True)}::"
@@ -84,7 +96,7 @@ FORMATS: dict[str, Callable[[Sequence[Regression]], str]] = {
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of cells with the columns aligned and nothing wrapped, two spaces further in than a title."""
+    """Write rows of cells with aligned columns and no line wrapped, two spaces further in than a title."""
     from rich.console import Console
     from rich.table import Table
 

@@ -143,7 +143,10 @@ def other_version(against: str) -> Iterator[Version]:
 
 
 def last_ref(root: Path) -> str:
-    """What ``last`` stands for; MissingResource where the history does not reach back so far."""
+    """Return the git ref that ``last`` stands for.
+
+    Raises MissingResource where the history does not reach back so far.
+    """
     if _git(root, "status", "--porcelain", "--untracked-files=no"):
         return "HEAD"
     for words in (("describe", "--tags", "--abbrev=0", "HEAD~1"), ("rev-parse", "--verify", "--quiet", "HEAD~1")):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 
+from vibench.errors import InputError
 from vibench.report.numbers import NOTHING, number, places
 from vibench.report.terminal import plain_table
 from vibench.results.comparison import Comparison, Finding
@@ -13,6 +14,17 @@ from vibench.results.markdown import markdown_table, markdown_text
 from vibench.results.statistics import Estimate
 
 HEADS = ("metric", "first", "second - first", "95 % interval", "clips", "p", "verdict")
+
+
+def comparison_text(comparisons: Iterable[Comparison], format: str = "text") -> str:
+    """Write what ``compare`` found.
+
+    ``format`` is ``text`` for a terminal, ``json`` for programs, or ``markdown``; InputError for anything else.
+    """
+    writers: dict[str, Callable[[Iterable[Comparison]], str]] = {"text": text, "json": as_json, "markdown": markdown}
+    if format not in writers:
+        raise InputError(f"--format is text, json or markdown, not {format!r}")
+    return writers[format](comparisons)
 
 
 def text(comparisons: Iterable[Comparison]) -> str:

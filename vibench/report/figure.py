@@ -50,7 +50,7 @@ def write_figure(
     case: str,
     output: Path | str,
     kind: str = "strip",
-    methods: Sequence[str] = (),
+    methods: str | Sequence[str] = (),
     frames: int = 4,
     row: int | None = None,
 ) -> None:
@@ -58,10 +58,10 @@ def write_figure(
 
     ``run`` is a run's folder and ``case`` the name of one of its cases. ``kind`` is ``strip`` (a few frames side by
     side), ``slice`` (one row through time) or ``difference`` (how far each output is from the truth). ``methods``
-    chooses some of the run's methods by their labels; all are shown where it is empty. ``frames`` is how many frames
-    a strip or a difference shows; ``row`` is that of the slice, the one that crosses most of the hole where it is
-    None. InputError where the run, the case, a method or the kind is unknown, frames were not kept, the format is
-    another, a difference has no truth, or ``output`` cannot be written.
+    chooses some of the run's methods by their labels, as a list or as one text with commas between them; all are shown
+    where it is empty. ``frames`` is how many frames a strip or a difference shows; ``row`` is that of the slice, the
+    one that crosses most of the hole where it is None. InputError where the run, the case, a method or the kind is
+    unknown, frames were not kept, the format is another, a difference has no truth, or ``output`` cannot be written.
     """
     kept = load_case(Path(run), case, methods)
     path = Path(output)

@@ -56,13 +56,13 @@ def write_strip(path: Path, frames: Frames, holes: Masks, cut: bool) -> tuple[in
     return picture.size
 
 
-def write_video(run: Path | str, case: str, output: Path | str, methods: Sequence[str] = ()) -> int:
+def write_video(run: Path | str, case: str, output: Path | str, methods: str | Sequence[str] = ()) -> int:
     """Write one video of a case of a run, with the input, the methods' outputs and the truth side by side.
 
     ``run`` is a run's folder, ``case`` the name of one of its cases, ``output`` a file that ends in .mp4, .mov or
-    .m4v. ``methods`` chooses some of the run's methods by their labels; all are shown where it is empty. Returns the
-    number of frames. InputError where the run, the case or a method is unknown, its frames were not kept, or
-    ``output`` cannot be written.
+    .m4v. ``methods`` chooses some of the run's methods by their labels, as a list or as one text with commas between
+    them; all are shown where it is empty. Returns the number of frames. InputError where the run, the case or a method
+    is unknown, its frames were not kept, or ``output`` cannot be written.
     """
     kept = load_case(Path(run), case, methods)
     path = Path(output)

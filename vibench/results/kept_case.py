@@ -10,6 +10,7 @@ import numpy as np
 
 from vibench.clip import Frames, Masks
 from vibench.errors import InputError
+from vibench.plugins import split_outside_brackets
 from vibench.results.record import TRUTH
 from vibench.results.store import Store
 
@@ -18,7 +19,12 @@ INPUT = "input"
 
 @dataclass(frozen=True)
 class KeptCase:
-    """Frames of one case; ``outputs`` is method -> frames, all of the shape of ``frames``."""
+    """The frames of one case.
+
+    ``frames`` are the input before its hole was cut, uint8 (T, H, W, 3). ``holes`` are bool (T, H, W), True where a
+    method had to fill. ``truth`` is what a perfect method would give, or None where nobody knows that. ``outputs`` maps
+    the label of each method to its composited frames. All frames have one shape.
+    """
 
     name: str
     frames: Frames
@@ -28,27 +34,29 @@ class KeptCase:
     frames_per_second: float
 
     def pictures(self) -> dict[str, Frames]:
-        """What can be looked at, in the order of showing: the input with its hole black, the outputs, the truth."""
+        """Name what can be looked at, in the order of showing: the input with a black hole, the outputs, the truth."""
         holed = self.frames.copy()
         holed[self.holes] = 0
         return {INPUT: holed, **self.outputs, **({} if self.truth is None else {TRUTH: self.truth})}
 
     def hole_row(self) -> int:
-        """The row that crosses most hole pixels of all frames."""
+        """The number of the row that crosses most hole pixels, counted over all frames."""
         return int(np.argmax(self.holes.sum(axis=(0, 2))))
 
     def spread_frames(self, count: int) -> list[int]:
-        """At most ``count`` frame numbers from 0, evenly spread over the frames that have a hole."""
+        """Choose at most ``count`` frame numbers, counted from 0 and evenly spread over the frames that have a hole."""
         with_hole = np.flatnonzero(self.holes.any(axis=(1, 2)))
         places = np.linspace(0, len(with_hole) - 1, min(count, len(with_hole))).round().astype(int)
         return [int(index) for index in with_hole[np.unique(places)]]
 
 
-def load_case(run: Path, case: str, methods: Sequence[str] = ()) -> KeptCase:
-    """The case as ``run`` kept it, with the outputs of ``methods`` (all that were kept where none is named).
+def load_case(run: Path, case: str, methods: str | Sequence[str] = ()) -> KeptCase:
+    """Read a case as ``run`` kept it, with the outputs of ``methods``, or all that were kept where none is named.
 
-    InputError for an unknown case or method, and where the frames were not kept or are torn.
+    ``methods`` are labels of methods, as a list or as one text with commas between them. InputError for an unknown
+    case or method, and where the frames were not kept or are torn.
     """
+    methods = split_outside_brackets(methods) if isinstance(methods, str) else methods
     store = Store.open(run)
     if case not in store.info.cases:
         raise InputError(f"{str(run)!r} has no case {case!r}; its cases: {', '.join(store.info.cases[:8])}")

@@ -1,4 +1,4 @@
-"""What one run writes down: a record per case and method, and one page about the run."""
+"""What a run writes down: a record for every method on every case, and one page about the run itself."""
 
 from __future__ import annotations
 
@@ -19,20 +19,22 @@ FailureKind = Literal["error", "out-of-memory", "time-out", "bad-input"]
 
 
 class Failure(Frozen):
-    """Why a case has no frames."""
+    """Why a method gave no frames for a case: the kind of failure, and a sentence about it."""
 
     kind: FailureKind
     message: str
 
 
 class Record(Frozen):
-    """One method on one case.
+    """What one method did on one case.
 
-    ``metrics`` maps metric name -> region -> values (one a frame or pair; None where the region is empty), and
-    ``measured_by`` the name to the sha256 of the code and files that measured it; ``unavailable`` maps metric name ->
-    reason. ``input_sha256``, ``truth_sha256`` and ``holes_sha256`` are of the arrays that the method and the metrics
-    saw, ``output_sha256`` of the composited frames. ``versions`` are those of the packages whose arithmetic is in the
-    numbers. What an older version did not write yet is empty. Everything but ``timing`` is equal in a repeated run.
+    ``metrics`` maps the name of a metric to its regions, and each region to its values: one for every frame or pair of
+    frames, None where the region is empty there. ``measured_by`` maps the name of a metric to the sha256 of the code,
+    options and files that measured it, ``unavailable`` to the reason why it could not be measured. ``input_sha256``,
+    ``truth_sha256`` and ``holes_sha256`` are those of the arrays that the method and the metrics saw, and
+    ``output_sha256`` is that of the composited frames. ``versions`` are those of the packages whose arithmetic is in
+    the numbers. A field that the version which wrote the record did not know is empty. Everything but ``timing`` is
+    equal when the run is repeated.
     """
 
     schema_version: int = Field(default=SCHEMA, alias="schema")
@@ -57,13 +59,13 @@ class Record(Frozen):
     timing: Timing | None = None
 
     def value(self, metric: str, region: str) -> float | None:
-        """Clip value of a metric: the mean of its series, or None where it was not measured."""
+        """Return the mean of a metric over the frames or pairs of the clip, or None where it was not measured."""
         values = self.metrics.get(metric, {}).get(region)
         return None if values is None else Series(values).mean
 
 
 class MethodFacts(Frozen):
-    """One method of a run: its canonical label, factory, the state of its code, options and what it says of itself."""
+    """One method of a run: its name with options, its factory, the sha256 of its code, and what it says of itself."""
 
     label: str
     factory: str
@@ -73,7 +75,7 @@ class MethodFacts(Frozen):
 
     @property
     def warning(self) -> str | None:
-        """A sentence that every table must show beside this method."""
+        """A sentence that every table must show beside this method; None where there is none."""
         return self.facts.get("warning")
 
 

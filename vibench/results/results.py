@@ -1,4 +1,4 @@
-"""Results: the records of one protocol, from one run or from several, ready to be tabled side by side."""
+"""The results of one protocol: its records, from one run or from several, ready to stand in one table."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ the field that says so."""
 
 @dataclass(frozen=True)
 class Results:
-    """Records that may be compared: all of one protocol digest.
+    """Records that may be compared, because all follow the same protocol.
 
     ``methods``, ``metrics`` and ``cases`` are what the runs promised, in their order; ``records`` are what they kept.
     ``runs`` are their pages; ``notes`` say in sentences what was done to put them side by side.
@@ -36,26 +36,26 @@ class Results:
 
     @classmethod
     def of(cls, info: RunInfo, records: Iterable[Record]) -> Results:
-        """Of one run."""
+        """Make the results of one run from its page and its records."""
         return _aggregated(cls((info,), info.methods, info.metrics, info.cases, tuple(records)))
 
     @property
     def protocol(self) -> dict[str, Any]:
-        """The protocol as the first run wrote it down; decisions are equal in all."""
+        """The protocol as the first run wrote it down; all runs have the same one."""
         return self.runs[0].protocol
 
     @property
     def label(self) -> str:
-        """``name@version`` of the protocol."""
+        """The name and version of the protocol, as ``name@version``."""
         return self.runs[0].protocol_label
 
     @property
     def averages_frames(self) -> bool:
-        """Whether all frames of all clips count alike, instead of all clips."""
+        """Whether every frame counts equally in a mean over clips, so that a long clip counts more than a short one."""
         return bool(self.protocol.get("scoring", {}).get("averaging") == "frames")
 
     def regions(self, metric: MetricFacts) -> tuple[str, ...]:
-        """Where a metric has values, by name: ``frame`` before ``hole``."""
+        """Name the regions in which a metric has a value, in alphabetical order."""
         return tuple(
             sorted(
                 {
@@ -68,7 +68,10 @@ class Results:
         )
 
     def vectors(self, metric: str, region: str) -> dict[str, dict[str, tuple[float, ...]]]:
-        """Method (and truth) -> case -> the clip's series, read as one vector; clips with a gap in it are left out."""
+        """Return the feature vector of every clip, for each method and the truth: method -> case -> values.
+
+        A clip that lacks one of the values is left out.
+        """
         found: dict[str, dict[str, tuple[float, ...]]] = {}
         for record in self.records:
             series = record.metrics.get(metric, {}).get(region, ())
@@ -79,11 +82,10 @@ class Results:
 
     @cached_property
     def values(self) -> pd.DataFrame:
-        """One row a method, case, metric and region: its mean ``value`` over the clip, and its ``weight``.
+        """One row for every method, case, metric and region that has a value.
 
-        The weight is the number of frames or pairs that have a value.
-
-        Only metrics whose clips have a number each; a feature vector has a mean that says nothing.
+        The column ``value`` is the mean over the clip's frames or pairs that have a value, ``weight`` their number.
+        Metrics that compare sets of clips have no rows, since the mean of a feature vector says nothing.
         """
         rows = []
         means = {metric.name for metric in self.metrics if metric.aggregate == "mean"}
@@ -97,7 +99,11 @@ class Results:
         return pd.DataFrame(rows, columns=["method", "case", "metric", "region", "value", "weight"])
 
     def matrix(self, metric: str, region: str, what: str = "value") -> pd.DataFrame:
-        """Clip means of one metric, or their weights: a row a case, a column a method, NaN where unmeasured."""
+        """Return a table of one metric in one region, with a row for every case and a column for every method.
+
+        ``what`` is ``value``, the mean over the clip, or ``weight``, the number of values in it. A cell is NaN where
+        the metric was not measured.
+        """
         chosen = self.values[(self.values.metric == metric) & (self.values.region == region)]
         table = chosen.pivot(index="case", columns="method", values=what)
         labels = [facts.label for facts in self.methods] + [TRUTH]
@@ -107,7 +113,7 @@ class Results:
         )
 
     def record(self, method: str, case: str) -> Record | None:
-        """One record, or None where it was never made."""
+        """Return the record of a method on a case, or None where it was never made."""
         return self._by_name.get((method, case))
 
     @cached_property
@@ -134,7 +140,7 @@ def distinct(runs: Iterable[Store]) -> list[Store]:
 
 
 def gather(runs: Sequence[Store]) -> list[Results]:
-    """Runs grouped by what may be compared, in the order given: equal protocol digests make one ``Results``."""
+    """Put runs of the same protocol together, one ``Results`` for each protocol, in the order given."""
     groups: dict[str, list[Store]] = {}
     for run in runs:
         groups.setdefault(run.info.protocol_digest, []).append(run)
@@ -142,12 +148,15 @@ def gather(runs: Sequence[Store]) -> list[Results]:
 
 
 def name_in_run(label: str, digest: str) -> str:
-    """What a run calls the method that ``gather`` shows as ``label``."""
+    """Return the name that a method has in its run, from the label that ``gather`` gave it."""
     return label.removesuffix(_suffix(digest))
 
 
 def label_beside(label: str, run: RunInfo, earlier: RunInfo) -> str:
-    """What ``gather`` calls a method of ``run`` that stands beside ``earlier``; the inverse of ``name_in_run``."""
+    """Return the label that ``gather`` gives a method of ``run`` beside the run ``earlier``.
+
+    It is another one than the method's own where ``earlier`` has a method of the same name.
+    """
     taken = run.digest != earlier.digest and label in {facts.label for facts in earlier.methods}
     return label + _suffix(run.digest) if taken else label
 
@@ -172,7 +181,7 @@ def _merged(runs: list[Store]) -> Results:
             label = labels.get(record.method, record.method)
             renamed = {names.get(name, name): regions for name, regions in record.metrics.items()}
             if earlier := records.get((label, record.case)):
-                # The truth: scored in each run, and one may have measured more of it than another.
+                # Every run measures the truth, and one may have measured more of it than another.
                 renamed |= earlier.metrics
             records[label, record.case] = record.model_copy(update={"method": label, "metrics": renamed})
     infos = tuple(run.info for run in runs)
@@ -184,7 +193,7 @@ def _merged(runs: list[Store]) -> Results:
 
 
 def _version_notes(records: Sequence[Record]) -> tuple[str, ...]:
-    """A sentence for each package of which several versions are in the numbers, and each metric of several codes."""
+    """Say of which packages several versions made the numbers, and which metrics were measured by several codes."""
     notes = []
     versions: dict[str, Counter[str]] = {}
     codes: dict[str, set[str]] = {}
@@ -219,9 +228,9 @@ def _other_contents(records: Sequence[Record]) -> Iterator[tuple[str, str]]:
 
 
 def _aggregated(results: Results) -> Results:
-    """With what the records tell: the aggregation of metrics whose page is older than that field, and mixed versions.
+    """Add what only the records tell: which metrics compare sets of clips, and which versions are mixed.
 
-    Metrics that compare sets of clips are told by their features.
+    A page from before the field ``aggregate`` does not name the former; their features in the records do.
     """
     distances = {name for record in results.records for name, regions in record.metrics.items() if FEATURES in regions}
     metrics = (
@@ -233,7 +242,7 @@ def _aggregated(results: Results) -> Results:
 
 
 def _new_labels(info: RunInfo, methods: dict[str, MethodFacts], notes: list[str]) -> dict[str, str]:
-    """Add a run's methods; one that is there already gets the run's digest after its name."""
+    """Add a run's methods to ``methods``; one whose name is taken gets the run's digest behind its name."""
     labels = {}
     for facts in info.methods:
         label = facts.label
@@ -246,7 +255,7 @@ def _new_labels(info: RunInfo, methods: dict[str, MethodFacts], notes: list[str]
 
 
 def _new_metric_names(info: RunInfo, metrics: dict[str, MetricFacts], notes: list[str]) -> dict[str, str]:
-    """Add a run's metrics; another version of one that is there already is another metric."""
+    """Add a run's metrics to ``metrics``; another version of one that is there is a metric of its own."""
     names = {}
     for facts in info.metrics:
         name = facts.name

@@ -21,45 +21,45 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Run:
-    """One run on the disk, finished or not. What is read of it is as it was when it was first asked for."""
+    """One run on the disk, finished or not. Its records are read when they are first asked for, and then once."""
 
     store: Store
 
     @property
     def folder(self) -> Path:
-        """Where it lies."""
+        """The folder that the run lies in."""
         return self.store.folder
 
     @property
     def info(self) -> RunInfo:
-        """Its page: protocol, methods, metrics, machine, versions, and how it was started."""
+        """The page about the run: protocol, methods, metrics, machine, versions, and how it was started."""
         return self.store.info
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """Labels of its methods, such as ``vinet[memory=false]``."""
+        """The names of its methods with their options, such as ``vinet[memory=false]``."""
         return tuple(facts.label for facts in self.info.methods)
 
     @property
     def cases(self) -> tuple[str, ...]:
-        """Names of its cases, such as ``blackswan/stationary``."""
+        """The names of its cases, such as ``blackswan/stationary``."""
         return self.info.cases
 
     @cached_property
     def results(self) -> Results:
-        """Its records, as tables are made from them."""
+        """Its records in the form that tables are made from."""
         from vibench.results.results import Results
 
         return Results.of(self.info, self.store.records())
 
     @cached_property
     def values(self) -> pd.DataFrame:
-        """One row a method, case, metric and region.
+        """A data frame with one row for every method, case, metric and region.
 
-        Columns: ``method``, ``case``, ``clip`` and ``hole`` (what the case is made of), ``metric``, ``region``,
-        ``value`` (the mean over the clip's frames or pairs), ``weight`` (how many these are), ``unit`` and ``better``.
-        The truth has rows too, where a metric has a floor. Metrics that compare sets of clips have no value a case, and
-        no rows.
+        The columns are ``method``, ``case``, ``clip`` and ``hole`` (what the case is made of), ``metric``, ``region``,
+        ``value`` (the mean over the clip's frames or pairs), ``weight`` (how many these are), ``unit`` and ``better``
+        (``higher`` or ``lower``). The truth has rows too, where a metric gives it no perfect value. Metrics that
+        compare sets of clips have no rows, since they have no value for a single case.
         """
         found = self.results.values.copy()
         attributes = {(record.method, record.case): record.attributes for record in self.results.records}
@@ -72,18 +72,21 @@ class Run:
         return found
 
     def table(self) -> pd.DataFrame:
-        """One row a method, metric and region: mean, 95 % interval, number of clips, and whether it is best or second.
+        """Return one row for every method, metric and region.
 
-        Means are over the cases that every method with a value has; the row ``truth`` is the floor.
+        The columns are the mean, its 95 % interval, the number of clips, and whether it is the best or the second.
+        Means are over the cases that every method with a value has. The row ``truth`` is the best that a perfect
+        method could reach.
         """
         from vibench.results.table import tabulate
 
         return tabulate(self.results).frame()
 
     def frames(self, method: str, case: str) -> Frames:
-        """What ``method`` made of ``case``, composited: uint8 (T, H, W, 3); ``method`` may be ``truth``.
+        """Return what ``method`` made of ``case``, with the known pixels put back: uint8 (T, H, W, 3).
 
-        InputError where there is no such method or case, or its frames were not kept.
+        ``method`` may also be ``truth``. Raises InputError where there is no such method or case, or where its frames
+        were not kept.
         """
         self._check(method, case)
         if method == TRUTH:
@@ -97,18 +100,18 @@ class Run:
         return found
 
     def case(self, case: str) -> KeptCase:
-        """Input, holes, truth and every method's frames of a case; InputError where they were not kept."""
+        """Return input, holes, truth and every method's frames of a case; raise InputError where they were not kept."""
         return load_case(self.folder, case)
 
     @property
     def failures(self) -> dict[tuple[str, str], str]:
-        """(method, case) -> why it has no frames."""
+        """The reason for every failure, by (method, case)."""
         records = self.results.records
         return {(record.method, record.case): record.failure.message for record in records if record.failure}
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """A sentence for each file among its records that is torn or not its own."""
+        """A sentence for each file among its records that is torn or belongs to another run."""
         return tuple(problem.sentence for problem in self.store.scan()[1])
 
     def _check(self, method: str, case: str) -> None:
@@ -123,7 +126,7 @@ class Run:
 
 
 def open_run(folder: str | Path) -> Run:
-    """The run in ``folder``, or the only one inside it; InputError where there is none, or more than one."""
+    """Open the run in ``folder``, or the only run inside it; raise InputError where there is none, or several."""
     path = Path(folder)
     inside = sorted(child.parent for child in path.glob("*/run.json"))
     if not (path / "run.json").exists() and len(inside) == 1:

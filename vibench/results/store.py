@@ -1,4 +1,4 @@
-"""The results folder: one small JSON file a case, written whole or not at all, and lossless frames beside it.
+"""The folder of a run: a small JSON file for each method on each case, whole or not there, and lossless frames.
 
 ::
 
@@ -9,7 +9,7 @@
         cases/<case>.mkv                  input frames, FFV1;  <case>.truth.mkv where the truth differs
         cases/<case>.holes.npz            masks, packed bits
 
-The digest in the folder's name is that of everything that decides a number, so that the same command continues and
+The digest in the folder's name is that of everything that decides the frames, so that the same command continues and
 another one never mixes in. Names from data become file names only through ``slug``.
 """
 
@@ -36,21 +36,21 @@ Document = TypeVar("Document", Record, RunInfo)
 
 
 class Problem(NamedTuple):
-    """Why a file of a run cannot be used, in one sentence."""
+    """A sentence that says why a file of a run cannot be used."""
 
     sentence: str
 
 
 @dataclass(frozen=True)
 class Store:
-    """One run's folder, opened for reading or continued."""
+    """The folder of one run, which is read or continued."""
 
     folder: Path
     info: RunInfo
 
     @classmethod
     def create(cls, output: Path, info: RunInfo) -> Store:
-        """The folder for ``info`` under ``output``: made, or opened again if this very run began before."""
+        """Make the folder for the run ``info`` under ``output``, or open it again where this very run began before."""
         folder = output / f"{slug(info.protocol_label)}-{info.digest[:12]}"
         path = folder / "run.json"
         with disk_errors(folder):
@@ -62,7 +62,7 @@ class Store:
 
     @classmethod
     def open(cls, folder: Path) -> Store:
-        """Open a finished or unfinished run; InputError when ``folder`` is not one."""
+        """Open a run, finished or not; raise InputError where ``folder`` is none."""
         path = folder / "run.json"
         try:
             info = RunInfo.model_validate_json(path.read_bytes())
@@ -81,7 +81,10 @@ class Store:
 
     @contextmanager
     def lock(self, say: Callable[[str], None]) -> Iterator[None]:
-        """Hold the run against a second process; says so, then waits, when another one holds it."""
+        """Keep other processes out of the run for the length of the block.
+
+        Where another one is in it, that is said by ``say``, and this one waits.
+        """
         import filelock
 
         lock = filelock.FileLock(self.folder / ".lock")
@@ -97,12 +100,12 @@ class Store:
             lock.release()
 
     def record(self, method: str, case: str) -> Record | Problem | None:
-        """The record of a case, why it has to be made again, or None where it was never made."""
+        """Return the record of a method on a case, or why it has to be made again, or None where it was never made."""
         path = self._record_path(method, case)
         return self._read(path) if path.exists() else None
 
     def scan(self) -> tuple[list[Record], list[Problem]]:
-        """All sound records, in the order of the run's cases and methods, and what is wrong with every other file."""
+        """Return all sound records, in the order of the run's cases, and what is wrong with every other file."""
         found = [self._read(path) for path in sorted(self.folder.glob("records/*/*.json"))]
         place = {case: index for index, case in enumerate(self.info.cases)}
         records = [record for record in found if isinstance(record, Record)]
@@ -110,7 +113,7 @@ class Store:
         return records, [problem for problem in found if isinstance(problem, Problem)]
 
     def records(self) -> list[Record]:
-        """The sound records of ``scan``."""
+        """Return the sound records, in the order of the run's cases."""
         return self.scan()[0]
 
     def keep(
@@ -138,7 +141,7 @@ class Store:
             write_atomically(path, _json(record))
 
     def with_metrics(self, metrics: tuple[MetricFacts, ...]) -> Store:
-        """The same run, its page naming further metrics that its records now hold."""
+        """Return the same run after its page was made to name ``metrics`` too, which its records now hold."""
         known = {facts.name: facts for facts in (*self.info.metrics, *metrics)}
         if tuple(known.values()) == self.info.metrics:
             return self
@@ -148,7 +151,10 @@ class Store:
         return Store(self.folder, info)
 
     def frames(self, method: str, case: str) -> Frames | None:
-        """A method's composited frames (T, H, W, 3); None where they were not kept, are torn or another record's."""
+        """Return a method's composited frames, uint8 (T, H, W, 3).
+
+        None where they were not kept, are torn, or are not those of the method's record.
+        """
         frames = _lossless(self._frames_path(method, case), lambda: self._input(case))
         record = self.record(method, case)
         if frames is None or not isinstance(record, Record) or record.output_sha256 in ("", digest(frames)):
@@ -165,7 +171,7 @@ class Store:
         return _remembered(path, found.st_mtime_ns, found.st_size)
 
     def case_frames(self, case: str) -> tuple[Frames, Masks, Frames | None] | None:
-        """(input frames, holes, truth or None) as kept; None where they were not kept."""
+        """Return the input frames, the holes, and the truth or None, as they were kept; None where they were not."""
         frames = self._input(case)
         path = self._case_path(case, ".holes.npz")
         if frames is None or not path.exists():
@@ -177,15 +183,15 @@ class Store:
         return frames, holes, (truth if truth is not None else frames) if has_truth else None
 
     def has_frames(self, method: str, case: str) -> bool:
-        """Whether frames of a method were kept, sound or not."""
+        """Say whether frames of a method were kept, sound or not."""
         return self._frames_path(method, case).exists()
 
     def has_case(self, case: str) -> bool:
-        """Whether input and holes of this case were kept."""
+        """Say whether input and holes of this case were kept."""
         return self._case_path(case, ".holes.npz").exists()
 
     def frames_per_second(self, case: str) -> float | None:
-        """Frame rate of a case as kept; None where it was not kept."""
+        """Return the frames per second of a case as it was kept; None where it was not."""
         from vibench.media.video import iter_video
 
         path = self._case_path(case, ".mkv")
@@ -206,7 +212,7 @@ class Store:
         return found
 
     def _keep_frames(self, record: Record, frames: Frames, frames_per_second: float) -> None:
-        """Losslessly: as their difference to the case's input where that is kept."""
+        """Write frames losslessly, as their difference to the case's input where that was kept."""
         from vibench.media.video import write_lossless
 
         base = self._input(record.case)
@@ -215,7 +221,7 @@ class Store:
         write_lossless(_made(self._frames_path(record.method, record.case)), frames, frames_per_second, base)
 
     def _keep_case(self, case: Case) -> None:
-        """Input, holes and truth, unless these very ones are there already."""
+        """Write input, holes and truth of a case, unless these very ones are there already."""
         from vibench.media.video import write_lossless
 
         path = self._case_path(case.name, ".holes.npz")
@@ -249,7 +255,10 @@ class Store:
 
 
 def run_folders(paths: Sequence[Path]) -> list[Path]:
-    """Each path that is a run, or the runs right inside it; InputError where there is none."""
+    """Return every path that is a run, and the runs right inside every other path.
+
+    Raises InputError where a path is no run and holds none.
+    """
     found = []
     for path in paths:
         inside = [path] if (path / "run.json").exists() else sorted(child.parent for child in path.glob("*/run.json"))
@@ -264,7 +273,7 @@ def _json(model: BaseModel) -> bytes:
 
 
 def _parsed(path: Path, kind: type[Document]) -> Document | Problem:
-    """The document in a file, parsed once, or what is wrong with the file."""
+    """Return the document in a file, or what is wrong with the file."""
     try:
         return kind.model_validate_json(path.read_bytes())
     except (ValidationError, UnicodeDecodeError, OSError):

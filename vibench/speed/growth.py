@@ -36,7 +36,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Point:
-    """One shape, and what it took to fill such a clip: the repetition of median time."""
+    """A shape, and the time and memory that filling such a clip took, in the repetition of median time."""
 
     shape: Shape
     timing: Timing
@@ -54,7 +54,7 @@ class Growth:
 
 
 def shapes_by_size(base: Shape) -> list[Shape]:
-    """Shapes of ``AREAS`` times the pixels of ``base``.
+    """Return shapes with ``AREAS`` times the pixels of ``base``.
 
     Widths and heights are multiples of ``MULTIPLE_PX``, and at least ``LEAST_PX``.
     """
@@ -63,7 +63,7 @@ def shapes_by_size(base: Shape) -> list[Shape]:
 
 
 def shapes_by_length(base: Shape) -> list[Shape]:
-    """Shapes of ``LENGTHS`` times the frames of ``base``, at least ``LEAST_FRAMES``."""
+    """Return shapes with ``LENGTHS`` times the frames of ``base``, each of at least ``LEAST_FRAMES`` frames."""
     lengths = {max(LEAST_FRAMES, round(base.frames * length)) for length in LENGTHS}
     return [Shape(base.width_px, base.height_px, frames) for frames in sorted(lengths)]
 

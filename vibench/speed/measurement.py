@@ -1,28 +1,20 @@
-"""The speed of one method: latency, throughput, operations, energy, and how time and memory grow."""
+"""What is measured of one method's speed, and what was found: latency, throughput, operations, energy, growth."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from vibench import plugins
-from vibench.data.probe import Probe
-from vibench.machine.device import synchronise
-from vibench.machine.facts import machine_facts, package_versions
-from vibench.machine.processes import pin_threads
 from vibench.machine.timing import Timing
-from vibench.method import Method
 from vibench.plugins import Spec
-from vibench.speed.energy import NoCounter, joules_used
-from vibench.speed.growth import Growth, Point, Shape, growth, measured, shapes_by_length, shapes_by_size
-from vibench.speed.throughput import Throughput, throughput
+from vibench.speed.growth import Growth, Point, Shape, growth, shapes_by_length, shapes_by_size
+from vibench.speed.throughput import Throughput
 
 MATRIX = 2048
-PRODUCTS = 5
+"""Rows of the matrices whose product tells how many operations a second the machine reaches at most."""
 
 
 @dataclass(frozen=True)
@@ -45,31 +37,31 @@ class SpeedPlan:
 
     @property
     def steps(self) -> int:
-        """How often the listener of ``measure_speed`` is called."""
+        """The number of steps that the listener of ``measure_speed`` is told of."""
         return len(shapes_by_size(self.base)) + len(shapes_by_length(self.base)) + 3
 
 
 @dataclass(frozen=True)
 class SpeedMeasurement:
-    """Everything that was measured of a method."""
+    """Everything that was measured of one method."""
 
     plan: SpeedPlan
     by_size: tuple[Point, ...]
     by_length: tuple[Point, ...]
     throughput: Throughput
     flop_per_frame: float
-    """0 where the method uses no torch network, or one whose operations torch cannot count."""
+    """Operations for one frame; 0 where the method uses no torch network, or one that torch cannot count."""
     peak_flop_per_second: float
-    """Operations a second of a product of square float32 matrices of ``MATRIX`` rows, on equal device and threads."""
+    """Operations a second of a product of float32 matrices of ``MATRIX`` rows, on the same device and threads."""
     joules_per_frame: float | None
     no_energy: str
-    """Why there is no energy; empty where there is."""
+    """The reason why energy was not measured; empty where it was."""
     machine: dict[str, Any]
     packages: dict[str, str]
 
     @property
     def latency(self) -> Timing:
-        """One clip of the base shape, frame by frame where the method streams."""
+        """The time of one clip of the base shape, which a method that streams gets frame by frame."""
         return next(point.timing for point in self.by_length if point.shape == self.plan.base)
 
     @property
@@ -79,7 +71,7 @@ class SpeedMeasurement:
 
     @property
     def achieved_share(self) -> float | None:
-        """Operations a second over the machine's peak; None where no operations were counted."""
+        """The operations a second as a share of the machine's peak; None where no operations were counted."""
         if not self.flop_per_frame:
             return None
         return self.flop_per_frame * self.latency.frames_per_second / self.peak_flop_per_second
@@ -93,14 +85,14 @@ class SpeedMeasurement:
         return growth([p.shape.frames for p in self.by_length], [p.timing.seconds for p in self.by_length])
 
     def bytes_per_frame(self) -> float:
-        """Slope of peak memory over frames: 0 for a method that streams in constant memory."""
+        """Return how much peak memory grows with a further frame: 0 for a method that streams in constant memory."""
         frames = [point.shape.frames for point in self.by_length]
         return (
             float(np.polyfit(frames, [memory_of(point) for point in self.by_length], 1)[0]) if len(frames) > 1 else 0.0
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Every figure, in the types that JSON has."""
+        """Return every figure, in the types that JSON has."""
         found = asdict(self)
         for curve in ("by_size", "by_length"):
             found[curve] = [
@@ -111,85 +103,6 @@ class SpeedMeasurement:
 
 
 def memory_of(point: Point) -> int:
-    """Peak growth of the device's memory, or of the host's where the device is the host."""
+    """Return the peak growth of the device's memory in bytes, or of the host's where the method runs there."""
     device = point.timing.peak_device_bytes
     return point.timing.peak_host_bytes if device is None else device
-
-
-def measure_speed(plan: SpeedPlan, listener: Callable[[str], None]) -> SpeedMeasurement:
-    """Measure everything in ``plan``; ``listener`` is called with the name of each step before it begins.
-
-    UserError where the method cannot be made, or fails with several clips at once.
-    """
-    method: Method = plugins.make("methods", plan.spec, device=plan.device)
-    pin_threads(plan.threads)
-    points: dict[Shape, Point] = {}
-    for shape in [*shapes_by_size(plan.base), *shapes_by_length(plan.base)]:
-        listener(f"{shape.width_px}x{shape.height_px}, {shape.frames} frames")
-        if shape not in points:
-            points[shape] = measured(method, shape, plan.device, plan.repeats)
-    holed = Probe.make(plan.base.width_px, plan.base.height_px, plan.base.frames).cases[0].holed()
-
-    def fill() -> None:
-        method(holed)
-        synchronise(plan.device)
-
-    listener("operations and the machine's peak")
-    flop, peak = counted(fill) / plan.base.frames, peak_flop_per_second(plan.device)
-    listener("energy")
-    joules, why = _energy(plan, fill)
-    listener(f"{plan.clips} clips at once")
-    return SpeedMeasurement(
-        plan,
-        tuple(points[shape] for shape in shapes_by_size(plan.base)),
-        tuple(points[shape] for shape in shapes_by_length(plan.base)),
-        throughput(plan.spec, plan.base, plan.device, plan.clips, plan.threads, plan.seconds),
-        flop,
-        peak,
-        joules,
-        why,
-        machine_facts(),
-        package_versions(),
-    )
-
-
-def counted(action: Callable[[], object]) -> int:
-    """How many operations torch counts during ``action``."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    with FlopCounterMode(display=False) as counter:
-        action()
-    return int(counter.get_total_flops())
-
-
-def peak_flop_per_second(device: str) -> float:
-    """The operations a second of the fastest of ``PRODUCTS`` large float32 matrix products."""
-    import torch
-
-    left, right = torch.randn(2, MATRIX, MATRIX, device=device)
-    best = float("inf")
-    for _ in range(PRODUCTS):
-        synchronise(device)
-        started = perf_counter()
-        left @ right
-        synchronise(device)
-        best = min(best, perf_counter() - started)
-    return 2 * MATRIX**3 / best
-
-
-def _energy(plan: SpeedPlan, fill: Callable[[], None]) -> tuple[float | None, str]:
-    if not plan.energy:
-        return None, "not asked for (--energy)"
-    fills = 0
-
-    def repeated() -> None:
-        nonlocal fills
-        started = perf_counter()
-        while fills == 0 or perf_counter() - started < plan.seconds:
-            fill()
-            fills += 1
-
-    try:
-        return joules_used(plan.device, repeated) / (fills * plan.base.frames), ""
-    except NoCounter as error:
-        return None, str(error)

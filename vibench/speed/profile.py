@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from vibench import plugins
 from vibench.clip import Holed
-from vibench.machine.device import synchronise
+from vibench.data.probe import Probe
+from vibench.files import disk_errors, slug, write_atomically
+from vibench.machine.device import resolve, synchronise
+from vibench.machine.processes import pin_threads
 from vibench.method import Method
-from vibench.speed.flame import Call, sampled
+from vibench.plugins import Spec
+from vibench.speed.flame import Call, draw, sampled
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,7 +40,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Operator:
-    """One torch operator's own time over the clip."""
+    """One torch operator: its calls, and the seconds that it took itself, without what it called, over the clip."""
 
     name: str
     calls: int
@@ -42,11 +49,16 @@ class Operator:
 
 @dataclass(frozen=True)
 class Profile:
-    """The profile of a method on one clip of ``frames`` frames.
+    """The profile of a method on one clip, which it filled in ``seconds``.
 
-    ``parts`` and ``operators`` are empty where the method uses no torch network.
+    ``method`` is its name with options. The clip has ``frames`` frames of ``width_px`` x ``height_px`` pixels.
+    ``parts`` and ``operators`` are empty where the method uses no torch network. ``flame`` counts the samples of where
+    the method was.
     """
 
+    method: str
+    width_px: int
+    height_px: int
     frames: int
     seconds: float
     parts: tuple[Part, ...]
@@ -59,6 +71,45 @@ class Profile:
         return sum(part.flop for part in self.parts)
 
 
+def profile_method(
+    method: str,
+    *,
+    size: tuple[int, int] = (256, 256),
+    frames: int = 8,
+    device: str = "cpu",
+    threads: int = 1,
+    output: str | Path | None = None,
+) -> Profile:
+    """Say where a method's time goes: in the parts of its network, torch's operators and Python's functions.
+
+    Args:
+        method: a name of ``list_methods`` or ``module:factory``, with options in brackets: ``"vinet[memory=false]"``.
+        size: width and height in pixels of the clip that is made for it.
+        frames: frames of that clip.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        threads: threads of torch and OpenCV.
+        output: folder into which a flame picture (SVG) and the samples behind it (text) are written; nothing is
+            written without it.
+
+    Raises:
+        InputError: where the method has no such name or option, the device is not there, or ``output`` cannot be
+            written.
+        UserError: where the method cannot be made.
+    """
+    os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # torch's profiler else tells that there is no GPU
+    spec, where = Spec.parse(method), resolve(device)
+    made: Method = plugins.make("methods", spec, device=where)
+    pin_threads(threads)
+    found = profile(made, Probe.make(*size, frames).cases[0].holed(), where, spec.label)
+    if output is not None:
+        folder, stem = Path(output), slug(spec.label)
+        with disk_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            draw(found.flame, folder / f"{stem}.svg")
+            write_atomically(folder / f"{stem}.stacks.txt", ("\n".join(found.flame.collapsed()) + "\n").encode())
+    return found
+
+
 def profile(method: Method, holed: Holed, device: str, name: str) -> Profile:
     """Fill the clip for a warm-up, plainly, sampled, with hooks, counted by torch, and with torch's profiler.
 
@@ -66,6 +117,8 @@ def profile(method: Method, holed: Holed, device: str, name: str) -> Profile:
     others contain the cost of another.
     """
     network = network_of(method)
+    frames, height, width = holed.masks.shape
+    clip = name, width, height, frames
 
     def fill() -> None:
         method(holed)
@@ -78,7 +131,7 @@ def profile(method: Method, holed: Holed, device: str, name: str) -> Profile:
     with sampled(name) as flame:
         fill()
     if network is None:
-        return Profile(len(holed.frames), seconds, (), (), flame)
+        return Profile(*clip, seconds, (), (), flame)
     with timed_parts(network, device) as times:
         started = perf_counter()
         fill()
@@ -89,7 +142,7 @@ def profile(method: Method, holed: Holed, device: str, name: str) -> Profile:
     counted = sum(part.flop for part in parts)
     parts.append(Part(REST, 1, max(0.0, rest), max(0, flop["Global"] - counted)))
     parts.sort(key=lambda part: -part.seconds)
-    return Profile(len(holed.frames), seconds, tuple(parts), operators, flame)
+    return Profile(*clip, seconds, tuple(parts), operators, flame)
 
 
 def network_of(method: object, depth: int = SEARCH_DEPTH) -> nn.Module | None:

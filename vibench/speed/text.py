@@ -16,8 +16,8 @@ LONGEST_NAME = 44
 """Characters of an operator's name that are printed."""
 
 
-def as_text(found: SpeedMeasurement, video_frames_per_second: float) -> str:
-    """Everything that was measured, for a terminal; ``video_frames_per_second`` is what real time means."""
+def speed_text(found: SpeedMeasurement, video_frames_per_second: float = 24.0) -> str:
+    """Write everything that was measured for a terminal; ``video_frames_per_second`` is what real time means."""
     lines = [*_summary(found, video_frames_per_second), "", *_table(found.by_size), "", *_table(found.by_length)]
     disturbed = sum(point.timing.disturbed for point in {*found.by_size, *found.by_length})
     if disturbed:
@@ -85,10 +85,11 @@ def _table(points: tuple[Point, ...]) -> list[str]:
     return [line.rstrip() for line in pd.DataFrame(rows).to_string(index=False).splitlines()]
 
 
-def profile_as_text(found: Profile, label: str, size: str) -> str:
-    """The tables of a profile of the method ``label`` on a clip of ``size``; times and operations are per frame."""
+def profile_text(found: Profile) -> str:
+    """Write the tables of a profile for a terminal; times and operations are per frame."""
     per_frame = found.seconds / found.frames
-    lines = [f"{label} at {size}: {per_frame * 1e3:.3g} ms a frame over {found.frames} frames"]
+    size = f"{found.width_px}x{found.height_px}"
+    lines = [f"{found.method} at {size}: {per_frame * 1e3:.3g} ms a frame over {found.frames} frames"]
     if found.parts:
         whole = sum(part.seconds for part in found.parts)
         rows = [

@@ -33,7 +33,7 @@ class Throughput:
 
     @property
     def frames_per_second(self) -> float:
-        """Frames a second of all processes together."""
+        """The frames a second that all processes filled together."""
         return self.frames / self.seconds
 
 

@@ -1,3 +1,1 @@
 """Asking people: a blinded page of pairwise comparisons, and what their answers say."""
-
-QUESTION = "Which video looks more natural?"

@@ -72,7 +72,10 @@ class StudyKey(Frozen):
 
 
 class Answer(Frozen):
-    """One choice. ``left`` and ``right`` are as this rater saw them; ``seconds`` is how long the pair was shown."""
+    """One choice of a rater.
+
+    ``left`` and ``right`` are as this rater saw them; ``seconds`` is how long the pair was shown.
+    """
 
     trial: Id
     left: Id

@@ -16,15 +16,17 @@ from vibench.clip import Frames, Masks
 from vibench.errors import InputError
 from vibench.files import disk_errors, write_atomically
 from vibench.media.video_writer import encode
+from vibench.plugins import split_outside_brackets
 from vibench.report.page.folder import case_jobs, gathered
 from vibench.report.page.media import CaseJob
 from vibench.report.page.render import render
 from vibench.results.record import TRUTH
 from vibench.results.results import Results
 from vibench.results.store import Store
-from vibench.study import QUESTION
 from vibench.study.design import BROKEN, Pair, design
 from vibench.study.files import BlindClip, StudyKey, Trial
+
+QUESTION = "Which video looks more natural?"
 
 
 class Study(NamedTuple):
@@ -42,8 +44,8 @@ class Study(NamedTuple):
 def make_study(
     runs: Sequence[Path | str],
     output: Path | str,
-    methods: Sequence[str] = (),
-    cases: Sequence[str] = (),
+    methods: str | Sequence[str] = (),
+    cases: str | Sequence[str] = (),
     checks: int = 2,
     seed: int = 1,
     question: str = QUESTION,
@@ -52,11 +54,12 @@ def make_study(
     """Write ``<output>/index.html`` and ``<output>-key.json``; the same runs and seed give the same page.
 
     ``runs`` are folders of runs of one protocol, or folders that hold runs. ``methods`` and ``cases`` choose some of
-    the runs'; all are shown where they are empty. ``checks`` is the number of attention checks, ``question`` what
-    raters are asked. ``say`` is called with a sentence for each case whose videos are made. Names are blinded against
-    bias, not against a rater who has this program, the runs and the seed. InputError where runs cannot be compared,
-    fewer than two methods remain, no case has kept the frames of all methods, an attention check finds no truth,
-    something lies under ``output`` already, or it cannot be written.
+    the runs', as a list of names or as one text with commas between them; all are shown where they are empty.
+    ``checks`` is the number of attention checks, ``question`` what raters are asked. ``say`` is called with a sentence
+    for each case whose videos are made. Names are blinded against bias, not against a rater who has this program, the
+    runs and the seed. InputError where runs cannot be compared, fewer than two methods remain, no case has kept the
+    frames of all methods, an attention check finds no truth, something lies under ``output`` already, or it cannot be
+    written.
     """
     output = Path(output)
     key_path = output.parent / f"{output.resolve().name}-key.json"
@@ -95,7 +98,8 @@ def _of_one_protocol(runs: Sequence[Path | str]) -> tuple[Results, dict[str, Cas
     return groups[0], case_jobs(groups[0], stores)
 
 
-def _chosen(wanted: Sequence[str], known: Sequence[str], what: str) -> list[str]:
+def _chosen(wanted: str | Sequence[str], known: Sequence[str], what: str) -> list[str]:
+    wanted = split_outside_brackets(wanted) if isinstance(wanted, str) else wanted
     if unknown := [name for name in wanted if name not in known]:
         raise InputError(f"the runs have no {what} {unknown[0]!r}; there are {', '.join(known[:8])}")
     return [name for name in known if not wanted or name in wanted]

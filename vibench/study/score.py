@@ -44,7 +44,7 @@ class Share:
 
 
 class Strengths(NamedTuple):
-    """One log strength a method, with mean 0; or None, and the reason why there are none."""
+    """A log strength for every method, with mean 0; or None, and the reason why there are none."""
 
     values: tuple[float, ...] | None
     reason: str = ""
@@ -171,8 +171,8 @@ def fleiss_kappa(counts: NDArray[np.int64]) -> float | None:
     return None if expected == 1 else float((observed - expected) / (1 - expected))
 
 
-def as_text(found: StudyScore) -> str:
-    """Write the scores in lines for a terminal."""
+def study_text(found: StudyScore) -> str:
+    """Write what ``score_study`` found in lines for a terminal."""
     lines = [f"left out: rater {rater} {reason}" for rater, reason in found.left_out.items()]
     lines.append(f"{found.raters} raters, {found.answers} answers")
     strengths = found.strengths.values or [None] * len(found.methods)

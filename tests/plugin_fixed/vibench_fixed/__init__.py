@@ -1,0 +1,1 @@
+"""A method, a metric and a mask generator that know six modules of vibench."""

@@ -1,0 +1,168 @@
+"""Measures the speed of one method: what the command ``vibench speed`` does."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+
+from vibench import plugins
+from vibench.data.probe import Probe
+from vibench.files import disk_errors, replacing, slug
+from vibench.machine.device import resolve, synchronise
+from vibench.machine.facts import machine_facts, package_versions
+from vibench.machine.processes import pin_threads
+from vibench.method import Method
+from vibench.plugins import Spec
+from vibench.speed.energy import NoCounter, joules_used
+from vibench.speed.growth import Point, Shape, measured, shapes_by_length, shapes_by_size
+from vibench.speed.measurement import MATRIX, SpeedMeasurement, SpeedPlan
+from vibench.speed.text import draw
+from vibench.speed.throughput import throughput
+
+PRODUCTS = 5
+"""Products of large matrices of which the fastest counts."""
+
+Listener = Callable[[str, int], None]
+"""Called with the name of a step before it begins, and with the number of all steps."""
+
+
+def measure_speed(
+    method: str,
+    *,
+    size: tuple[int, int] = (432, 240),
+    frames: int = 16,
+    device: str = "auto",
+    threads: int = 1,
+    clips: int | None = None,
+    repeats: int = 3,
+    seconds: float = 5.0,
+    energy: bool = False,
+    output: str | Path | None = None,
+    listener: Listener | None = None,
+) -> SpeedMeasurement:
+    """Measure how fast a method is, and how its time and memory grow with pixels and with frames.
+
+    Latency (one clip, frame by frame) and throughput (several clips at once) are measured separately, on clips that are
+    made for it.
+
+    Args:
+        method: a name of ``list_methods`` or ``module:factory``, with options in brackets: ``"vinet[memory=false]"``.
+        size: width and height of the clip in pixels; the curves also hold a quarter, half and twice as many pixels.
+        frames: frames of the clip; the curves also hold half, twice and four times as many.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        threads: threads of each process.
+        clips: clips that are filled at once for throughput, a process each; when left out, as many as the processor's
+            cores allow, and one on a graphics card.
+        repeats: how often each clip is filled; the median time counts.
+        seconds: seconds that throughput is measured for, and energy too.
+        energy: whether joules a frame are measured too, where the machine counts them.
+        output: folder into which all figures are written as JSON and the curves as SVG; nothing is written without it.
+        listener: called with the name of each step before it begins, and with the number of all steps.
+
+    Raises:
+        InputError: where the method has no such name or option, the device is not there, or ``output`` cannot be
+            written.
+        UserError: where the method cannot be made, or fails with several clips at once.
+    """
+    where = resolve(device)
+    at_once = clips or (max(1, (os.cpu_count() or 1) // threads) if where == "cpu" else 1)
+    plan = SpeedPlan(Spec.parse(method), Shape(*size, frames), where, threads, at_once, repeats, seconds, energy)
+    if output is not None:  # before minutes are spent on what could not be written
+        with disk_errors(Path(output)):
+            Path(output).mkdir(parents=True, exist_ok=True)
+    found = carry_out(plan, listener or (lambda name, steps: None))
+    if output is not None:
+        _write(found, Path(output))
+    return found
+
+
+def _write(found: SpeedMeasurement, folder: Path) -> None:
+    """Write the curves and the figures under the name of the method."""
+    stem = slug(found.plan.spec.label)
+    with disk_errors(folder):
+        with replacing(folder / f"{stem}.svg") as partial:
+            draw(found, partial)
+        with replacing(folder / f"{stem}.json") as partial:
+            partial.write_text(json.dumps(found.to_dict(), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def carry_out(plan: SpeedPlan, listener: Listener) -> SpeedMeasurement:
+    """Measure everything in ``plan``; ``listener`` is told of each step before it begins, as in ``measure_speed``.
+
+    UserError where the method cannot be made, or fails with several clips at once.
+    """
+    method: Method = plugins.make("methods", plan.spec, device=plan.device)
+    pin_threads(plan.threads)
+    points: dict[Shape, Point] = {}
+    for shape in [*shapes_by_size(plan.base), *shapes_by_length(plan.base)]:
+        listener(f"{shape.width_px}x{shape.height_px}, {shape.frames} frames", plan.steps)
+        if shape not in points:
+            points[shape] = measured(method, shape, plan.device, plan.repeats)
+    holed = Probe.make(plan.base.width_px, plan.base.height_px, plan.base.frames).cases[0].holed()
+
+    def fill() -> None:
+        method(holed)
+        synchronise(plan.device)
+
+    listener("operations and the machine's peak", plan.steps)
+    flop, peak = counted(fill) / plan.base.frames, peak_flop_per_second(plan.device)
+    listener("energy", plan.steps)
+    joules, why = _energy(plan, fill)
+    listener(f"{plan.clips} clips at once", plan.steps)
+    return SpeedMeasurement(
+        plan,
+        tuple(points[shape] for shape in shapes_by_size(plan.base)),
+        tuple(points[shape] for shape in shapes_by_length(plan.base)),
+        throughput(plan.spec, plan.base, plan.device, plan.clips, plan.threads, plan.seconds),
+        flop,
+        peak,
+        joules,
+        why,
+        machine_facts(),
+        package_versions(),
+    )
+
+
+def counted(action: Callable[[], object]) -> int:
+    """How many operations torch counts during ``action``."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        action()
+    return int(counter.get_total_flops())
+
+
+def peak_flop_per_second(device: str) -> float:
+    """The operations a second of the fastest of ``PRODUCTS`` large float32 matrix products."""
+    import torch
+
+    left, right = torch.randn(2, MATRIX, MATRIX, device=device)
+    best = float("inf")
+    for _ in range(PRODUCTS):
+        synchronise(device)
+        started = perf_counter()
+        left @ right
+        synchronise(device)
+        best = min(best, perf_counter() - started)
+    return 2 * MATRIX**3 / best
+
+
+def _energy(plan: SpeedPlan, fill: Callable[[], None]) -> tuple[float | None, str]:
+    if not plan.energy:
+        return None, "not asked for (--energy)"
+    fills = 0
+
+    def repeated() -> None:
+        nonlocal fills
+        started = perf_counter()
+        while fills == 0 or perf_counter() - started < plan.seconds:
+            fill()
+            fills += 1
+
+    try:
+        return joules_used(plan.device, repeated) / (fills * plan.base.frames), ""
+    except NoCounter as error:
+        return None, str(error)
