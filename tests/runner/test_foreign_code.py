@@ -14,7 +14,7 @@ import pytest
 from listening import Silent
 from misbehaving import BEHAVIOURS, FAILED, SCORED, STREAMS
 
-from vibench.machine.child import Child, ChildFailed
+from vibench.machine.child import Child, ChildFailed, _sweep
 from vibench.plugins import Spec
 from vibench.protocol import Protocol
 from vibench.results.record import Record
@@ -174,3 +174,12 @@ def test_a_damaged_plugin_that_ends_the_process_when_it_is_imported_is_one_sente
         "Error: the method deadly:M cannot be imported: the method ended its process with status 7"
     )
     assert not list(tmp_path.glob("out/*")) or Store.open(next(tmp_path.glob("out/*"))).records() == []
+
+
+def test_the_folder_of_a_killed_process_is_swept_away(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for owner in (ended.pid, os.getpid()):
+        (tmp_path / f"vibench-frames-{owner}-abc").mkdir()
+    _sweep(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [f"vibench-frames-{os.getpid()}-abc"]

@@ -32,6 +32,7 @@ PRINTED_SECONDS = 1.0
 KEPT_OUTPUT_BYTES = 16_384
 """So much of what a method prints is kept, for its traceback."""
 
+_PREFIX = "vibench-frames-"
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory")
 
 
@@ -178,7 +179,9 @@ class Child:
         if self._folder is None:
             memory = Path("/dev/shm")  # a folder in memory, where the system has one with room
             room = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2**30
-            self._folder = Path(tempfile.mkdtemp(prefix="vibench-", dir=memory if room else None))
+            place = memory if room else Path(tempfile.gettempdir())
+            _sweep(place)
+            self._folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=place))
         return self._folder
 
     def _start(self) -> None:
@@ -283,6 +286,24 @@ class Child:
             sleep(0.001)
         sleep(0.002)
         return self._tail.decode("utf-8", "backslashreplace")
+
+
+def _sweep(place: Path) -> None:
+    """Remove the folders of processes that were killed before they could do it themselves."""
+    for folder in place.glob(f"{_PREFIX}*-*"):
+        owner = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if owner.isdecimal() and not _is_alive(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
 
 
 def _waiting_bytes(pipe: IO[bytes]) -> int:
