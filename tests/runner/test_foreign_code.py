@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from listening import Silent
 from misbehaving import BEHAVIOURS, FAILED, SCORED, STREAMS
 
+from vibench.errors import UserError
 from vibench.machine.child import Child, ChildFailed, _sweep
 from vibench.plugins import Spec
 from vibench.protocol import Protocol
@@ -183,3 +185,107 @@ def test_the_folder_of_a_killed_process_is_swept_away(tmp_path: Path) -> None:
         (tmp_path / f"vibench-frames-{owner}-abc").mkdir()
     _sweep(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [f"vibench-frames-{os.getpid()}-abc"]
+
+
+FOREIGN = """
+import numpy as np
+from pathlib import Path
+from vibench.metric import MetricInfo, Series
+
+
+class Fill:
+    def __call__(self, h):
+        return h.frames
+
+
+class NoWeights(Fill):
+    def __init__(self):
+        open("/nonexistent/weights.pth")
+
+
+class Exits(Fill):
+    def __init__(self):
+        raise SystemExit(0)
+
+
+class NotCallable:
+    pass
+
+
+class Describes(Fill):
+    def describe(self):
+        facts = {"parameters": np.int64(4), "share": np.float32(0.5), "file": Path("a/b")}
+        return {**facts, "nan": float("nan"), 3: {"x": (1, 2)}}
+
+
+class Boom:
+    info = MetricInfo(name="boom", title="boom", unit="", better="higher", needs=frozenset())
+
+    def measure(self, frames, case):
+        if case.name.startswith("carphone/a"):
+            raise np.linalg.LinAlgError("singular matrix")
+        return {"frame": Series.of([1.0] * len(frames))}
+
+
+class Infinite:
+    info = MetricInfo(name="infinite", title="infinite", unit="", better="higher", needs=frozenset())
+
+    def measure(self, frames, case):
+        return {"frame": Series((float("inf"), float("nan"), 1.0, 2.0, 3.0))}
+"""
+
+
+@pytest.fixture
+def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A module of somebody else's, under a name that no other test has imported."""
+    name = f"foreign_{tmp_path.name}".replace("-", "_")
+    (tmp_path / f"{name}.py").write_text(FOREIGN)
+    monkeypatch.syspath_prepend(tmp_path)
+    return name
+
+
+@pytest.mark.parametrize(
+    ("method", "sentence"),
+    [
+        ("NoWeights", "cannot be made: FileNotFoundError.*/nonexistent/weights.pth"),
+        ("Exits", "cannot be made: SystemExit: 0"),
+        ("NotCallable", "cannot be called"),
+    ],
+)
+def test_a_method_that_cannot_be_made_is_one_sentence_that_names_it(
+    protocol: Protocol, tmp_path: Path, foreign: str, method: str, sentence: str
+) -> None:
+    order = Order(protocol, (Spec(f"{foreign}:{method}"),), ("psnr",), tmp_path / "out")
+    with pytest.raises(UserError, match=sentence) as raised:
+        carry_out(order, Silent())
+    assert f"{foreign}:{method}" in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_what_a_method_says_of_itself_is_taken_as_numbers_and_text(
+    protocol: Protocol, tmp_path: Path, foreign: str
+) -> None:
+    facts = []
+    for in_process in (False, True):
+        order = Order(
+            protocol, (Spec(f"{foreign}:Describes"),), ("psnr",), tmp_path / str(in_process), in_process=in_process
+        )
+        facts.append(carry_out(order, Silent()).info.methods[0].facts)
+    assert facts[0] == facts[1]
+    assert facts[0] == {"parameters": 4, "share": 0.5, "file": "a/b", "nan": "nan", "3": {"x": [1, 2]}}
+
+
+def test_a_metric_that_raises_is_a_reason_for_that_case_alone(protocol: Protocol, tmp_path: Path, foreign: str) -> None:
+    holes = tuple(protocol.holes[0].model_copy(update={"name": name}) for name in ("a", "b"))
+    two = protocol.model_copy(update={"holes": holes})
+    store = carry_out(Order(two, (Spec("telea"),), ("psnr", f"{foreign}:Boom"), tmp_path / "out"), Silent())
+    first, second = store.records()
+    assert first.unavailable == {"boom": "it failed: LinAlgError: singular matrix"} and "psnr" in first.metrics
+    assert second.unavailable == {} and second.metrics["boom"]["frame"] == (1.0,) * 5
+
+
+def test_an_infinite_value_is_no_value_and_every_file_is_json(protocol: Protocol, tmp_path: Path, foreign: str) -> None:
+    store = carry_out(Order(protocol, (Spec("telea"),), (f"{foreign}:Infinite",), tmp_path / "out"), Silent())
+    (record,) = store.records()
+    assert record.metrics["infinite"]["frame"] == (None, None, 1.0, 2.0, 3.0)
+    for path in store.folder.rglob("*.json"):
+        json.loads(path.read_text(), parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))

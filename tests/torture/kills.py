@@ -2,7 +2,8 @@
 
 Usage: ``python tests/torture/kills.py --times 100 --jobs 1,2``. After every SIGKILL of the whole process group, or of
 the command alone, each record on the disk must be whole, no process may be left, and at last the same command must end
-with the records of an undisturbed run, times aside. Prints a line for each number of jobs; exits 1 where anything was wrong.
+with the records of an undisturbed run, times aside. Prints a line for each number of jobs; exits 1 where anything was
+wrong.
 """
 
 from __future__ import annotations
