@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vibench.errors import InputError, MissingResource, UserError
     from vibench.method import DescribedMethod, Method, StreamingMethod
     from vibench.metric import Metric, MetricInfo, Series
+    from vibench.metrics.cache import cache_state, clear_cache
     from vibench.metrics.measure import Measured, measure
     from vibench.protocol import Protocol, load_protocol
     from vibench.report.figure import write_figure
@@ -59,6 +60,8 @@ __all__ = [
     "Series",
     "StreamingMethod",
     "UserError",
+    "cache_state",
+    "clear_cache",
     "compare",
     "export_cases",
     "fill",
@@ -110,6 +113,10 @@ _HOMES = {
         "Metric",
         "MetricInfo",
         "Series",
+    ),
+    "vibench.metrics.cache": (
+        "cache_state",
+        "clear_cache",
     ),
     "vibench.metrics.measure": (
         "Measured",
