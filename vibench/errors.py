@@ -42,7 +42,10 @@ def foreign(beginning: str, error_type: type[UserError] = InputError) -> Iterato
     except (UserError, KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:
-        raise error_type(f"{one_line(beginning)}: {reason_of(error)}") from error
+        reason = reason_of(error)
+        if isinstance(error, OSError) and error.filename and str(error.filename) not in beginning:
+            reason = f"{reason}: {one_line(str(error.filename))}"
+        raise error_type(f"{one_line(beginning)}: {reason}") from error
 
 
 @contextmanager

@@ -88,7 +88,7 @@ def disk_errors(folder: Path) -> Iterator[None]:
 
 
 def disk_sentence(error: OSError, folder: Path | None = None) -> UserError:
-    """Return what a user can do about an error of the disk; ``folder`` is what was written into, where that is known."""
+    """Return what a user can do about an error of the disk; ``folder`` is what was written into, if that is known."""
     place = one_line(str(folder or error.filename or "the output"))
     if error.errno in _FULL:
         return UserError(

@@ -290,7 +290,9 @@ def _first_that_fits(value: Option, members: tuple[Any, ...]) -> Any:
     narrow = [one for one in _ORDER if one in members]
     rest = [one for one in members if one not in narrow]
     reasons = []
-    for member in [*rest, *narrow] if isinstance(value, Quoted) else [*narrow, *sorted(rest, key=lambda one: one is str)]:
+    for member in (
+        [*rest, *narrow] if isinstance(value, Quoted) else [*narrow, *sorted(rest, key=lambda one: one is str)]
+    ):
         try:
             return _as_type(value, member)
         except ValueError as error:
@@ -360,7 +362,7 @@ def described(method: Any) -> dict[str, Any]:
     with foreign(f"{name}.describe() cannot be used"):
         found = describe()
         if not isinstance(found, Mapping):
-            raise ValueError(f"it gives {one_line(repr(found), 80)}, and must give a dictionary")
+            raise InputError(f"{name}.describe() gives {one_line(repr(found), 80)}, and must give a dictionary")
         made: dict[str, Any] = _as_json(found, "")
         return made
 

@@ -73,11 +73,8 @@ def _sentence(error: Exception) -> tuple[str, int]:
         return f"Error: {one_line(str(error), SENTENCE_CHARACTERS)}", 2
     kind, reason = type(error).__name__, reason_of(error)
     told = reason if reason.startswith(kind) else f"{kind}: {reason}"
-    return (
-        f"Error: vibench met a fault of its own: {told}; run again with {TRACEBACK_VARIABLE}=1 for the traceback, "
-        "and report it",
-        OWN_FAULT,
-    )
+    hint = f"run again with {TRACEBACK_VARIABLE}=1 for the traceback, and report it"
+    return f"Error: vibench met a fault of its own: {told}; {hint}", OWN_FAULT
 
 
 _SPELLED = str.maketrans(

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import typer
 
-cache = typer.Typer(
-    name="cache", help="Show or empty the cache of optical flow and features.", no_args_is_help=True
-)
+cache = typer.Typer(name="cache", help="Show or empty the cache of optical flow and features.", no_args_is_help=True)
 
 
 @cache.command()

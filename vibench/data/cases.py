@@ -18,7 +18,6 @@ from vibench.files import replacing
 from vibench.masks.chance import Chance
 from vibench.protocol import PlannedCase, Protocol, Resize
 
-
 DRAWN_FROM = ("frames", "height", "width", "seed")
 """What a mask generator is given by the harness; its other parameters are options."""
 

@@ -14,6 +14,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -22,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vibench.errors import InputError, UserError, reason_of
+from vibench.errors import InputError, UserError, reading, reason_of
 from vibench.files import cache_folder, cache_root, replacing
 
 LIMIT_VARIABLE = "VIBENCH_CACHE_BYTES"
@@ -122,21 +123,20 @@ def _read(path: Path, key: str, shape: tuple[int, ...]) -> Array | None:
     """The array in a file; None unless it is exactly what was written there for this key."""
     most = int(np.prod(shape)) * 4 + HEADER_BYTES + DIGEST_BYTES
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size > most:
-            return None
-        content = path.read_bytes()
-        if _digest(key, content[:-DIGEST_BYTES]) != content[-DIGEST_BYTES:]:
-            return None
-        known: Array = np.load(io.BytesIO(content), allow_pickle=False)
-    except Exception:  # whatever it is, the array can be computed
+        with reading(path):
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode) or status.st_size > most:
+                return None
+            content = path.read_bytes()
+            if _digest(key, content[:-DIGEST_BYTES]) != content[-DIGEST_BYTES:]:
+                return None
+            known: Array = np.load(io.BytesIO(content), allow_pickle=False)
+    except InputError:  # whatever it is, the array can be computed
         return None
     if known.shape != shape or known.dtype != np.float32:
         return None
-    try:
+    with suppress(OSError):
         os.utime(path)  # the time of last use decides what is removed first
-    except OSError:
-        pass
     return known
 
 

@@ -328,8 +328,8 @@ def _later_version(content: bytes, name: str) -> LaterVersion | None:
         return None
     by = f"vibench {one_line(str(writer), 20)}" if writer not in (None, __version__) else "a later vibench"
     return LaterVersion(
-        f"{name} was written by {by} (schema {schema}), and this is vibench {__version__}, which reads schema {SCHEMA}: "
-        "install the later one to use it"
+        f"{name} was written by {by} (schema {schema}), and this is vibench {__version__}, which reads schema "
+        f"{SCHEMA}: install the later one to use it"
     )
 
 
