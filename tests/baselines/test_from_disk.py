@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from vibench.data.export import export_cases
+from vibench.data.cases import export_cases
 
 from baselines.from_disk import FromDisk
 from vibench.clip import Frames, Holed
