@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal
 
 from vibench.clip import Frames, Holed
-from vibench.errors import InputError
+from vibench.errors import InputError, reading
 from vibench.media.frames import read_frames
 from vibench.media.images import SUFFIXES
 
@@ -39,9 +39,10 @@ class FromDisk:
         self.path, self.by = Path(str(path)), by
         if by not in ("case", "clip"):
             raise InputError(f"from_disk[by={by}] is neither case nor clip")
-        if not self.path.exists():
+        if not path or not self.path.exists():
             raise InputError(f"from_disk: there is nothing at {path}; name a folder or archive of filled frames")
-        if self.path.is_file() and not self.path.name.lower().endswith(ARCHIVES):
+        is_archive = self.path.is_file() and self.path.name.lower().endswith(ARCHIVES)
+        if not (is_archive or self.path.is_dir()):
             raise InputError(f"from_disk: {path} is neither a folder nor an archive ({', '.join(ARCHIVES)})")
 
     def describe(self) -> Mapping[str, Any]:
@@ -51,7 +52,7 @@ class FromDisk:
     def __call__(self, holed: Holed) -> Frames:
         """The frames of the case of that name; InputError where they are missing, or not as many or as large."""
         name = holed.name.partition("/")[0] if self.by == "clip" else holed.name
-        with self._place(name) as place:
+        with self._place(name) as place, reading(f"{self.path}: case {name!r}"):
             frames, _ = read_frames(place)
         if frames.shape != holed.frames.shape:
             raise InputError(
@@ -77,7 +78,7 @@ class FromDisk:
 def _unpacked(archive: Path, name: str, folder: Path) -> Path:
     """The members of one case as files in ``folder``; their own names decide their order and nothing else."""
     left, videos, count = MAX_CASE_BYTES, [], 0
-    try:
+    with reading(archive, "is not a whole archive"):
         for member, size, stream in _members(archive):
             path = PurePosixPath(member)
             is_image = path.parent == PurePosixPath(name) and path.suffix.lower() in SUFFIXES
@@ -92,8 +93,6 @@ def _unpacked(archive: Path, name: str, folder: Path) -> Path:
                 shutil.copyfileobj(stream, file)
             count += 1
             videos += [target] if is_video else []
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, NotImplementedError, RuntimeError) as error:
-        raise InputError(f"{archive} is not a whole archive: {error}") from error
     if not count:
         raise InputError(f"{archive} holds no images in {name!r} and no video of that name")
     return videos[0] if videos else folder

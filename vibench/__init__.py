@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from vibench.data.copy import check_dataset, fetch_dataset
     from vibench.data.manifest import write_manifest
     from vibench.errors import InputError, MissingResource, UserError
+    from vibench.files import cache_root
     from vibench.method import DescribedMethod, Method, StreamingMethod
     from vibench.metric import Metric, MetricInfo, Series
+    from vibench.metrics.cache import cache_state, clear_cache
     from vibench.metrics.measure import Measured, measure
     from vibench.protocol import Protocol, load_protocol
     from vibench.regress.finding import Regression, exit_status
@@ -77,7 +79,10 @@ __all__ = [
     "StreamingMethod",
     "StudyScore",
     "UserError",
+    "cache_root",
+    "cache_state",
     "check_dataset",
+    "clear_cache",
     "compare",
     "comparison_text",
     "exit_status",
@@ -122,8 +127,10 @@ _HOMES = {
     "vibench.data.copy": ("check_dataset", "fetch_dataset"),
     "vibench.data.manifest": ("write_manifest",),
     "vibench.errors": ("InputError", "MissingResource", "UserError"),
+    "vibench.files": ("cache_root",),
     "vibench.method": ("DescribedMethod", "Method", "StreamingMethod"),
     "vibench.metric": ("Metric", "MetricInfo", "Series"),
+    "vibench.metrics.cache": ("cache_state", "clear_cache"),
     "vibench.metrics.measure": ("Measured", "measure"),
     "vibench.protocol": ("Protocol", "load_protocol"),
     "vibench.regress.finding": ("Regression", "exit_status"),

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from vibench.errors import InputError
+from vibench.errors import InputError, foreign, one_line, reading
 
 MAX_DOCUMENT_BYTES = 64 * 2**20
 """Larger files are refused before they are parsed: the largest document of vibench has less than a megabyte."""
@@ -47,44 +47,42 @@ def read_json(path: Path, model: type[Model], kind: str) -> Model:
 
 def first_fault(error: ValidationError) -> str:
     """Return the first fault that pydantic found as one sentence: where it is, what was there, what would be right."""
-    fault = error.errors()[0]
-    place = _on_one_line(".".join(str(part) for part in fault["loc"])) or "the file"
+    fault = error.errors(include_url=False)[0]
+    place = one_line(".".join(str(part) for part in fault["loc"]), SHOWN_CHARACTERS) or "the file"
     value = fault.get("input")
-    shown = f" (it is {_on_one_line(repr(value))})" if isinstance(value, str | int | float) else ""
-    return f"{place}: {_on_one_line(fault['msg'], 4 * SHOWN_CHARACTERS)}{shown}"
+    shown = f" (it is {one_line(repr(value), SHOWN_CHARACTERS)})" if isinstance(value, str | int | float) else ""
+    return f"{place}: {one_line(fault['msg'])}{shown}"
 
 
-def _read(path: Path, kind: str, language: str, parse: Callable[[str], Model]) -> Model:
-    try:
-        return parse(_content(path, kind).decode("utf-8-sig"))
-    except ValidationError as error:
-        raise InputError(f"{path} is not a {kind}: {first_fault(error)}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not a {kind}: it is not valid {language}, since it is not UTF-8 text") from error
-    except ValueError as error:
-        reason = _on_one_line(str(error), 2 * SHOWN_CHARACTERS)
-        raise InputError(f"{path} is not a {kind}: it is not valid {language}: {reason}") from error
-    except RecursionError as error:
-        raise InputError(f"{path} is not a {kind}: its values are nested too deeply") from error
+def content_of(path: Path, kind: str, most_bytes: int = MAX_DOCUMENT_BYTES) -> bytes:
+    """Return the content of an ordinary file. ``kind`` is what a sentence calls such a file.
 
-
-def _content(path: Path, kind: str) -> bytes:
-    try:
-        # Opening a pipe or a device could wait for ever.
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise InputError(f"{path} is not a {kind} file: it is a folder, a pipe or a device")
+    Raises InputError where there is none, where it is a folder, a pipe or a device, which could be endless or never
+    answer, where it may not be read, and where it is larger than ``most_bytes``.
+    """
+    name = one_line(str(path))
+    with foreign(f"the {kind} file {str(path)!r} cannot be read"):
+        try:
+            found = path.stat()
+        except FileNotFoundError as error:
+            raise InputError(f"there is no {kind} file {str(path)!r}") from error
+        if not stat.S_ISREG(found.st_mode):
+            raise InputError(f"{name} is not a {kind} file: it is a folder, a pipe or a device")
         with path.open("rb") as file:
-            content = file.read(MAX_DOCUMENT_BYTES + 1)
-    except FileNotFoundError as error:
-        raise InputError(f"there is no {kind} file {str(path)!r}") from error
-    except OSError as error:
-        raise InputError(f"the {kind} file {str(path)!r} cannot be read: {error.strerror}") from error
-    if len(content) > MAX_DOCUMENT_BYTES:
-        raise InputError(f"{path} is not a {kind}: it is larger than {MAX_DOCUMENT_BYTES // 2**20} MiB")
+            content = file.read(min(found.st_size, most_bytes) + 1)
+    if len(content) > most_bytes:
+        raise InputError(f"{name} is not a {kind}: it is larger than {most_bytes // 2**20} MiB")
     return content
 
 
-def _on_one_line(text: str, most: int = SHOWN_CHARACTERS) -> str:
-    """Replace what would break a line or the terminal by spaces, and cut the text to ``most`` characters."""
-    line = "".join(character if character.isprintable() else " " for character in text)
-    return line if len(line) <= most else f"{line[: most - 3]}..."
+def _read(path: Path, kind: str, language: str, parse: Callable[[str], Model]) -> Model:
+    content = content_of(path, kind, MAX_DOCUMENT_BYTES)
+    with reading(path, f"is not a {kind}"):
+        try:
+            return parse(content.decode("utf-8-sig"))
+        except ValidationError as error:
+            raise InputError(f"{one_line(str(path))} is not a {kind}: {first_fault(error)}") from error
+        except UnicodeDecodeError as error:
+            raise ValueError(f"it is not valid {language}, since it is not UTF-8 text") from error
+        except ValueError as error:
+            raise ValueError(f"it is not valid {language}: {one_line(str(error), 2 * SHOWN_CHARACTERS)}") from error

@@ -1,4 +1,4 @@
-"""The exceptions of vibench.
+"""The exceptions of vibench, and the boundary at which what others raise becomes one of them.
 
 ::
 
@@ -8,6 +8,19 @@
 
 Where vibench's own parts call each other wrongly, they raise a plain ``ValueError``.
 """
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""Errors of the system that say that a disk, or a user's share of it, is full."""
+
+SHOWN_CHARACTERS = 300
+"""A sentence shows so much of a text that comes from outside."""
 
 
 class UserError(Exception):
@@ -20,3 +33,69 @@ class InputError(UserError):
 
 class MissingResource(UserError):
     """Weights, data or a package that this machine does not have."""
+
+
+@contextmanager
+def foreign(beginning: str, error_type: type[UserError] = InputError) -> Iterator[None]:
+    """Turn whatever the block raises into an ``error_type`` whose one line is ``beginning``, a colon and the reason.
+
+    The block holds code or data of others: a reader of a file, a plug-in. A UserError passes as it is, and so does
+    Ctrl-C. A call of ``sys.exit`` and a panic of a library written in Rust, which are no ``Exception``, are caught too.
+    """
+    try:
+        yield
+    except (UserError, KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:
+        reason = reason_of(error)
+        if isinstance(error, OSError) and error.filename and str(error.filename) not in beginning:
+            reason = f"{reason}: {one_line(str(error.filename))}"
+        raise error_type(f"{one_line(beginning)}: {reason}") from error
+
+
+@contextmanager
+def reading(path: object, fault: str = "cannot be read") -> Iterator[None]:
+    """Turn whatever a reader raises into one InputError: the name of the file, its ``fault``, a colon and the reason.
+
+    Every reader of a file from outside stands in such a block, since a damaged file makes a decoder raise anything.
+    """
+    with foreign(f"{path} {fault}"):
+        yield
+
+
+def reason_of(error: BaseException) -> str:
+    """Return what an exception says in one printable line, with its type where the text alone says too little."""
+    if isinstance(error, MemoryError):
+        return "it asks for more memory than this machine gives"
+    if isinstance(error, RecursionError):
+        return "its values are nested too deeply"
+    if isinstance(error, SystemExit):
+        return f"it ended the program with status {one_line(str(error.code))}"
+    text = one_line((isinstance(error, OSError) and error.strerror) or str(error))
+    if isinstance(error, UserError | OSError | ValueError | RuntimeError) and text:
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def one_line(text: str, most: int = SHOWN_CHARACTERS) -> str:
+    """Return ``text`` in one line of printable characters, cut to ``most`` of them.
+
+    Line breaks become spaces. Other characters that steer a terminal, or that are not text, are written as escapes such
+    as ``\\x1b``, so that they can be seen and do nothing.
+    """
+    cut = text if len(text) <= most else f"{text[: most - 3]}..."
+    words = " ".join(cut.split())
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in words)
+
+
+def disk_sentence(error: OSError, folder: Path | None = None) -> UserError:
+    """Return what a user can do about an error of the disk; ``folder`` is what was written into, if that is known."""
+    place = one_line(str(folder or error.filename or "the output"))
+    if error.errno in DISK_FULL:
+        return UserError(
+            f"no space left on the disk of {place!r}; everything finished so far is kept: "
+            "free some space and give the same command again"
+        )
+    if folder is None:
+        return InputError(f"{place!r} cannot be used: {error.strerror}; name another place, or change who may use it")
+    return InputError(f"cannot write into {place!r}: {error.strerror}; choose another --output")

@@ -11,17 +11,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vibench.errors import InputError, MissingResource, UserError
+from vibench.errors import DISK_FULL, InputError, MissingResource, disk_sentence, one_line
+
+MOST_OF_A_NAME = 40
+"""A temporary name begins with so many characters of the name it stands for, so that it is never longer than that may
+be: 40 characters are at most 160 bytes, and file systems take 255."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside ``path``; on success flush that file and rename it, on any failure remove it.
 
-    The temporary name keeps the suffix, since encoders choose the format by it.
+    The temporary name keeps the suffix, since encoders choose the format by it. Raises InputError, before anything is
+    written, where ``path`` is a folder.
     """
+    if path.is_dir():
+        raise InputError(f"{one_line(str(path))} is a folder; name a file that may be written")
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=f".partial{path.suffix}", dir=path.parent)
+    suffix = path.suffix if len(path.suffix) <= MOST_OF_A_NAME else ""
+    handle, name = tempfile.mkstemp(
+        prefix=f".{path.stem[:MOST_OF_A_NAME]}.", suffix=f".partial{suffix}", dir=path.parent
+    )
     os.close(handle)
     temporary = Path(name)
     try:
@@ -48,7 +58,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._=,-]+")
 def slug(name: str) -> str:
     """Turn any text into a file name of safe characters, with a short hash where something was changed or cut."""
     safe = _UNSAFE.sub("_", name)[:80].strip(".")
-    return safe if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return safe if safe == name else f"{safe}-{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:8]}"
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -57,19 +67,22 @@ def write_atomically(path: Path, content: bytes) -> None:
         partial.write_bytes(content)
 
 
+_FORBIDDEN = frozenset(
+    {
+        errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG,
+        errno.ELOOP, errno.EFBIG, errno.EIO, errno.ENOTEMPTY, errno.EMLINK, errno.ETXTBSY, errno.EBUSY,
+    }
+)  # fmt: skip
+
+
 @contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
-    """Turn the errors of a full or forbidden disk into one sentence."""
+    """Turn the errors of a full, forbidden or failing disk into one sentence."""
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise UserError(
-                f"no space left on the disk of {str(folder)!r}; everything finished so far is kept: "
-                "free some space and give the same command again"
-            ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
-            raise InputError(f"cannot write into {str(folder)!r}: {error.strerror}; choose another --output") from error
+        if error.errno in DISK_FULL | _FORBIDDEN:
+            raise disk_sentence(error, folder) from error
         raise
 
 
@@ -85,11 +98,15 @@ def bundled(folder: str) -> Path:
     raise MissingResource(f"the bundled folder {folder!r} is not in this installation; install vibench again")
 
 
-def cache_folder(kind: str) -> Path:
-    """Return a folder for what can be computed again, ``$VIBENCH_CACHE/kind`` or one in the user's cache; make it."""
+def cache_root() -> Path:
+    """Return the folder of what can be computed again: ``$VIBENCH_CACHE``, or one in the user's own cache."""
     import platformdirs
 
-    root = os.environ.get("VIBENCH_CACHE") or platformdirs.user_cache_dir("vibench")
-    folder = Path(root).expanduser() / kind
+    return Path(os.environ.get("VIBENCH_CACHE") or platformdirs.user_cache_dir("vibench")).expanduser()
+
+
+def cache_folder(kind: str) -> Path:
+    """Return the folder ``kind`` within ``cache_root()`` and make it; raise OSError where that cannot be."""
+    folder = cache_root() / kind
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -18,8 +18,8 @@ def replacing(path: Path) -> Iterator[Path]:
     process leaves it under a name like `REST`. The folder is made where it is absent.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A name that no other process has.
-    handle, name = mkstemp(prefix=f".{path.stem}.", suffix=".partial", dir=path.parent)
+    # A name that no other process has, and that is never too long where the name itself is not.
+    handle, name = mkstemp(prefix=f".{path.stem[:40]}.", suffix=".partial", dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:

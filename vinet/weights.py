@@ -2,14 +2,16 @@
 
 import hashlib
 import json
-import pickle
-from collections.abc import Mapping
+import os
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -21,6 +23,8 @@ CONFIG_KEY = "vinet_config"
 """Entry of a safetensors header that holds the configuration as JSON."""
 BUNDLED = Path(__file__).parent / "bundled"
 NAMED_AT_MOST = 8
+SHOWN_CHARACTERS = 300
+"""An error shows so much of what a decoder says."""
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -49,7 +53,8 @@ def load(path: Path, config: VINetConfig | None = None) -> tuple[VINet, WeightsF
 
 def build(config: VINetConfig, tensors: Mapping[str, Tensor], origin: str) -> VINet:
     """A network of `config` made of `tensors`; VINetError as in `load_into`."""
-    with torch.device("meta"):  # a header may ask for any size: compare shapes before memory is taken
+    # A header may ask for any size: compare shapes before memory is taken.
+    with _reading(f"{origin} describes no network that can be made"), torch.device("meta"):
         network = VINet(config)
     return load_into(network, tensors, origin)
 
@@ -73,14 +78,17 @@ def load_into(network: Network, tensors: Mapping[str, Tensor], origin: str) -> N
 
 def read(path: Path) -> WeightsFile:
     """Tensors and header of a weights file, `module.` prefixes removed; raises VINetError."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise VINetError(f"there is no weights file {path}")
-    tensors, header = _read_safetensors(path) if path.suffix == ".safetensors" else _read_checkpoint(path)
+    safetensors = path.suffix == ".safetensors"
+    fault = "is not a whole safetensors file" if safetensors else "is refused, as it is no plain checkpoint of tensors"
+    with _reading(f"{path} {fault}"):
+        tensors, header = _read_safetensors(path) if safetensors else _read_checkpoint(path)
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
     if tensors and all(name.startswith("module.") for name in tensors):
         tensors = {name.removeprefix("module."): values for name, values in tensors.items()}
     config = _config(header.pop(CONFIG_KEY), path) if CONFIG_KEY in header else None
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return WeightsFile(tensors, config, header, digest)
 
 
@@ -111,20 +119,32 @@ def random_network(config: VINetConfig) -> VINet:
         return VINet(config)
 
 
-def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+@contextmanager
+def _reading(beginning: str) -> Iterator[None]:
+    """Turn whatever a decoder of damaged bytes raises into a VINetError of one line: `beginning`, colon, reason."""
     try:
-        with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
-    except SafetensorError as error:
-        raise VINetError(f"{path} is not a whole safetensors file: {error}") from error
+        yield
+    except (VINetError, KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # a panic of a library written in Rust is no Exception
+        lines = str(error).splitlines() or [""]
+        reason = "".join(letter for letter in lines[0][:SHOWN_CHARACTERS] if letter.isprintable())
+        raise VINetError(f"{beginning}: {reason or type(error).__name__}") from error
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    with safe_open(path, framework="pt") as file:  # it holds the header against the size of the file first
+        return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
 
 
 def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, TypeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise VINetError(f"{path} is refused, as it is no plain checkpoint of tensors: {reason}") from error
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+        # torch itself packs nothing, so that only a bomb unpacks to much more than it takes.
+        if unpacked > 2 * path.stat().st_size + 2**20:
+            raise VINetError(f"{path} is refused: it says that it unpacks to {unpacked} bytes")
+    content: Any = torch.load(path, map_location="cpu", weights_only=True)
     state = content.get("state_dict", content) if isinstance(content, dict) else content
     plain = isinstance(state, dict) and all(
         isinstance(name, str) and isinstance(values, Tensor) for name, values in state.items()
@@ -135,7 +155,5 @@ def _read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def _config(text: str, path: Path) -> VINetConfig:
-    try:
+    with _reading(f"the header of {path} describes no network"):
         return VINetConfig.from_dict({**json.loads(text)})
-    except (ValueError, TypeError, RecursionError) as error:
-        raise VINetError(f"the header of {path} describes no network: {error}") from error

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from listening import Silent
 from PIL import Image
 
 from baselines.from_disk import FromDisk
@@ -140,12 +141,6 @@ def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypa
         FromDisk(path=str(as_zip(tmp_path)))(HOLED)
 
 
-class Quiet:
-    def started(self, total: int, remaining: int) -> None: ...
-    def finished(self, record: object) -> None: ...
-    def say(self, sentence: str) -> None: ...
-
-
 def test_exported_cases_filled_elsewhere_score_like_a_method_and_are_not_timed(tmp_path: Path) -> None:
     """The way of another program: export, fill (here with telea), score; against telea inside."""
     import cv2
@@ -169,7 +164,7 @@ def test_exported_cases_filled_elsewhere_score_like_a_method_and_are_not_timed(t
     spec = f"from_disk[path={tmp_path / 'filled'}]"
     methods = (Spec.parse(spec), Spec.parse("telea"))
     store = carry_out(
-        Order(protocol=protocol, methods=methods, metrics=("psnr",), output=tmp_path / "out", limit=1), Quiet()
+        Order(protocol=protocol, methods=methods, metrics=("psnr",), output=tmp_path / "out", limit=1), Silent()
     )
     records = {record.method: record for record in store.records()}
     assert records[spec].metrics == records["telea"].metrics

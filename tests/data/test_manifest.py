@@ -95,9 +95,9 @@ def test_every_davis_protocol_makes_cases_of_a_made_davis(tmp_path: Path) -> Non
 
 def test_seeded_pairings_draw_another_clip_than_their_own(tmp_path: Path) -> None:
     protocol, clips = tiny("vinet-davis-fvid@1", write_davis(tmp_path, {"ant": 3, "bee": 5, "cow": 4}))
-    from vibench.data.cases import _partner
+    from vibench.data.cases import partner_of
 
-    partners = {(case.clip, _partner(case, clips.clip_names())) for case in protocol.plan(clips.clip_names())}
+    partners = {(case.clip, partner_of(case, clips.clip_names())) for case in protocol.plan(clips.clip_names())}
     assert all(clip != partner for clip, partner in partners)
     assert len(partners) > 3
 

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import codecs
+import io
+import os
 import sys
 from typing import Annotated
 
 import typer
 
 from vibench.cli import compare, data, inpaint, regress, report, reproduce, run, speed, study
-from vibench.errors import UserError
+from vibench.cli.cache import cache
+from vibench.errors import UserError, disk_sentence, one_line, reason_of
+
+TRACEBACK_VARIABLE = "VIBENCH_TRACEBACK"
+"""Set to anything, it lets an unexpected exception through with its traceback, for a report or a debugger."""
+
+OWN_FAULT = 70
+"""Exit status after an exception that nobody foresaw: EX_SOFTWARE of sysexits.h."""
+
+SENTENCE_CHARACTERS = 2000
 
 app = typer.Typer(
     name="vibench",
@@ -22,15 +34,80 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Run the command line.
+    """Run the command line and end the process.
 
-    An error that the user can fix is printed as one sentence on standard error, and the exit status is then 2.
+    What a user can fix is one sentence on standard error and exit status 2. An exception that nobody foresaw is one
+    line too, with exit status 70; its traceback is printed where ``$VIBENCH_TRACEBACK`` is set. A reader of the output
+    that goes away, such as ``head``, ends the command quietly.
+    """
+    _write_whatever_the_terminal_takes()
+    _find_modules_of_the_current_folder()
+    try:
+        try:
+            app()
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still in the buffer would fail once more while Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        if os.environ.get(TRACEBACK_VARIABLE) and not isinstance(error, UserError):
+            raise
+        sentence, status = _sentence(error)
+        typer.secho(sentence, err=True, fg="red")
+        sys.exit(status)
+
+
+def _sentence(error: Exception) -> tuple[str, int]:
+    """What is printed for an exception that ended a command, and the exit status."""
+    if isinstance(error, OSError) and error.errno is not None:
+        error = disk_sentence(error)
+    if isinstance(error, MemoryError):
+        error = UserError("this needs more memory than the machine gives; close other programs, or use smaller frames")
+    if isinstance(error, UserError):
+        return f"Error: {one_line(str(error), SENTENCE_CHARACTERS)}", 2
+    kind, reason = type(error).__name__, reason_of(error)
+    told = reason if reason.startswith(kind) else f"{kind}: {reason}"
+    hint = f"run again with {TRACEBACK_VARIABLE}=1 for the traceback, and report it"
+    return f"Error: vibench met a fault of its own: {told}; {hint}", OWN_FAULT
+
+
+_SPELLED = str.maketrans(
+    {"−": "-", "–": "-", "—": "-", "·": "*", "×": "x", "±": "+-", "→": "->", "←": "<-", "↑": "^", "↓": "v", "…": "...",
+     "≤": "<=", "≥": ">=", "≈": "~", "“": '"', "”": '"', "‘": "'", "’": "'", "²": "2", "µ": "u", "μ": "u", "⏱": "t"}
+)  # fmt: skip
+
+
+def _spelled_out(error: UnicodeError) -> tuple[str, int]:
+    """Replace what an encoding lacks by letters that look alike, and the rest by escapes such as ``\\u4e2d``."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end].translate(_SPELLED)
+    return text.encode("ascii", "backslashreplace").decode("ascii"), error.end
+
+
+def _write_whatever_the_terminal_takes() -> None:
+    """Let no character that a terminal or a file's encoding lacks end a command after its work was done."""
+    codecs.register_error("vibench", _spelled_out)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="vibench")
+
+
+def _find_modules_of_the_current_folder() -> None:
+    """Let ``module:factory`` name a module of the current folder, for the installed command as for ``python -m``.
+
+    The folder comes last on Python's path: a file in it that is called like a library must not take the library's
+    place. Its path is written out, so that it stays the same when a method changes the current folder.
     """
     try:
-        app()
-    except UserError as error:
-        typer.secho(f"Error: {error}", err=True, fg="red")
-        sys.exit(2)
+        here = os.getcwd()
+    except OSError:
+        return
+    if here not in sys.path and "" not in sys.path:
+        sys.path.append(here)
 
 
 @app.callback(invoke_without_command=True)
@@ -61,4 +138,5 @@ app.command("list")(data.list_things)
 app.command()(report.figure)
 app.command()(report.video)
 app.add_typer(data.app, name="data")
+app.add_typer(cache)
 app.add_typer(study.study)

@@ -13,10 +13,13 @@ from vibench.clip import Case, Clip, Masks
 from vibench.data.attributes import attributes_of
 from vibench.data.dataset import Dataset
 from vibench.data.layouts import open_dataset
-from vibench.errors import InputError
+from vibench.errors import InputError, foreign
 from vibench.files import replacing
 from vibench.masks.chance import Chance
 from vibench.protocol import PlannedCase, Protocol, Resize
+
+DRAWN_FROM = ("frames", "height", "width", "seed")
+"""What a mask generator is given by the harness; its other parameters are options."""
 
 
 def check_generators(protocol: Protocol) -> None:
@@ -24,15 +27,14 @@ def check_generators(protocol: Protocol) -> None:
     for kind in protocol.holes:
         if kind.generator is not None:
             spec = plugins.Spec(kind.generator, kind.options)
-            plugins.checked_options(
-                plugins.factory("masks", kind.generator), spec, ("frames", "height", "width", "seed")
-            )
+            plugins.option_values(plugins.factory("masks", kind.generator), spec, DRAWN_FROM)
 
 
 def build_case(protocol: Protocol, planned: PlannedCase, clips: Dataset) -> Case:
     """Make the case that ``planned`` describes; raise InputError with one sentence where the clip cannot give it."""
-    clip = resized(clips.load(planned.clip, limit_frames=protocol.data.frames), protocol.resize)
-    holes = _holes(protocol, planned, clip, clips)
+    with foreign(f"case {planned.name!r} cannot be made"):
+        clip = resized(clips.load(planned.clip, limit_frames=protocol.data.frames), protocol.resize)
+        holes = _holes(protocol, planned, clip, clips)
     if not holes.any():
         raise InputError(f"the hole of case {planned.name!r} is empty in every frame, so there is nothing to fill")
     removing = protocol.task == "remove"
@@ -80,7 +82,8 @@ def _holes(protocol: Protocol, planned: PlannedCase, clip: Clip, clips: Dataset)
         holes = _fitted(_objects(other, planned.name), frames, height, width)
     else:
         draw = plugins.factory("masks", str(kind.generator))
-        holes = draw(frames, height, width, planned.seed, **kind.options)
+        options = plugins.option_values(draw, plugins.Spec(str(kind.generator), kind.options), DRAWN_FROM)
+        holes = draw(frames, height, width, planned.seed, **options)
     return dilate(holes, kind.dilation_iterations)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +11,8 @@ from pathlib import Path
 from vibench.clip import Clip, digest
 from vibench.data.dataset import Card, Dataset, card_of
 from vibench.data.layouts import open_dataset
-from vibench.errors import InputError, MissingResource, UserError
+from vibench.errors import InputError, MissingResource, UserError, reading
+from vibench.files import disk_errors
 
 
 def fetch_dataset(
@@ -44,7 +46,8 @@ def fetch(card: Card, data: Path, sha256: str | None = None) -> list[Path]:
         )
     if not re.fullmatch(r"[0-9a-fA-F]{64}", known):
         raise InputError(f"--sha256 {known!r} is not a checksum; it has 64 digits from 0 to f")
-    data.mkdir(parents=True, exist_ok=True)
+    with disk_errors(data):
+        data.mkdir(parents=True, exist_ok=True)
     archive = data / card.url.rpartition("/")[2]
     try:
         pooch.retrieve(card.url, known_hash=f"sha256:{known.lower()}", fname=archive.name, path=data, progressbar=False)
@@ -56,12 +59,15 @@ def fetch(card: Card, data: Path, sha256: str | None = None) -> list[Path]:
 
 
 def _unpacked(archive: Path, data: Path) -> list[Path]:
-    try:
-        with zipfile.ZipFile(archive) as content:
-            content.extractall(data)  # zipfile itself keeps every name inside the folder
-            return [data / name for name in content.namelist() if not name.endswith("/")]
-    except zipfile.BadZipFile as error:
-        raise InputError(f"{archive} is not a zip archive; unpack it by hand") from error
+    with (
+        reading(archive, "is not a zip archive that can be unpacked here; unpack it by hand"),
+        zipfile.ZipFile(archive) as content,
+    ):
+        size, room = sum(entry.file_size for entry in content.infolist()), shutil.disk_usage(data).free
+        if size > room:
+            raise InputError(f"{archive} unpacks to {size / 1e9:.1f} GB, and the disk of {data} has {room / 1e9:.1f}")
+        content.extractall(data)  # zipfile itself keeps every name inside the folder
+        return [data / name for name in content.namelist() if not name.endswith("/")]
 
 
 def problems(data: Dataset, split: str | None) -> Iterator[tuple[str, str | None]]:

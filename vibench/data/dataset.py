@@ -13,7 +13,7 @@ from pydantic import Field
 
 from vibench.clip import Clip
 from vibench.document import Frozen, read_toml
-from vibench.errors import InputError
+from vibench.errors import InputError, foreign
 from vibench.files import bundled
 
 Layout = Literal["bundled", "davis", "sintel", "youtube-vos", "synthetic", "folder", "video"]
@@ -91,7 +91,8 @@ class Dataset:
             close = get_close_matches(name, self.frame_counts, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"it has {len(self.frame_counts)} others"
             raise InputError(f"data set {self.card.name!r} has no clip {name!r}; {hint}")
-        return self.read(name, limit_frames)
+        with foreign(f"clip {name!r} of data set {self.card.name!r} cannot be read"):
+            return self.read(name, limit_frames)
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import struct
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from vibench.clip import Clip, ExactFlow, Flows, Frame, Frames, Masks
 from vibench.data.dataset import Card, Dataset, card_of
-from vibench.errors import InputError
+from vibench.errors import InputError, reading
 from vibench.files import bundled
 from vibench.media.frames import check_size, read_frames
 from vibench.media.images import SUFFIXES, files_in, image_files, natural, read_image, read_labels
@@ -32,7 +33,9 @@ def open_bundled(card: Card, data: Path | None, split: str | None) -> Dataset:
     def read(name: str, limit: int | None) -> Clip:
         file = card.files[name]
         path = bundled("datasets") / "bundled" / file.path
-        if hashlib.sha256(path.read_bytes()).hexdigest() != file.sha256:
+        with reading(path):
+            content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != file.sha256:
             raise InputError(f"the bundled clip {path} was altered; install vibench again")
         frames, rate = read_video(path, limit)
         return Clip(name, frames, rate)
@@ -88,12 +91,13 @@ def open_youtube_vos(card: Card, data: Path | None, split: str | None) -> Datase
     """Open YouTube-VOS: ``test_all_frames/JPEGImages/CLIP/00000.jpg``, every clip and frame that lies there."""
     name = card.split(split)
     root = _root(card, data, Path(card.folders[name])) / card.folders[name]
-    clips = sorted(path.name for path in root.iterdir() if path.is_dir())
+    with reading(root):
+        clips = {_clip_name(path): path for path in sorted(root.iterdir()) if path.is_dir()}
     if not clips:
         raise InputError(f"{root} holds no clips; unpack the archive of {card.name!r} there")
 
     def read(name: str, limit: int | None) -> Clip:
-        return Clip(name, _pictures(root / name, name, None, limit), 30.0)
+        return Clip(name, _pictures(clips[name], name, None, limit), 30.0)
 
     return Dataset(card, dict.fromkeys(clips), read, lambda name: [root / name])
 
@@ -101,11 +105,12 @@ def open_youtube_vos(card: Card, data: Path | None, split: str | None) -> Datase
 def open_folder(card: Card, data: Path | None, split: str | None) -> Dataset:
     """Open any folder: each folder of images and each video in it is a clip; images right inside are one clip."""
     root = _existing(card, data)
-    if root.is_dir() and image_files(root):
-        return open_video(card, root, split)
-    inside = sorted(root.iterdir(), key=lambda path: natural(path.name)) if root.is_dir() else []
-    clips = [path for path in inside if _is_clip(path)]
-    places = {path.stem if path.is_file() else path.name: path for path in clips}
+    with reading(root):
+        if root.is_dir() and image_files(root):
+            return open_video(card, root, split)
+        inside = sorted(root.iterdir(), key=lambda path: natural(path.name)) if root.is_dir() else []
+        clips = [path for path in inside if _is_clip(path)]
+    places = {_clip_name(path): path for path in clips}
     if len(places) < len(clips):
         raise InputError(f"two clips in {root} differ in their suffix only; give them different names")
     if not places:
@@ -124,7 +129,7 @@ def open_video(card: Card, data: Path | None, split: str | None) -> Dataset:
     def read(name: str, limit: int | None) -> Clip:
         return _clip(name, root, limit)
 
-    return Dataset(card, {root.resolve().stem: None}, read, lambda _: [root])
+    return Dataset(card, {_clip_name(root.resolve(), is_file=True): None}, read, lambda _: [root])
 
 
 def open_synthetic(card: Card, data: Path | None, split: str | None) -> Dataset:
@@ -138,6 +143,15 @@ def open_synthetic(card: Card, data: Path | None, split: str | None) -> Dataset:
         return render(scenes(height, width, min(counts[name], limit or counts[name]))[name])
 
     return Dataset(card, dict(counts), read)
+
+
+def _clip_name(path: Path, is_file: bool | None = None) -> str:
+    """The name of a folder, or that of a file without its suffix.
+
+    Bytes that are no UTF-8, as in old archives, become escapes such as ``\xe9``: names stand in records and pages.
+    """
+    name = path.stem if (path.is_file() if is_file is None else is_file) else path.name
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _clip(name: str, path: Path, limit: int | None) -> Clip:
@@ -211,8 +225,8 @@ def read_flow(path: Path) -> NDArray[np.float32]:
     """
     if not path.is_file():
         raise InputError(f"there is no flow file {path}")
-    size = path.stat().st_size
-    with path.open("rb") as file:
+    with reading(path, "is not a whole .flo file"), path.open("rb") as file:
+        size = path.stat().st_size
         header = file.read(FLO_HEADER.size)
         if len(header) < FLO_HEADER.size or not header.startswith(FLO_MAGIC):
             raise InputError(f"{path} is not a .flo file: it does not begin with {FLO_MAGIC.decode()}")

@@ -11,7 +11,7 @@ from vibench.data.cases import build_case, check_generators
 from vibench.data.dataset import Dataset
 from vibench.data.layouts import open_dataset
 from vibench.document import Frozen, read_json
-from vibench.errors import InputError, UserError
+from vibench.errors import InputError, UserError, foreign
 from vibench.files import bundled, replacing
 from vibench.protocol import Protocol
 
@@ -67,11 +67,8 @@ def write_manifest(protocol: Protocol, data: Path | None, output: Path) -> int:
     check_generators(protocol)
     clips = open_dataset(protocol.data.dataset, data, protocol.data.split)
     manifest = Manifest(protocol=protocol.label, digest=protocol.digest, cases=tuple(entries(protocol, clips)))
-    try:
-        with replacing(output) as partial:
-            partial.write_text(as_text(manifest), encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"cannot write {output}: {error.strerror}") from error
+    with foreign(f"cannot write {output}", UserError), replacing(output) as partial:
+        partial.write_text(as_text(manifest), encoding="utf-8")
     return len(manifest.cases)
 
 

@@ -28,7 +28,7 @@ import numpy as np
 
 from vibench.clip import Frames
 from vibench.machine.processes import THREAD_VARIABLES
-from vibench.plugins import Option, Spec
+from vibench.plugins import Option, Spec, likely_values
 from vibench.regress.version import Version
 
 
@@ -54,7 +54,7 @@ class VersionProcess:
     def __init__(self, version: Version, spec: Spec, device: str, threads: int, clips: Path) -> None:
         self.version, self.spec = version, spec
         self._load: dict[str, Any] = {
-            "factory": version.factory(spec.name), "options": dict(spec.options),
+            "factory": version.factory(spec.name), "options": likely_values("methods", spec) if spec.options else {},
             "device": device, "threads": threads, "clips": str(clips),
         }  # fmt: skip
         self._environment = self._environ(threads)

@@ -62,7 +62,9 @@ def load_case(run: Path, case: str, methods: str | Sequence[str] = ()) -> KeptCa
         raise InputError(f"{str(run)!r} has no case {case!r}; its cases: {', '.join(store.info.cases[:8])}")
     kept = store.case_frames(case)
     if kept is None:
-        raise InputError(f"{str(run)!r} did not keep the frames of {case!r}; run again with --keep-frames")
+        raise InputError(
+            f"{str(run)!r} did not keep the frames of {case!r}, or they are damaged; run again with --keep-frames"
+        )
     frames, holes, truth = kept
     if not holes.any():
         raise InputError(f"{case!r} has no hole in any frame; choose another case")

@@ -15,30 +15,46 @@ another one never mixes in. Names from data become file names only through ``slu
 
 from __future__ import annotations
 
+import io
 import json
+import math
+import os
+import re
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
 from vibench.clip import Case, Frames, Masks, digest
-from vibench.errors import InputError
+from vibench.document import content_of, first_fault
+from vibench.errors import InputError, one_line, reading, reason_of
 from vibench.files import disk_errors, slug, write_atomically
 from vibench.protocol import Protocol
-from vibench.results.record import MetricFacts, Record, RunInfo
+from vibench.results.record import SCHEMA, MetricFacts, Record, RunInfo
 
 Document = TypeVar("Document", Record, RunInfo)
 
 
-class Problem(NamedTuple):
-    """A sentence that says why a file of a run cannot be used."""
+MOST_OF_A_HEADER = 2**20
+"""Bytes that the packed holes of a case may take beside their bits."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a file of a run cannot be used, in one sentence."""
 
     sentence: str
+
+
+class LaterVersion(Problem):
+    """The file was written by a later version of vibench, and is whole as far as anybody here can tell."""
 
 
 @dataclass(frozen=True)
@@ -55,29 +71,34 @@ class Store:
         path = folder / "run.json"
         with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            known = _parsed(path, RunInfo) if path.exists() else None
+            known = _parsed(path, RunInfo) if os.path.lexists(path) else None
+            if isinstance(known, LaterVersion):
+                raise InputError(known.sentence)
             if not isinstance(known, RunInfo) or known.digest != info.digest:
                 write_atomically(path, _json(info))
         return cls.open(folder)
 
     @classmethod
     def open(cls, folder: Path) -> Store:
-        """Open a run, finished or not; raise InputError where ``folder`` is none."""
+        """Open a finished or unfinished run, for which nothing is written.
+
+        Raises InputError where ``folder`` is not a run, its page is damaged, or a later version of vibench wrote it.
+        """
         path = folder / "run.json"
-        try:
-            info = RunInfo.model_validate_json(path.read_bytes())
-        except FileNotFoundError as error:
+        if not os.path.lexists(path):
             found = ", ".join(sorted(child.parent.name for child in folder.glob("*/run.json"))[:5])
-            hint = f"; runs inside it: {found}" if found else ""
-            raise InputError(f"{str(folder)!r} is not a run: it has no run.json{hint}") from error
-        except (NotADirectoryError, ValidationError, UnicodeDecodeError) as error:
-            raise InputError(f"{str(path)!r} is torn or was not written by vibench; delete it or run again") from error
+            hint = f"; runs inside it: {one_line(found)}" if found else ""
+            raise InputError(f"{str(folder)!r} is not a run: it has no run.json{hint}")
+        info = _parsed(path, RunInfo)
+        if isinstance(info, Problem):
+            raise InputError(info.sentence)
         return cls(folder, info)
 
     @property
     def protocol(self) -> Protocol:
         """The protocol that the run followed, as its page holds it."""
-        return Protocol.model_validate(self.info.protocol)
+        with reading(self.folder / "run.json", "holds a protocol that cannot be used"):
+            return Protocol.model_validate(self.info.protocol)
 
     @contextmanager
     def lock(self, say: Callable[[str], None]) -> Iterator[None]:
@@ -93,6 +114,14 @@ class Store:
         except filelock.Timeout:
             say(f"another vibench process is working in {self.folder}; waiting until it ends (Ctrl-C to give up)")
             lock.acquire()
+        except OSError as error:
+            if os.access(self.folder, os.W_OK):
+                raise InputError(
+                    f"cannot lock the run {str(self.folder)!r}: {reason_of(error)}; see who owns its file .lock"
+                ) from error
+            # A run that may only be read needs no lock, since nothing in it can change.
+            yield
+            return
         try:
             self._sweep()
             yield
@@ -102,7 +131,7 @@ class Store:
     def record(self, method: str, case: str) -> Record | Problem | None:
         """Return the record of a method on a case, or why it has to be made again, or None where it was never made."""
         path = self._record_path(method, case)
-        return self._read(path) if path.exists() else None
+        return self._read(path) if os.path.lexists(path) else None
 
     def scan(self) -> tuple[list[Record], list[Problem]]:
         """Return all sound records, in the order of the run's cases, and what is wrong with every other file."""
@@ -166,29 +195,36 @@ class Store:
         path = self._case_path(case, ".mkv")
         try:
             found = path.stat()
-        except FileNotFoundError:
+        except OSError:
             return None
         return _remembered(path, found.st_mtime_ns, found.st_size)
 
     def case_frames(self, case: str) -> tuple[Frames, Masks, Frames | None] | None:
-        """Return the input frames, the holes, and the truth or None, as they were kept; None where they were not."""
+        """Return the input frames, the holes, and the truth or None, as they were kept.
+
+        None where they were not kept or are damaged.
+        """
         frames = self._input(case)
         path = self._case_path(case, ".holes.npz")
-        if frames is None or not path.exists():
+        if frames is None or not os.path.lexists(path):
             return None
-        with np.load(path, allow_pickle=False) as packed:
-            holes = np.unpackbits(packed["bits"], count=frames.size // 3).astype(bool).reshape(frames.shape[:3])
-            has_truth = bool(packed["has_truth"])
-        truth = _lossless(self._case_path(case, ".truth.mkv"))
-        return frames, holes, (truth if truth is not None else frames) if has_truth else None
+        try:
+            holes, has_truth = _unpacked(path, frames.shape[:3])
+        except InputError:
+            return None
+        own = self._case_path(case, ".truth.mkv")
+        truth = _lossless(own) if os.path.lexists(own) else frames
+        if has_truth and truth is None:
+            return None
+        return frames, holes, truth if has_truth else None
 
     def has_frames(self, method: str, case: str) -> bool:
         """Say whether frames of a method were kept, sound or not."""
-        return self._frames_path(method, case).exists()
+        return os.path.exists(self._frames_path(method, case))
 
     def has_case(self, case: str) -> bool:
         """Say whether input and holes of this case were kept."""
-        return self._case_path(case, ".holes.npz").exists()
+        return os.path.exists(self._case_path(case, ".holes.npz"))
 
     def frames_per_second(self, case: str) -> float | None:
         """Return the frames per second of a case as it was kept; None where it was not."""
@@ -196,7 +232,8 @@ class Store:
 
         path = self._case_path(case, ".mkv")
         try:
-            return iter_video(path).frames_per_second if path.exists() else None
+            with reading(path):
+                return iter_video(path).frames_per_second if os.path.exists(path) else None
         except InputError:
             return None
 
@@ -204,11 +241,14 @@ class Store:
         found = _parsed(path, Record)
         if isinstance(found, Problem):
             return found
-        where = f"{path.name} in {path.parent.name}"
+        where = _where(path)
         if found.run != self.info.digest:
-            return Problem(f"{where} belongs to another run ({found.run[:12]})")
+            return Problem(f"{where} belongs to another run ({one_line(found.run)[:12]})")
         if path != self._record_path(found.method, found.case):
-            return Problem(f"{where} is in the wrong place: it is about {found.method} on {found.case}")
+            about = f"{one_line(found.method)} on {one_line(found.case)}"
+            return Problem(f"{where} is in the wrong place: it is about {about}")
+        if fault := _impossible(found):
+            return Problem(f"{where} is damaged: {fault}")
         return found
 
     def _keep_frames(self, record: Record, frames: Frames, frames_per_second: float) -> None:
@@ -250,8 +290,9 @@ class Store:
 
     def _sweep(self) -> None:
         """Remove what a killed process left half-written; only called while the lock is held."""
-        for path in self.folder.rglob(".*.partial.*"):
-            path.unlink(missing_ok=True)
+        for path in self.folder.rglob(".*.partial*"):
+            with suppress(OSError):  # it harms nothing where it is
+                path.unlink(missing_ok=True)
 
 
 def run_folders(paths: Sequence[Path]) -> list[Path]:
@@ -261,7 +302,8 @@ def run_folders(paths: Sequence[Path]) -> list[Path]:
     """
     found = []
     for path in paths:
-        inside = [path] if (path / "run.json").exists() else sorted(child.parent for child in path.glob("*/run.json"))
+        is_run = os.path.lexists(path / "run.json")
+        inside = [path] if is_run else sorted(child.parent for child in path.glob("*/run.json"))
         if not inside:
             raise InputError(f"{str(path)!r} is not a run and holds none; see `vibench list runs`")
         found += inside
@@ -269,20 +311,97 @@ def run_folders(paths: Sequence[Path]) -> list[Path]:
 
 
 def _json(model: BaseModel) -> bytes:
-    return (json.dumps(model.model_dump(mode="json", by_alias=True), indent=1, ensure_ascii=False) + "\n").encode()
+    text = json.dumps(model.model_dump(mode="json", by_alias=True), indent=1, ensure_ascii=False)
+    # What is no Unicode, such as a byte of a file name in another encoding, is written as a visible escape.
+    return (_SURROGATE.sub(lambda found: f"\\\\u{ord(found[0]):04x}", text) + "\n").encode()
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def _parsed(path: Path, kind: type[Document]) -> Document | Problem:
-    """Return the document in a file, or what is wrong with the file."""
+    """The document in a file, parsed once, or what is wrong with the file."""
+    name = f"{str(path)!r}" if kind is RunInfo else _where(path)
     try:
-        return kind.model_validate_json(path.read_bytes())
-    except (ValidationError, UnicodeDecodeError, OSError):
-        return Problem(f"{path.name} in {path.parent.name} is torn or was not written by vibench")
+        content = content_of(path, "result")
+        with reading(path):
+            try:
+                return kind.model_validate_json(content)
+            except ValidationError as error:
+                if (later := _later_version(content, name)) is not None:
+                    return later
+                return Problem(f"{name} is torn or was not written by vibench: {first_fault(error)}")
+    except InputError as error:
+        return Problem(f"{name} is torn or was not written by vibench: {error}")
+
+
+def _later_version(content: bytes, name: str) -> LaterVersion | None:
+    """Say that a later version of vibench wrote a document, where it says so itself."""
+    from vibench import __version__
+
+    try:
+        told = json.loads(content)
+        schema = told["schema"]
+        versions = told.get("versions") or {}
+        writer = versions.get("vibench") if isinstance(versions, dict) else None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    if type(schema) is not int or schema <= SCHEMA:
+        return None
+    by = f"vibench {one_line(str(writer), 20)}" if writer not in (None, __version__) else "a later vibench"
+    return LaterVersion(
+        f"{name} was written by {by} (schema {schema}), and this is vibench {__version__}, which reads schema "
+        f"{SCHEMA}: install the later one to use it"
+    )
+
+
+def _impossible(record: Record) -> str | None:
+    """What no run writes into a record: a number that is not finite, or a size below 0; None where it is sound."""
+    series = [value for regions in record.metrics.values() for values in regions.values() for value in values]
+    facts = [record.hole_fraction, *record.attributes.values()]
+    timing = record.timing.model_dump().values() if record.timing is not None else ()
+    for value in [*series, *facts, *timing, *(record.timing.frame_seconds if record.timing is not None else ())]:
+        if isinstance(value, float) and not math.isfinite(value):
+            return f"it holds the number {value}"
+    if min(record.frames, record.height, record.width) < 0:
+        return "it says that the clip has a size below 0"
+    if record.timing is not None and (record.timing.frames < 0 or record.timing.seconds < 0):
+        return "it says that the method took less than no time"
+    return None
+
+
+def _where(path: Path) -> str:
+    return one_line(f"{path.name} in {path.parent.name}")
+
+
+def _unpacked(path: Path, shape: tuple[int, ...]) -> tuple[Masks, bool]:
+    """The holes of a case, bool of ``shape``, and whether its truth is known; InputError where the file is damaged."""
+    count = math.prod(shape)
+    with reading(path, "is damaged"):
+        content = content_of(path, "case's holes", count // 8 + MOST_OF_A_HEADER)
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            # Sizes first: a few bytes can promise to unpack to more than there is memory.
+            if any(entry.file_size > count // 8 + MOST_OF_A_HEADER for entry in archive.infolist()):
+                raise ValueError("it says that it unpacks to more than a hole takes")
+            bits, has_truth = (_array(archive.read(f"{name}.npy")) for name in ("bits", "has_truth"))
+        if bits.shape != ((count + 7) // 8,) or bits.dtype != np.uint8 or has_truth.shape != ():
+            raise ValueError(f"it holds {bits.dtype} {bits.shape}, which is not a hole of this case")
+        return np.unpackbits(bits, count=count).astype(bool).reshape(shape), bool(has_truth)
+
+
+def _array(content: bytes) -> NDArray[Any]:
+    stream = io.BytesIO(content)
+    version = np.lib.format.read_magic(stream)
+    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read_header(stream)
+    if dtype.hasobject or math.prod(shape) * dtype.itemsize > len(content):
+        raise ValueError("its header says more than its content holds")
+    stream.seek(0)
+    array: NDArray[Any] = np.load(stream, allow_pickle=False)
+    return array
 
 
 def _packed(holes: Masks, has_truth: bool) -> bytes:
-    import io
-
     buffer = io.BytesIO()
     np.savez_compressed(buffer, bits=np.packbits(holes), has_truth=np.array(has_truth))
     return buffer.getvalue()
@@ -291,10 +410,11 @@ def _packed(holes: Masks, has_truth: bool) -> bytes:
 def _lossless(path: Path, base: Callable[[], Frames | None] = lambda: None) -> Frames | None:
     from vibench.media.video import read_lossless
 
-    if not path.exists():
+    if not path.is_file():
         return None
     try:
-        return read_lossless(path, base)
+        with reading(path):
+            return read_lossless(path, base)
     except InputError:
         return None
 

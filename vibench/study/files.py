@@ -5,14 +5,15 @@ The key never lies in the page's folder. Answers are what a rater downloads from
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from vibench.document import Frozen
-from vibench.errors import InputError
+from vibench.document import Frozen, content_of
+from vibench.errors import InputError, one_line, reading
 from vibench.results.record import TRUTH
 from vibench.study.design import BROKEN
 
@@ -95,22 +96,18 @@ class RaterAnswers(Frozen):
 
 
 def read_model(path: Path, kind: type[Model], what: str) -> Model:
-    """Read a JSON file as ``kind``; InputError where it is missing, too large, torn or not ``what``."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"cannot read {str(path)!r}: {error.strerror}; give {what}") from error
-    if len(content) > MOST_BYTES:
-        raise InputError(f"{str(path)!r} is larger than {MOST_BYTES // 2**20} MiB, so it is not {what}")
-    try:
-        return kind.model_validate_json(content, strict=True)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])[:60]
-        where = f" at {place!r}" if place else ""
-        reason = " ".join(first["msg"].split())[:200]
-        raise InputError(f"{str(path)!r} is torn or is not {what}{where}: {reason}") from error
+    """Read a JSON file as ``kind``; InputError where it is missing, no file, too large, torn or not ``what``."""
+    if not os.path.lexists(path):
+        raise InputError(f"cannot read {str(path)!r}: there is no such file; give {what}")
+    content = content_of(path, what, MOST_BYTES)
+    with reading(path, f"is torn or is not {what}"):
+        try:
+            return kind.model_validate_json(content, strict=True)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            place = one_line(".".join(str(part) for part in first["loc"]), 60)
+            where = f" at {place!r}" if place else ""
+            raise InputError(f"{str(path)!r} is torn or is not {what}{where}: {one_line(first['msg'], 200)}") from error
 
 
 def attention_problem(rater: RaterAnswers, key: StudyKey) -> str | None:

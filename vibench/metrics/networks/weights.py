@@ -13,7 +13,6 @@ import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -21,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load
 
-from vibench.errors import InputError, MissingResource
+from vibench.errors import InputError, MissingResource, foreign
 
 BUNDLED = Path(__file__).parent
 """The folder of the weights that travel with the package."""
@@ -43,7 +42,8 @@ def bundled_weights(name: str) -> State:
 
     Raises MissingResource unless its sha256 is the one in ``NAME.toml``.
     """
-    return load(checked(BUNDLED / f"{name}.safetensors", bundled_sha256(name)))
+    with foreign(f"the bundled weights {name} are damaged; install vibench again", MissingResource):
+        return load(checked(BUNDLED / f"{name}.safetensors", bundled_sha256(name)))
 
 
 def named_digits(url: str) -> tuple[str, str]:
@@ -61,18 +61,12 @@ def downloaded_weights(url: str) -> State:
     name, digits = named_digits(url)
     path = Path(torch.hub.get_dir()) / "checkpoints" / name
     if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with foreign(f"the weights {url} cannot be downloaded; put that file at {path}", MissingResource):
+            path.parent.mkdir(parents=True, exist_ok=True)
             torch.hub.download_url_to_file(url, str(path), hash_prefix=digits, progress=False)
-        except (URLError, OSError, RuntimeError) as error:
-            raise MissingResource(
-                f"the weights {url} cannot be downloaded ({error}); put that file at {path}"
-            ) from error
     checked(path, digits)
-    try:
+    with foreign(f"{path} holds no weights that torch reads; remove it, to have it downloaded", MissingResource):
         state: State = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError) as error:
-        raise MissingResource(f"{path} holds no weights that torch reads; remove it, to have it downloaded") from error
     return state
 
 
@@ -104,12 +98,10 @@ def sha256_of(path: Path) -> str:
 
 
 def _content(path: Path) -> bytes:
-    try:
+    if path.exists() and not path.is_file():
+        raise MissingResource(f"{path} is a folder, a pipe or a device; install vibench again or get that file")
+    with foreign(f"{path} cannot be read; install vibench again or get that file", MissingResource):
         return path.read_bytes()
-    except OSError as error:
-        raise MissingResource(
-            f"{path} cannot be read ({error.strerror}); install vibench again or get that file"
-        ) from error
 
 
 # Pickles name numpy's inner functions; their module was renamed in numpy 2.
@@ -130,11 +122,8 @@ class _ArrayUnpickler(pickle.Unpickler):
 
 def read_pickled_arrays(content: bytes) -> Arrays:
     """Read a pickle of nested dictionaries of arrays and flatten it; raise InputError where it holds anything else."""
-    try:
-        tree = _ArrayUnpickler(io.BytesIO(content)).load()
-    except (pickle.UnpicklingError, EOFError, ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"this is no pickle of numpy arrays: {error}") from error
-    return _flat(tree, "")
+    with foreign("this is no pickle of numpy arrays"):
+        return _flat(_ArrayUnpickler(io.BytesIO(content)).load(), "")
 
 
 def _flat(tree: Any, path: str) -> Arrays:
