@@ -12,6 +12,7 @@ the clip's name is left out (``PATH/blackswan/00000.png``), for programs that kn
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tarfile
 import tempfile
@@ -46,8 +47,15 @@ class FromDisk:
             raise InputError(f"from_disk: {path} is neither a folder nor an archive ({', '.join(ARCHIVES)})")
 
     def describe(self) -> Mapping[str, Any]:
-        """Where the frames were read; reading them says nothing about how fast they were made."""
-        return {"not_timed": "its frames were read from disk", "path": str(self.path)}
+        """Where the frames were read, and what is there: other frames at the same place are another result.
+
+        Reading them says nothing about how fast they were made.
+        """
+        return {
+            "not_timed": "its frames were read from disk",
+            "path": str(self.path),
+            "content_sha256": _content_sha256(self.path),
+        }
 
     def __call__(self, holed: Holed) -> Frames:
         """The frames of the case of that name; InputError where they are missing, or not as many or as large."""
@@ -73,6 +81,17 @@ class FromDisk:
             return
         with tempfile.TemporaryDirectory(prefix="vibench-") as folder:
             yield _unpacked(self.path, name, Path(folder))
+
+
+def _content_sha256(path: Path) -> str:
+    """Sha256 of the names and contents of every file in a folder, or of an archive."""
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    hashed = hashlib.sha256()
+    for file in files:
+        name = "" if file == path else file.relative_to(path).as_posix()
+        with reading(file), file.open("rb") as content:
+            hashed.update(f"{name}\0{hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode("utf-8", "replace"))
+    return hashed.hexdigest()
 
 
 def _unpacked(archive: Path, name: str, folder: Path) -> Path:

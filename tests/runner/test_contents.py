@@ -170,3 +170,17 @@ def test_the_memo_is_a_guest(clips: Path, tmp_path: Path, monkeypatch: pytest.Mo
     cache.write_text("a file where the cache should be")
     assert known_contents(chosen, planned, data) == right
     remember(chosen, planned, data, right)
+
+
+def test_other_frames_of_another_program_are_another_result(clips: Path, tmp_path: Path) -> None:
+    filled = tmp_path / "filled"
+    found = []
+    for grey in (10, 200):
+        for name in ("ant", "bee"):
+            folder = filled / name / "square"
+            folder.mkdir(parents=True, exist_ok=True)
+            for frame in range(4):
+                cv2.imwrite(str(folder / f"{frame:05d}.png"), np.full((48, 64, 3), grey, np.uint8))
+        store = carry_out(order(f"folder:{clips}", tmp_path / "out", f"from_disk[path={filled}]"), Silent())
+        found.append((store.folder, sorted(value or 0 for value in values(store).values())))
+    assert found[0][0] != found[1][0] and found[0][1] != found[1][1]

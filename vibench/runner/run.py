@@ -384,7 +384,7 @@ def run_info(order: Order, bench: Workbench, planned: list[PlannedCase]) -> RunI
     versions = package_versions()
     deciding = {
         "protocol": order.protocol.digest,
-        "methods": sorted([facts.label, facts.source_sha256, facts.facts.get("weights_sha256")] for facts in methods),
+        "methods": sorted(_identity(facts) for facts in methods),
         "cases": [case.name for case in planned],
         "device": order.device,
         "vibench": versions["vibench"],
@@ -405,6 +405,12 @@ def run_info(order: Order, bench: Workbench, planned: list[PlannedCase]) -> RunI
         command=order.command,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def _identity(facts: MethodFacts) -> list[str]:
+    """What a method's frames depend on: its options, its code, its weights, and files of results that it reads."""
+    contents = [str(facts.facts.get(name)) for name in ("weights_sha256", "content_sha256")]
+    return [facts.label, facts.source_sha256, *contents]
 
 
 def method_facts(spec: Spec, method: Method | Child) -> MethodFacts:
