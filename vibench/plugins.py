@@ -21,7 +21,7 @@ from importlib.metadata import EntryPoint, entry_points, packages_distributions
 from pathlib import Path
 from typing import Any, Literal
 
-from vibench.errors import InputError, MissingResource, UserError, foreign, one_line
+from vibench.errors import InputError, MissingResource, UserError, foreign, one_line, shown_name
 
 Kind = Literal["methods", "metrics", "masks"]
 Option = bool | int | float | str | None
@@ -52,9 +52,9 @@ class Spec:
     def label(self) -> str:
         """The same text in one canonical spelling: options sorted by name."""
         if not self.options:
-            return _printable(self.name)
+            return shown_name(self.name)
         inside = ",".join(f"{key}={_spelled(value)}" for key, value in sorted(self.options.items()))
-        return _printable(f"{self.name}[{inside}]")
+        return f"{shown_name(self.name)}[{inside}]"
 
     def __str__(self) -> str:
         return self.label
@@ -122,7 +122,7 @@ def _end_of_quotes(text: str, start: int) -> int | None:
 def _unquoted(value: str) -> str:
     if _end_of_quotes(value, 0) != len(value) or not value:
         return value
-    return Quoted(re.sub(r"\\(.)", r"\1", value[1:-1], flags=re.DOTALL))
+    return Quoted(re.sub(r"\\([\\\"'])", r"\1", value[1:-1]))
 
 
 _local: dict[tuple[Kind, str], Callable[..., Any]] = {}
@@ -384,11 +384,11 @@ def _as_json(value: Any, place: str) -> Any:
             raise ValueError(f"{place} is {value}; a description holds finite numbers")
         return float(value)
     if isinstance(value, str | Path):
-        return _printable(str(value))
+        return shown_name(str(value))
     if isinstance(value, Mapping):
         if wrong := [key for key in value if not isinstance(key, str)]:
             raise ValueError(f"{place or 'it'} has the key {one_line(repr(wrong[0]), 80)}, and a key must be a text")
-        return {_printable(key): _as_json(inner, f"{place}.{key}".strip(".")) for key, inner in value.items()}
+        return {shown_name(key): _as_json(inner, f"{place}.{key}".strip(".")) for key, inner in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         if len(value) > MOST_DESCRIBED_VALUES:
             raise ValueError(f"{place} has more than {MOST_DESCRIBED_VALUES} parts")
@@ -587,6 +587,7 @@ def _spelled(value: Option) -> str:
     """An option's value as a label spells it: in quotes where it could not be read back otherwise."""
     if not isinstance(value, str):
         return str(value).lower() if isinstance(value, bool) or value is None else str(value)
+    value = Quoted(shown_name(value)) if isinstance(value, Quoted) else shown_name(value)
     looks_like_no_text = not isinstance(_guessed(str(value)), str)
     if looks_like_no_text and not isinstance(value, Quoted):
         return value.lower() if value.lower() in _WORDS else value
@@ -603,8 +604,3 @@ def _reads_back(value: str) -> bool:
         if depth < 0 or (character == "," and depth == 0):
             return False
     return bool(value) and depth == 0 and value == value.strip() and value[0] not in _QUOTES
-
-
-def _printable(text: str) -> str:
-    """The text with escapes for what is no Unicode, such as a file name of another encoding, which no file can hold."""
-    return text.encode("utf-8", "backslashreplace").decode()

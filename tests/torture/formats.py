@@ -109,9 +109,7 @@ def bundled_file(*parts: str) -> Callable[[Path], Path]:
     return make
 
 
-FORMATS["protocol.toml"] = Format(
-    lambda folder: named(folder / "p.toml", PROTOCOL.encode()), read_protocol, text=True
-)
+FORMATS["protocol.toml"] = Format(lambda folder: named(folder / "p.toml", PROTOCOL.encode()), read_protocol, text=True)
 FORMATS["card.toml"] = Format(bundled_file("datasets", "cards", "bundled.toml"), read_card, text=True)
 FORMATS["table.toml"] = Format(bundled_file("reports", "tables", "ablation.toml"), read_table, text=True)
 FORMATS["manifest.json"] = Format(bundled_file("datasets", "manifests", "bundled@1.json"), read_manifest, text=True)
@@ -173,7 +171,9 @@ def read_spec(path: Path) -> None:
 
 
 FORMATS["methods on the command line"] = Format(
-    lambda folder: named(folder / "spec", b"vinet[memory=false,weights=\"a,b]c\"],telea[radius_px=5]"), read_spec, text=True
+    lambda folder: named(folder / "spec", b'vinet[memory=false,weights="a,b]c"],telea[radius_px=5]'),
+    read_spec,
+    text=True,
 )
 
 

@@ -71,7 +71,7 @@ def huge_number(content: bytes, chance: random.Random) -> bytes:
 
 def another_value(content: bytes, chance: random.Random) -> bytes:
     """Between two separators of a text stands something else."""
-    places = [place for place, byte in enumerate(content) if byte in b":=,[]{}\n\""]
+    places = [place for place, byte in enumerate(content) if byte in b':=,[]{}\n"']
     if len(places) < 2:
         return chance.choice(TOKENS)
     index = chance.randrange(len(places) - 1)

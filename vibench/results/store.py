@@ -21,6 +21,7 @@ import math
 import os
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ from pydantic import BaseModel, ValidationError
 
 from vibench.clip import Case, Frames, Masks
 from vibench.document import content_of, first_fault
-from vibench.errors import InputError, one_line, reading, reason_of
+from vibench.errors import InputError, one_line, reading, reason_of, shown_name
 from vibench.files import disk_errors, slug, write_atomically
 from vibench.protocol import Protocol
 from vibench.results.record import SCHEMA, MetricFacts, Record, RunInfo
@@ -236,7 +237,7 @@ class Store:
             return Problem(f"{where} is in the wrong place: it is about {about}")
         if fault := _impossible(found):
             return Problem(f"{where} is damaged: {fault}")
-        return found
+        return _without_steering(found)
 
     def _keep_frames(self, record: Record, frames: Frames, frames_per_second: float) -> None:
         """Losslessly: as their difference to the case's input where that is kept."""
@@ -304,7 +305,10 @@ def _parsed(path: Path, kind: type[Document]) -> Document | Problem:
         content = content_of(path, "result")
         with reading(path):
             try:
-                return kind.model_validate_json(content)
+                found = kind.model_validate_json(content)
+                if isinstance(found, RunInfo) and (fault := _impossible_page(found)):
+                    return Problem(f"{name} is torn or was not written by vibench: {fault}")
+                return found
             except ValidationError as error:
                 if (later := _later_version(content, name)) is not None:
                     return later
@@ -341,11 +345,48 @@ def _impossible(record: Record) -> str | None:
     for value in [*series, *facts, *timing, *(record.timing.frame_seconds if record.timing is not None else ())]:
         if isinstance(value, float) and not math.isfinite(value):
             return f"it holds the number {value}"
+    if names := [name for name in (record.method, record.case) if shown_name(name) != name]:
+        return f"the name {one_line(names[0])!r} has characters that steer a terminal"
     if min(record.frames, record.height, record.width) < 0:
         return "it says that the clip has a size below 0"
     if record.timing is not None and (record.timing.frames < 0 or record.timing.seconds < 0):
         return "it says that the method took less than no time"
     return None
+
+
+def _impossible_page(info: RunInfo) -> str | None:
+    """What no run writes on its page, and everything that reads the page would stumble over; None where it is sound."""
+    names = [info.protocol_label, *info.cases, *(facts.label for facts in info.methods)]
+    names += [text for metric in info.metrics for text in (metric.name, metric.title, metric.unit, metric.source)]
+    if wrong := [name for name in names if shown_name(name) != name]:
+        return f"the name {one_line(wrong[0])!r} has characters that steer a terminal"
+    for named in (info.cases, [facts.label for facts in info.methods], [metric.name for metric in info.metrics]):
+        if twice := [name for name, count in Counter(named).items() if count > 1]:
+            return f"it names {twice[0]!r} twice"
+    for key, kind in _PARTS_OF_A_PROTOCOL.items():
+        if not isinstance(info.protocol.get(key, kind()), kind):
+            return f"its protocol has {one_line(repr(info.protocol[key]), 80)} as {key}"
+    if not all(isinstance(holes, dict) for holes in info.protocol.get("holes", [])):
+        return "its protocol has holes that are none"
+    if wrong_facts := [facts.label for facts in info.methods if not isinstance(facts.facts.get("warning", ""), str)]:
+        return f"the warning of {wrong_facts[0]} is no text"
+    return None
+
+
+_PARTS_OF_A_PROTOCOL: dict[str, type] = {
+    "name": str, "version": int, "title": str, "description": str, "repeats": int, "data": dict, "holes": list,
+    "scoring": dict,
+}  # fmt: skip
+
+
+def _without_steering(record: Record) -> Record:
+    """The record with the messages of foreign code in it as one line each that does nothing to a terminal."""
+    changes: dict[str, Any] = {}
+    if record.failure is not None and shown_name(record.failure.message) != record.failure.message:
+        changes["failure"] = record.failure.model_copy(update={"message": one_line(record.failure.message, 2000)})
+    if any(shown_name(reason) != reason for reason in record.unavailable.values()):
+        changes["unavailable"] = {name: one_line(reason, 2000) for name, reason in record.unavailable.items()}
+    return record.model_copy(update=changes) if changes else record
 
 
 def _where(path: Path) -> str:
