@@ -205,7 +205,7 @@ def option_values(build: Callable[..., Any], spec: Spec, positional: Collection[
         except ValueError as error:
             shown = one_line(repr(value if isinstance(value, str) else _spelled(value)))
             raise InputError(f"{spec.name}: {option} is {shown}; it must be {error}") from error
-        if values[option] == value and _is_bare(value) and _spelled(value) != value and _reads_back(str(value)):
+        if values[option] == value and _is_bare(value) and str(value).lower() in _WORDS and not str(value).islower():
             # A label spells the word in small letters, so that two folders could get one label.
             raise InputError(f'{spec.name}: {option} is {value}; write {option}="{value}" if that is a text')
     return values

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from vibench.data.cases import export_cases
 
 from baselines.from_disk import FromDisk
 from vibench.clip import Frames, Holed
+from vibench.data.cases import export_cases
 from vibench.errors import InputError
 from vibench.media.video import write_lossless
 from vibench.plugins import Spec

@@ -51,7 +51,8 @@ RIGHT: list[tuple[str, str, object]] = [
     ("share", "1e-3", 0.001), ("share", "2", 2.0), ("share", ".5", 0.5),
     ("path", "1_000", "1_000"), ("path", "1e3", "1e3"), ("path", "none", "none"), ("path", "true", "true"),
     ("path", "12#3", "12#3"), ("path", "007", "007"), ("path", "0x10", "0x10"), ("path", "it's", "it's"),
-    ("path", '"a,b]c"', "a,b]c"), ("path", '" a "', " a "), ("path", '"True"', "True"), ("path", '"say \\"a\\""', 'say "a"'),
+    ("path", '"a,b]c"', "a,b]c"), ("path", '" a "', " a "), ("path", '"True"', "True"),
+    ("path", '"say \\"a\\""', 'say "a"'),
     ("path", "a=b", "a=b"), ("path", "C:\\new", "C:\\new"), ("place", "1_000", Path("1_000")),
     ("by", "clip", "clip"), ("by", "2", 2), ("limit", "none", None), ("limit", "5", 5),
     ("weights", "none", None), ("weights", '"none"', "none"), ("weights", "12", "12"), ("either", "2.5", 2.5),
@@ -147,8 +148,8 @@ class Describing:
 
 
 def test_what_numpy_describes_is_json() -> None:
-    facts = {"parameters": np.int64(4), "scale": np.float32(0.5), "on": np.bool_(True), "at": np.arange(3), "in": Path("a"),
-             "both": (1, {"x": np.array(2.0)})}  # fmt: skip
+    facts = {"parameters": np.int64(4), "scale": np.float32(0.5), "on": np.bool_(True), "at": np.arange(3),
+             "in": Path("a"), "both": (1, {"x": np.array(2.0)})}  # fmt: skip
     assert described(Describing(facts)) == {
         "parameters": 4, "scale": 0.5, "on": True, "at": [0, 1, 2], "in": "a", "both": [1, {"x": 2.0}],
     }  # fmt: skip
@@ -158,7 +159,8 @@ def test_what_numpy_describes_is_json() -> None:
 @pytest.mark.parametrize(
     ("facts", "reason"),
     [
-        ({"loss": float("nan")}, "loss is nan"), ({"far": np.inf}, "far is inf"), ({"all": np.zeros(5000)}, "more than 1000"),
+        ({"loss": float("nan")}, "loss is nan"), ({"far": np.inf}, "far is inf"),
+        ({"all": np.zeros(5000)}, "more than 1000"),
         ({1: 2}, "a key must be a text"), ([1], "must give a dictionary"), ({"net": object()}, "net is a object"),
         (RuntimeError("no\nweights"), "no weights"), (SystemExit(3), "ended the program with status 3"),
     ],

@@ -24,8 +24,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support"), str(HERE.parents[1])]
 
-from formats import FORMATS, Format  # noqa: E402
-from mutate import mutated  # noqa: E402
+from formats import FORMATS, Format
+from mutate import mutated
 
 MEMORY_BYTES = 3 * 2**30
 """What a reader may take beyond what the process has after its imports."""
@@ -49,7 +49,7 @@ def one_file(name: str, form: Format, path: Path, sound: bytes, expected: object
             found = form.read(path)
     except (UserError, VINetError) as error:
         return _judged(str(error)), f"{how}: {error}"
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - whatever comes is what is looked for
         return f"raised {type(error).__name__}", f"{how}: {type(error).__name__}: {error}"
     if isinstance(found, list):
         wrong = [sentence for sentence in found if _judged(sentence) != "refused"]
