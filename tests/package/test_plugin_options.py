@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vibench import plugins
-from vibench.errors import InputError
-from vibench.plugins import Quoted, Spec, described, split_outside_brackets
+from vibench.errors import InputError, UserError
+from vibench.plugins import Spec, described, split_outside_brackets
+from vibench.plugins.options import Quoted
 
 
 def typed(
@@ -191,7 +192,7 @@ def test_a_plug_in_that_fails_is_a_sentence_that_names_it(
     (tmp_path / f"{name}.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    with pytest.raises(plugins.UserError, match=reason) as caught:
+    with pytest.raises(UserError, match=reason) as caught:
         plugins.make("methods", Spec(f"{name}:M"))
     assert f"{name}:M" in str(caught.value) and str(caught.value).isprintable()
 
