@@ -86,7 +86,7 @@ def test_this_version_measures_a_wheel_of_the_one_before_the_rebuild(
 ) -> None:
     wheel = wheel_of(archive, tmp_path)
     with other_version(str(wheel)) as version:
-        assert version.root is not None and (version.root / "vibench" / "clip.py").is_file()
+        assert version.root is not None and (version.root / "vibench" / "plugins.py").is_file()
     monkeypatch.chdir(CHECKOUT)
     assert_every_measure_was_taken(*vibench("regress", *WORDS, *WITHIN, "--against", str(wheel)))
 
