@@ -41,6 +41,9 @@ test: $(VENV)/.installed-dev ## Install and run the tests (some minutes on two c
 test-slow: $(VENV)/.installed-dev ## The tests that take more than about 20 seconds each.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow
 
+torture: $(VENV)/.installed-dev ## 3,000 damaged files and every kind of damaged run (half an hour); ARGS="--only png".
+	OMP_NUM_THREADS=1 $(BIN)/python tests/torture/torture.py $(ARGS)
+
 lint: $(VENV)/.installed-dev ## Style.
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 

@@ -12,6 +12,7 @@ Where vibench's own parts call each other wrongly, they raise a plain ``ValueErr
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,6 +78,24 @@ def reason_of(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
+def shown_name(name: str) -> str:
+    """Return a name as it can stand in a record, on a page and on a terminal.
+
+    Characters that are no text or steer a terminal (control characters, line breaks, changes of the direction of
+    writing, bytes of a file name that are no UTF-8) become escapes such as ``\\xe9``; all others stay.
+    """
+    return _STEERING.sub(lambda found: _escaped(found[0]), name)
+
+
+_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def _escaped(letter: str) -> str:
+    # Python holds the byte 0xe9 of a file name that is no UTF-8 as the letter U+DCE9.
+    is_byte = "\udc80" <= letter <= "\udcff"
+    return f"\\x{ord(letter) - 0xDC00:02x}" if is_byte else letter.encode("unicode_escape").decode()
+
+
 def one_line(text: str, most: int = SHOWN_CHARACTERS) -> str:
     """Return ``text`` in one line of printable characters, cut to ``most`` of them.
 
@@ -85,7 +104,7 @@ def one_line(text: str, most: int = SHOWN_CHARACTERS) -> str:
     """
     cut = text if len(text) <= most else f"{text[: most - 3]}..."
     words = " ".join(cut.split())
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in words)
+    return "".join(letter if letter.isprintable() else _escaped(letter) for letter in words)
 
 
 def disk_sentence(error: OSError, folder: Path | None = None) -> UserError:

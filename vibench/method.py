@@ -36,7 +36,8 @@ class DescribedMethod(typing.Protocol):
     """A method that adds facts to the record.
 
     These keys have a meaning: ``parameters``, the number of trained numbers; ``flop_per_frame``; ``weights_sha256`` and
-    ``content_sha256``, of files that decide what the method makes, so that other files are another method; ``warning``, a sentence that every table and report must show, for example that weights are random; and
+    ``content_sha256``, of files that decide what the method makes, so that other files are another method;
+    ``warning``, a sentence that every table and report must show, for example that weights are random; and
     ``not_timed``, a sentence that says why the method's time would mean nothing. Such a method is called once, without
     warm-up, and has no timing.
     """

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import subprocess
 import sys
 import threading
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -226,3 +230,121 @@ def test_what_a_failed_method_left_before_is_gone_with_its_record(tmp_path: Path
     assert [path.read_text() for path in store.folder.rglob("*.traceback.txt")] == ["Traceback ..."]
     store.keep(record(), case.frames, case=case)
     assert list(store.folder.rglob("*.traceback.txt")) == []
+
+
+def test_a_run_of_a_later_version_is_called_that_and_stays(tmp_path: Path) -> None:
+    """Case 40."""
+    store = Store.create(tmp_path, info())
+    page = store.folder / "run.json"
+    content = json.loads(page.read_text()) | {"schema": 2, "carbon": 1, "versions": {"vibench": "0.9"}}
+    page.write_text(json.dumps(content))
+    for use in (lambda: Store.open(store.folder), lambda: Store.create(tmp_path, info())):
+        with pytest.raises(InputError, match=r"was written by vibench 0.9 \(schema 2\)") as caught:
+            use()
+        assert "delete" not in str(caught.value)
+    assert json.loads(page.read_text()) == content
+
+
+def test_a_record_of_a_later_version_is_called_that(tmp_path: Path) -> None:
+    store = Store.create(tmp_path, info())
+    store.keep(record())
+    path = next(store.folder.glob("records/*/*.json"))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": 7, "watts": 3}))
+    problem = store.record("telea", "a/1")
+    assert isinstance(problem, Problem) and "was written by a later vibench (schema 7)" in problem.sentence
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"metrics": {"psnr": {"frame": [float("nan")]}}}, {"metrics": {"psnr": {"frame": [float("-inf")]}}},
+        {"hole_fraction": float("nan")}, {"attributes": {"hole motion": float("inf")}}, {"frames": -1},
+    ],
+)  # fmt: skip
+def test_a_record_with_a_number_that_is_none_is_named_and_not_used(tmp_path: Path, changes: dict[str, object]) -> None:
+    store = Store.create(tmp_path, info())
+    store.keep(record())
+    path = next(store.folder.glob("records/*/*.json"))
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    records, (problem,) = store.scan()
+    assert records == [] and "is damaged: it " in problem.sentence
+
+
+def test_what_foreign_code_says_is_one_line_that_steers_no_terminal(tmp_path: Path) -> None:
+    """Also a surrogate, which no file can hold."""
+    store = Store.create(tmp_path, info())
+    failure = Failure(kind="error", message="\x1b[2Jit fell\nover \udce9 and \ud800")
+    store.keep(record(failure=failure, unavailable={"psnr": "no\x07"}).model_copy(update={"status": "failed"}))
+    (found,) = store.records()
+    assert found.failure is not None and found.failure.message == "\\x1b[2Jit fell over \\udce9 and \\ud800"
+    assert found.unavailable == {"psnr": "no\\x07"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"protocol_label": "tiny\x1b[31m@1"}, {"cases": ["a/1", "a/1"]}, {"cases": ["a\n/1"]},
+        {"protocol": {"scoring": 3}}, {"protocol": {"holes": ["x"]}},
+    ],
+)  # fmt: skip
+def test_a_page_that_no_run_writes_is_refused(tmp_path: Path, changes: dict[str, object]) -> None:
+    store = Store.create(tmp_path, info())
+    page = store.folder / "run.json"
+    page.write_text(json.dumps(json.loads(page.read_text()) | changes))
+    with pytest.raises(InputError, match=r"run.json' is torn or was not written by vibench: ") as caught:
+        Store.open(store.folder)
+    assert str(caught.value).isprintable()
+
+
+def bomb(path: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bits.npy", bytes(50_000_000))
+        archive.writestr("has_truth.npy", b"")
+
+
+def claim(path: Path) -> None:
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (10**12,)})
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("bits.npy", header.getvalue())
+        archive.writestr("has_truth.npy", header.getvalue())
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda path: path.write_bytes(b""), lambda path: path.write_bytes(path.read_bytes()[:-20]), bomb, claim,
+        lambda path: np.savez(path, bits=np.zeros(3, np.uint8), has_truth=np.array(True)),
+        lambda path: np.savez(path, bits=np.array([print], object), has_truth=np.array(True)),
+        lambda path: (path.unlink(), os.mkfifo(path)), lambda path: (path.unlink(), path.mkdir()),
+    ],
+)  # fmt: skip
+def test_damaged_holes_count_as_not_kept_whatever_they_promise(tmp_path: Path, harm: Callable[[Path], object]) -> None:
+    store, case = Store.create(tmp_path, info()), tiny_case()
+    store.keep(record(), case.frames, case=case)
+    harm(next(store.folder.glob("cases/*.holes.npz")))
+    assert store.case_frames("a/1") is None
+
+
+@pytest.mark.parametrize("name", ["run.json", "records/telea/a_1-*.json"])
+@pytest.mark.parametrize("kind", ["a folder", "a pipe", "a device", "a loop of links", "many megabytes"])
+def test_what_is_no_file_of_ours_is_a_sentence(tmp_path: Path, name: str, kind: str) -> None:
+    store = Store.create(tmp_path, info())
+    store.keep(record())
+    (path,) = store.folder.glob(name)
+    path.unlink()
+    if kind == "a folder":
+        path.mkdir()
+    elif kind == "a pipe":
+        os.mkfifo(path)
+    elif kind == "many megabytes":
+        with path.open("wb") as file:
+            file.truncate(100 * 2**20)
+    else:
+        path.symlink_to("/dev/zero" if kind == "a device" else path.name)
+    if name == "run.json":
+        with pytest.raises(InputError, match=r"run\.json"):
+            Store.open(store.folder)
+    else:
+        records, (problem,) = store.scan()
+        assert records == [] and problem.sentence.isprintable()

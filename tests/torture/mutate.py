@@ -8,28 +8,10 @@ from collections.abc import Callable
 Mutation = Callable[[bytes, random.Random], bytes]
 
 TOKENS = (
-    b"NaN",
-    b"Infinity",
-    b"1e999",
-    b"-1",
-    b"99999999999999999999",
-    b"null",
-    b'"\\ud800"',
-    b'"\\u001b[31m\\n"',
-    b"[" * 5000,
-    b'{"a":' * 3000,
-    b"[]",
-    b"{}",
-    b"true",
-    b'""',
-    b"inf",
-    b"nan",
-    b"\xff\xfe",
-    b"\xef\xbb\xbf",
-    b"\x00",
-    b"0.5",
-    b"1_000",
-)
+    b"NaN", b"Infinity", b"1e999", b"-1", b"99999999999999999999", b"null", b'"\\ud800"', b'"\\u001b[31m\\n"',
+    b"[" * 5000, b'{"a":' * 3000, b"[]", b"{}", b"true", b'""', b"inf", b"nan", b"\xff\xfe", b"\xef\xbb\xbf", b"\x00",
+    b"0.5", b"1_000",
+)  # fmt: skip
 """What stands in the place of a value in damaged JSON or TOML."""
 
 
@@ -99,16 +81,9 @@ def another_value(content: bytes, chance: random.Random) -> bytes:
 
 
 BINARY: tuple[Mutation, ...] = (
-    bit_flips,
-    flips_in_the_head,
-    truncation,
-    zero_run,
-    another_head,
-    random_bytes,
-    doubled_piece,
-    lost_piece,
+    bit_flips, flips_in_the_head, truncation, zero_run, another_head, random_bytes, doubled_piece, lost_piece,
     huge_number,
-)
+)  # fmt: skip
 TEXT: tuple[Mutation, ...] = (*BINARY, another_value, another_value, another_value)
 
 

@@ -256,7 +256,7 @@ def _become(words: list[str]) -> None:
         main()
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:  # noqa: BLE001 - the product must raise nothing at all
+    except BaseException:  # noqa: BLE001 - whatever comes is what is looked for
         traceback.print_exc()
         status = 99
     sys.stdout.flush()

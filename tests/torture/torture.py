@@ -30,8 +30,18 @@ from mutate import mutated
 MEMORY_BYTES = 3 * 2**30
 """What a reader may take beyond what the process has after its imports."""
 SECONDS = 20.0
-KNOWN: dict[str, str] = {}
-"""Formats that fail today -> why, and whose fault it is. Everything else has to be sound."""
+_PILLOW = "Pillow's warnings about damaged tags are printed as two lines; vibench.media.images has to catch them"
+KNOWN = {
+    **{(name, "raised UserWarning"): _PILLOW for name in (
+        "mask.png", "frame.png", "palette.png", "frame.jpg", "frame.tif", "packed frame.tif", "frame.bmp",
+        "frame.webp", "frame.ppm",
+    )},
+    ("frame.png", "raised MemoryError"): "vibench.media.images lets MemoryError through",
+    ("mask.npy", "raised TokenError"): "vibench.media.masks lists exceptions of numpy's header, and lacks TokenError",
+    ("mask.npy", "raised BadZipFile"): "vibench.media.masks reads a zip file that is called .npy",
+    ("video.mp4", "raised AttributeError"): "vibench.media.video meets a stream without a decoder",
+}  # fmt: skip
+"""(format, outcome) that is a fault today -> whose it is. Everything else has to be sound."""
 
 
 def one_file(name: str, form: Format, path: Path, sound: bytes, expected: object, number: int) -> tuple[str, str]:
@@ -49,7 +59,7 @@ def one_file(name: str, form: Format, path: Path, sound: bytes, expected: object
             found = form.read(path)
     except (UserError, VINetError) as error:
         return _judged(str(error)), f"{how}: {error}"
-    except BaseException as error:  # noqa: BLE001 - whatever comes is what is counted
+    except BaseException as error:  # noqa: BLE001 - whatever comes is what is looked for
         return f"raised {type(error).__name__}", f"{how}: {type(error).__name__}: {error}"
     if isinstance(found, list):
         wrong = [sentence for sentence in found if _judged(sentence) != "refused"]
@@ -118,21 +128,23 @@ def torture_files(count: int, only: str, show: int) -> int:
     chosen = [name for name in FORMATS if only in name]
     each = max(1, -(-count // len(chosen)))
     faults, total = 0, Counter[str]()
-    print(f"{'format':<30} {'files':>5} {'read':>5} {'refused':>7} {'faults':>6}  {'seconds':>7}")
+    print(f"{'format':<30} {'files':>5} {'read':>5} {'refused':>7} {'known':>5} {'faults':>6}  {'seconds':>7}")
     for name in chosen:
         began = time.monotonic()
         outcomes = torture_format(name, each)
         counts = Counter(outcome for _, outcome, _ in outcomes)
-        bad = each - counts["read"] - counts["refused"]
+        known = sum(count for outcome, count in counts.items() if (name, outcome) in KNOWN)
+        bad = each - counts["read"] - counts["refused"] - known
         total.update(counts)
-        expected = name in KNOWN
-        faults += 0 if expected else bad
-        note = f"  known: {KNOWN[name]}" if expected and bad else ""
-        print(f"{name:<30} {each:>5} {counts['read']:>5} {counts['refused']:>7} {bad:>6}  "
-              f"{time.monotonic() - began:>7.1f}{note}", flush=True)  # fmt: skip
-        shown = [one for one in outcomes if one[1] not in ("read", "refused")][:show]
-        for number, outcome, sentence in shown:
+        faults += bad
+        print(f"{name:<30} {each:>5} {counts['read']:>5} {counts['refused']:>7} {known:>5} {bad:>6}  "
+              f"{time.monotonic() - began:>7.1f}", flush=True)  # fmt: skip
+        shown = [one for one in outcomes if one[1] not in ("read", "refused") and (name, one[1]) not in KNOWN]
+        for number, outcome, sentence in shown[:show]:
             print(f"    #{number} {outcome}: {sentence[:300]!r}", flush=True)
+        for outcome in counts:
+            if (name, outcome) in KNOWN:
+                print(f"    known: {outcome}: {KNOWN[name, outcome]}")
     print(f"{sum(total.values())} files: {dict(total)}")
     return faults
 

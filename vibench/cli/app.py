@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import os
+import select
 import sys
 from typing import Annotated
 
@@ -45,14 +46,19 @@ def main() -> None:
     try:
         try:
             app()
+        except SystemExit as end:
+            # The library for command lines ends quietly for any broken pipe, a worker's too.
+            if isinstance(end.__context__, BrokenPipeError) and not _nobody_reads():
+                raise end.__context__ from None
+            raise
         finally:
             if sys.stdout is not None:
                 sys.stdout.flush()
-    except BrokenPipeError:
-        # What is still in the buffer would fail once more while Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and _nobody_reads():
+            # What is still in the buffer would fail once more while Python ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
         if os.environ.get(TRACEBACK_VARIABLE) and not isinstance(error, UserError):
             raise
         sentence, status = _sentence(error)
@@ -62,7 +68,7 @@ def main() -> None:
 
 def _sentence(error: Exception) -> tuple[str, int]:
     """What is printed for an exception that ended a command, and the exit status."""
-    if isinstance(error, OSError) and error.errno is not None:
+    if isinstance(error, OSError) and error.errno is not None and not isinstance(error, ConnectionError):
         error = disk_sentence(error)
     if isinstance(error, MemoryError):
         error = UserError("this needs more memory than the machine gives; close other programs, or use smaller frames")
@@ -72,6 +78,15 @@ def _sentence(error: Exception) -> tuple[str, int]:
     told = reason if reason.startswith(kind) else f"{kind}: {reason}"
     hint = f"run again with {TRACEBACK_VARIABLE}=1 for the traceback, and report it"
     return f"Error: vibench met a fault of its own: {told}; {hint}", OWN_FAULT
+
+
+def _nobody_reads() -> bool:
+    """Whether the reader of standard output has gone away, as far as the system tells."""
+    if not hasattr(select, "poll"):
+        return True
+    watch = select.poll()
+    watch.register(sys.stdout.fileno(), 0)
+    return bool(watch.poll(0))
 
 
 _SPELLED = str.maketrans(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import struct
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from vibench.clip import Clip, ExactFlow, Flows, Frame, Frames, Masks
 from vibench.data.dataset import Card, Dataset, card_of
-from vibench.errors import InputError, reading
+from vibench.errors import InputError, reading, shown_name
 from vibench.files import bundled
 from vibench.media.frames import check_size, read_frames
 from vibench.media.images import SUFFIXES, files_in, image_files, natural, read_image, read_labels
@@ -148,10 +147,9 @@ def open_synthetic(card: Card, data: Path | None, split: str | None) -> Dataset:
 def _clip_name(path: Path, is_file: bool | None = None) -> str:
     """The name of a folder, or that of a file without its suffix.
 
-    Bytes that are no UTF-8, as in old archives, become escapes such as ``\xe9``: names stand in records and pages.
+    Names stand in records and on pages, see ``shown_name``: bytes that are no UTF-8, as in old archives, are escaped.
     """
-    name = path.stem if (path.is_file() if is_file is None else is_file) else path.name
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    return shown_name(path.stem if (path.is_file() if is_file is None else is_file) else path.name)
 
 
 def _clip(name: str, path: Path, limit: int | None) -> Clip:

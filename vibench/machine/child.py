@@ -104,7 +104,7 @@ class Child:
     def _load(self) -> None:
         self._ask(None, "look", module=self.module, attribute=self.attribute, path=_search_path())
         made = self._ask(
-            None, "make", module=self.module, attribute=self.attribute, options=dict(self.options),
+            None, "make", module=self.module, attribute=self.attribute, options=_as_json(self.options),
             device=self.device, threads=self.threads,
         )  # fmt: skip
         if not made["callable"]:
@@ -286,6 +286,11 @@ class Child:
             sleep(0.001)
         sleep(0.002)
         return self._tail.decode("utf-8", "backslashreplace")
+
+
+def _as_json(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as JSON knows them; a path is told apart from a text."""
+    return {key: {"path": str(value)} if isinstance(value, Path) else value for key, value in options.items()}
 
 
 def _sweep(place: Path) -> None:

@@ -234,7 +234,8 @@ class Worker:
     def make(self, module: str, attribute: str, options: dict[str, Any], device: str, threads: int) -> dict[str, Any]:
         """Make the method; what it says of itself comes back as JSON knows it."""
         build = getattr(importlib.import_module(module), attribute)
-        self.method, self.device = build(**options), device
+        given = {key: Path(value["path"]) if isinstance(value, dict) else value for key, value in options.items()}
+        self.method, self.device = build(**given), device
         self.holed = holed_class()
         if threads:
             own("processes").pin_threads(threads)

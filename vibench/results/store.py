@@ -17,44 +17,23 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import os
 import re
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from vibench.clip import Case, Frames, Masks, digest
-from vibench.document import content_of, first_fault
 from vibench.errors import InputError, one_line, reading, reason_of
 from vibench.files import disk_errors, slug, write_atomically
 from vibench.protocol import Protocol
-from vibench.results.record import SCHEMA, MetricFacts, Record, RunInfo
-
-Document = TypeVar("Document", Record, RunInfo)
-
-
-MOST_OF_A_HEADER = 2**20
-"""Bytes that the packed holes of a case may take beside their bits."""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Why a file of a run cannot be used, in one sentence."""
-
-    sentence: str
-
-
-class LaterVersion(Problem):
-    """The file was written by a later version of vibench, and is whole as far as anybody here can tell."""
+from vibench.results.damage import LaterVersion, Problem, impossible, parsed, unpacked_holes, where_is, without_steering
+from vibench.results.record import MetricFacts, Record, RunInfo
 
 
 @dataclass(frozen=True)
@@ -71,7 +50,7 @@ class Store:
         path = folder / "run.json"
         with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            known = _parsed(path, RunInfo) if os.path.lexists(path) else None
+            known = parsed(path, RunInfo) if os.path.lexists(path) else None
             if isinstance(known, LaterVersion):
                 raise InputError(known.sentence)
             if not isinstance(known, RunInfo) or known.digest != info.digest:
@@ -89,7 +68,7 @@ class Store:
             found = ", ".join(sorted(child.parent.name for child in folder.glob("*/run.json"))[:5])
             hint = f"; runs inside it: {one_line(found)}" if found else ""
             raise InputError(f"{str(folder)!r} is not a run: it has no run.json{hint}")
-        info = _parsed(path, RunInfo)
+        info = parsed(path, RunInfo)
         if isinstance(info, Problem):
             raise InputError(info.sentence)
         return cls(folder, info)
@@ -209,7 +188,7 @@ class Store:
         if frames is None or not os.path.lexists(path):
             return None
         try:
-            holes, has_truth = _unpacked(path, frames.shape[:3])
+            holes, has_truth = unpacked_holes(path, frames.shape[:3])
         except InputError:
             return None
         own = self._case_path(case, ".truth.mkv")
@@ -238,18 +217,18 @@ class Store:
             return None
 
     def _read(self, path: Path) -> Record | Problem:
-        found = _parsed(path, Record)
+        found = parsed(path, Record)
         if isinstance(found, Problem):
             return found
-        where = _where(path)
+        where = where_is(path)
         if found.run != self.info.digest:
             return Problem(f"{where} belongs to another run ({one_line(found.run)[:12]})")
         if path != self._record_path(found.method, found.case):
             about = f"{one_line(found.method)} on {one_line(found.case)}"
             return Problem(f"{where} is in the wrong place: it is about {about}")
-        if fault := _impossible(found):
+        if fault := impossible(found):
             return Problem(f"{where} is damaged: {fault}")
-        return found
+        return without_steering(found)
 
     def _keep_frames(self, record: Record, frames: Frames, frames_per_second: float) -> None:
         """Write frames losslessly, as their difference to the case's input where that was kept."""
@@ -317,88 +296,6 @@ def _json(model: BaseModel) -> bytes:
 
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-def _parsed(path: Path, kind: type[Document]) -> Document | Problem:
-    """The document in a file, parsed once, or what is wrong with the file."""
-    name = f"{str(path)!r}" if kind is RunInfo else _where(path)
-    try:
-        content = content_of(path, "result")
-        with reading(path):
-            try:
-                return kind.model_validate_json(content)
-            except ValidationError as error:
-                if (later := _later_version(content, name)) is not None:
-                    return later
-                return Problem(f"{name} is torn or was not written by vibench: {first_fault(error)}")
-    except InputError as error:
-        return Problem(f"{name} is torn or was not written by vibench: {error}")
-
-
-def _later_version(content: bytes, name: str) -> LaterVersion | None:
-    """Say that a later version of vibench wrote a document, where it says so itself."""
-    from vibench import __version__
-
-    try:
-        told = json.loads(content)
-        schema = told["schema"]
-        versions = told.get("versions") or {}
-        writer = versions.get("vibench") if isinstance(versions, dict) else None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
-    if type(schema) is not int or schema <= SCHEMA:
-        return None
-    by = f"vibench {one_line(str(writer), 20)}" if writer not in (None, __version__) else "a later vibench"
-    return LaterVersion(
-        f"{name} was written by {by} (schema {schema}), and this is vibench {__version__}, which reads schema "
-        f"{SCHEMA}: install the later one to use it"
-    )
-
-
-def _impossible(record: Record) -> str | None:
-    """What no run writes into a record: a number that is not finite, or a size below 0; None where it is sound."""
-    series = [value for regions in record.metrics.values() for values in regions.values() for value in values]
-    facts = [record.hole_fraction, *record.attributes.values()]
-    timing = record.timing.model_dump().values() if record.timing is not None else ()
-    for value in [*series, *facts, *timing, *(record.timing.frame_seconds if record.timing is not None else ())]:
-        if isinstance(value, float) and not math.isfinite(value):
-            return f"it holds the number {value}"
-    if min(record.frames, record.height, record.width) < 0:
-        return "it says that the clip has a size below 0"
-    if record.timing is not None and (record.timing.frames < 0 or record.timing.seconds < 0):
-        return "it says that the method took less than no time"
-    return None
-
-
-def _where(path: Path) -> str:
-    return one_line(f"{path.name} in {path.parent.name}")
-
-
-def _unpacked(path: Path, shape: tuple[int, ...]) -> tuple[Masks, bool]:
-    """The holes of a case, bool of ``shape``, and whether its truth is known; InputError where the file is damaged."""
-    count = math.prod(shape)
-    with reading(path, "is damaged"):
-        content = content_of(path, "case's holes", count // 8 + MOST_OF_A_HEADER)
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            # Sizes first: a few bytes can promise to unpack to more than there is memory.
-            if any(entry.file_size > count // 8 + MOST_OF_A_HEADER for entry in archive.infolist()):
-                raise ValueError("it says that it unpacks to more than a hole takes")
-            bits, has_truth = (_array(archive.read(f"{name}.npy")) for name in ("bits", "has_truth"))
-        if bits.shape != ((count + 7) // 8,) or bits.dtype != np.uint8 or has_truth.shape != ():
-            raise ValueError(f"it holds {bits.dtype} {bits.shape}, which is not a hole of this case")
-        return np.unpackbits(bits, count=count).astype(bool).reshape(shape), bool(has_truth)
-
-
-def _array(content: bytes) -> NDArray[Any]:
-    stream = io.BytesIO(content)
-    version = np.lib.format.read_magic(stream)
-    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read_header(stream)
-    if dtype.hasobject or math.prod(shape) * dtype.itemsize > len(content):
-        raise ValueError("its header says more than its content holds")
-    stream.seek(0)
-    array: NDArray[Any] = np.load(stream, allow_pickle=False)
-    return array
 
 
 def _packed(holes: Masks, has_truth: bool) -> bytes:

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load
 
-from vibench.errors import InputError, MissingResource, foreign
+from vibench.errors import InputError, MissingResource, foreign, one_line
 
 BUNDLED = Path(__file__).parent
 """The folder of the weights that travel with the package."""
@@ -116,7 +116,7 @@ _ALLOWED = {
 class _ArrayUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _ALLOWED:
-            raise InputError(f"the pickle wants {module}.{name}; only numpy arrays are read from it")
+            raise InputError(f"the pickle wants {one_line(f'{module}.{name}', 80)}; only numpy arrays are read from it")
         return super().find_class(module.replace("numpy.core", "numpy._core"), name)
 
 
@@ -130,7 +130,9 @@ def _flat(tree: Any, path: str) -> Arrays:
     if isinstance(tree, np.ndarray) and tree.dtype.kind in "fiu":
         return {path: tree}
     if not isinstance(tree, dict):
-        raise InputError(f"the pickle holds a {type(tree).__name__} at {path or 'its top'}; only numpy arrays are read")
+        raise InputError(
+            f"the pickle holds a {type(tree).__name__} at {one_line(path, 80) or 'its top'}; only numpy arrays are read"
+        )
     flat: Arrays = {}
     for key, branch in tree.items():
         flat |= _flat(branch, f"{path}/{key}" if path else str(key))
