@@ -99,7 +99,9 @@ def look_of(stream: VideoStream, first: VideoFrame, path: Path) -> Look:
     # Alpha channels of VP8 and VP9 lie beside the stream that is decoded.
     hidden_alpha = stream.metadata.get("alpha_mode") == "1" and not _has_alpha(first)
     if hidden_alpha:
-        raise InputError(f"{path} has transparency that is not read ({stream.name}); convert it to a .mov or .mkv first")
+        raise InputError(
+            f"{path} has transparency that is not read ({stream.name}); convert it to a .mov or .mkv first"
+        )
     return Look(
         matrix=int(first.colorspace),
         primaries=int(first.color_primaries),

@@ -15,7 +15,7 @@ from vibench.clip import Mask, Masks
 from vibench.errors import InputError
 from vibench.media.frames import check_size
 from vibench.media.hole import DARK, Levels, hole_in, levels_of_paint
-from vibench.media.images import SUFFIXES, pictures_in, read_levels, read_pictures, sequence_in
+from vibench.media.images import LOSSY, SUFFIXES, pictures_in, read_levels, read_pictures, sequence_in
 from vibench.media.video import iter_video
 
 T = TypeVar("T")
@@ -55,8 +55,9 @@ class MaskSource:
         if self.path.suffix.lower() == ".npy":
             yield from ((levels, False, self.path) for levels in _from_array(self.path))
         elif len(self.files) == 1 and pictures_in(self.files[0]) > 1:
+            lossy = self.path.suffix.lower() in LOSSY
             for picture, _ in read_pictures(self.files[0]):
-                yield levels_of_paint(picture, self.path, lossy=False), False, self.path
+                yield levels_of_paint(picture, self.path, lossy), lossy, self.path
         elif self.files:
             for file in self.files:
                 yield *read_levels(file), file
@@ -97,7 +98,9 @@ def open_masks(path: Path, height: int, width: int, threshold: int | None = None
     if path.suffix.lower() == ".npy" and path.is_file():
         return MaskSource(path, height, width, _array(path).ndim == 2, threshold=threshold)
     if path.is_file() and path.suffix.lower() not in SUFFIXES:
-        return MaskSource(path, height, width, still=False, threshold=threshold)
+        # A GIF may be a picture or a film; any other video is a film.
+        still = path.suffix.lower() == ".gif" and iter_video(path).count(1) == 1
+        return MaskSource(path, height, width, still, threshold=threshold)
     files = sequence_in(path) if path.is_dir() else (path,)
     if not files:
         raise InputError(f"the mask folder {path} holds no images ({', '.join(sorted(SUFFIXES))})")
@@ -148,7 +151,7 @@ def read_masks(
         count += 1
     if count < frames:
         raise _too_few(path, count)
-    check_marked(path, float(masks.mean()) if not masks.all() else 1.0)
+    check_marked(path, float(masks.mean()))
     return masks
 
 

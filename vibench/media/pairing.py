@@ -49,7 +49,9 @@ def by_name(frames: Sequence[Path], masks: MaskSource, say: Say) -> MaskSource:
             continue
         alone = [file for name, file in of_frames.items() if name not in of_masks]
         if alone:
-            raise InputError(f"the frame {alone[0]} has no mask of its name in {masks.path}; one mask a frame is needed")
+            raise InputError(
+                f"the frame {alone[0]} has no mask of its name in {masks.path}; one mask a frame is needed"
+            )
         alone = [file for name, file in of_masks.items() if name not in of_frames]
         if alone:
             raise InputError(f"the mask {alone[0]} has no frame of its name in {frames[0].parent}; take it away")

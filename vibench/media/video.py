@@ -276,7 +276,9 @@ def as_fraction(frames_per_second: float) -> Fraction:
     if distance < min(1e-3, 1e-4 * frames_per_second):
         return ntsc
     # Slower than one frame in 1000 seconds: the fraction of its period.
-    return Fraction(frames_per_second).limit_denominator(1000) or 1 / Fraction(1 / frames_per_second).limit_denominator()
+    return (
+        Fraction(frames_per_second).limit_denominator(1000) or 1 / Fraction(1 / frames_per_second).limit_denominator()
+    )
 
 
 @contextmanager
