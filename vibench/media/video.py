@@ -87,11 +87,11 @@ class Video:
         """Yield the frames with their times; raise InputError as iterating over the frames does.
 
         Times count from the beginning of the file, which is where its sound begins in formats whose clock runs on from
-        an arbitrary number. A frame lasts until the next one; the last one as long as the file says, or else as long
-        as the one before.
+        an arbitrary number. A frame lasts until the next one; the last one until the stream ends where the file says
+        when that is, and else as long as the one before.
         """
-        with _opened(self.path) as (container, _):
-            origin = origin_of(container)
+        with _opened(self.path) as (container, stream):
+            origin, end = origin_of(container), _end(stream)
         waiting: tuple[Frame, Fraction] | None = None
         lasts, usual = Fraction(0), 1 / as_fraction(self.frames_per_second)
         for frame, picture in self._pictures():
@@ -105,7 +105,9 @@ class Video:
             waiting = picture, begins or Fraction(0)
             lasts = (frame.duration or 0) * (frame.time_base or Fraction(0))
         if waiting is not None:
-            yield TimedFrame(*waiting, lasts or usual)
+            lasts = end - origin - waiting[1] if end is not None else lasts
+            # A millisecond is what files say that know no frame rate.
+            yield TimedFrame(*waiting, lasts if lasts * PLAUSIBLE_RATE >= 1 else usual)
 
     def count(self, expected: int | None = None) -> int:
         """Return the number of frames: that of packets where it is the expected one, or else that of decoded frames."""
@@ -163,8 +165,15 @@ def origin_of(container: InputContainer) -> Fraction:
     if not container.format.flags & Flags.ts_discont.value:
         return Fraction(0)
     streams = (*container.streams.video, *container.streams.audio)
-    starts = [stream.start_time * stream.time_base for stream in streams if stream.start_time and stream.time_base]
-    return min(starts, default=Fraction(0))
+    starts = [(stream.start_time, stream.time_base) for stream in streams]
+    return min((start * base for start, base in starts if start is not None and base), default=Fraction(0))
+
+
+def _end(stream: VideoStream) -> Fraction | None:
+    """The time at which the last frame ends, in seconds, where the file says it."""
+    if not stream.duration or stream.start_time is None or not stream.time_base:
+        return None
+    return (stream.start_time + stream.duration) * stream.time_base
 
 
 def pictures_of(container: InputContainer) -> VideoStream | None:

@@ -137,8 +137,13 @@ def open_writer(
             f"the pixels of {beside or 'the video'} are not square ({aspect}), which is not written in {path}; "
             "write .mp4 or .mov, or make them square first, for example with ffmpeg -vf scale=iw*sar:ih,setsar=1"
         )
-    # Matroska holds the milliseconds before 0 in which a decoder of sound swings in; libav would shift everything.
-    options = {"avoid_negative_ts": "disabled"} if path.suffix.lower() == LOSSLESS else {}
+    options = {}
+    if path.suffix.lower() == LOSSLESS:
+        # Matroska holds the milliseconds before 0 in which a decoder of sound swings in; libav would shift everything.
+        options["avoid_negative_ts"] = "disabled"
+    elif time_base is not None:
+        # The clock in which MP4 says when a track begins; by default it counts milliseconds.
+        options["movie_timescale"] = str(time_base.denominator * -(-1000 // time_base.denominator))
     with replacing(path) as temporary, ExitStack() as stack:
         container = stack.enter_context(av.open(os.fspath(temporary), "w", container_options=options))
         base = time_base or 1 / as_fraction(frames_per_second)
