@@ -21,8 +21,15 @@ from vibench.media.video import origin_of, pictures_of
 # What a muxer writes itself, and the digests by which vibench knows its own files.
 _OWN_METADATA = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
 _VIBENCH = "vibench_"
+_CHAPTER_TRACK = "bin_data"  # libav's name of it in MP4
 _CONTAINERS = {"matroska": ".mkv", "mov": ".mov", "mp4": ".mp4"}
 _KINDS = {"audio": "sound track", "subtitle": "subtitle track", "attachment": "attachment", "data": "data track"}
+# QuickTime knows the bibliographic codes of ISO 639-2 only, where there are two.
+_QUICKTIME_LANGUAGES = dict(
+    pair.split(":")
+    for pair in "bod:tib ces:cze cym:wel deu:ger ell:gre eus:baq fas:per fra:fre hye:arm isl:ice kat:geo mkd:mac "
+    "mri:mao msa:may mya:bur nld:dut ron:rum slk:slo sqi:alb zho:chi".split()
+)
 
 Say = Callable[[str], None]
 
@@ -49,11 +56,15 @@ def copied_streams(
     lost = [stream for stream in others if stream.index not in kept]
     _refuse_silence(source, kept, source_path, output)
     for stream in lost:
+        if stream.name == _CHAPTER_TRACK and source.chapters():
+            continue  # the titles of chapters, which are copied as such
         name = _KINDS.get(stream.type, "track")
         say(f"{source_path}: the {name} {_title(stream)} cannot be kept in {output} and is left out")
     targets = {index: container.add_stream_from_template(stream) for index, stream in kept.items()}
     for index, target in targets.items():
         _describe(target, kept[index])
+        if container.format.name == "mov" and (language := target.metadata.get("language")):
+            target.metadata["language"] = _QUICKTIME_LANGUAGES.get(language, language)
     if film is not None:
         _describe(container.streams.video[0], film)
     origin = origin_of(source)

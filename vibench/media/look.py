@@ -6,6 +6,7 @@ into another file has to say them again, or the video looks different there.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -200,5 +201,5 @@ def _turn(frame: VideoFrame, path: Path) -> tuple[bool, bool, bool]:
     if max(abs(a), abs(d)) <= crossed / 50:
         return True, c < 0, b < 0
     raise InputError(
-        f"{path} is turned by {frame.rotation} degrees; only quarter turns and mirrors are read: turn it upright first"
+        f"{path} is turned by {math.degrees(math.atan2(c, a)):.0f} degrees; only quarter turns and mirrors are read: turn it upright first"
     )

@@ -91,7 +91,7 @@ class Video:
         when that is, and else as long as the one before.
         """
         with _opened(self.path) as (container, stream):
-            origin, end = origin_of(container), _end(stream)
+            origin, end = origin_of(container), _end(container, stream)
         waiting: tuple[Frame, Fraction] | None = None
         lasts, usual = Fraction(0), 1 / as_fraction(self.frames_per_second)
         for frame, picture in self._pictures():
@@ -169,11 +169,20 @@ def origin_of(container: InputContainer) -> Fraction:
     return min((start * base for start, base in starts if start is not None and base), default=Fraction(0))
 
 
-def _end(stream: VideoStream) -> Fraction | None:
+def _duration(container: InputContainer, stream: VideoStream) -> Fraction | None:
+    """The seconds from the first frame to the end of the last one, where the file says them."""
+    if stream.duration and stream.time_base and (len(container.streams) == 1 or container.format.name != "asf"):
+        return stream.duration * stream.time_base
+    # Windows Media says the length of the whole file in each stream.
+    return None
+
+
+def _end(container: InputContainer, stream: VideoStream) -> Fraction | None:
     """The time at which the last frame ends, in seconds, where the file says it."""
-    if not stream.duration or stream.start_time is None or not stream.time_base:
+    duration = _duration(container, stream)
+    if duration is None or stream.start_time is None or not stream.time_base:
         return None
-    return (stream.start_time + stream.duration) * stream.time_base
+    return stream.start_time * stream.time_base + duration
 
 
 def pictures_of(container: InputContainer) -> VideoStream | None:
@@ -341,7 +350,7 @@ def _check_complete(
 
     ``longest`` is the longest time between two frames, which counts where the frame rate varies. Demuxers end silently at the end of a cut file; what the header promised is the only sign of it.
     """
-    promised = stream.duration * stream.time_base if stream.duration and stream.time_base else None
+    promised = _duration(container, stream)
     if promised is None and len(container.streams) == 1 and container.duration:
         promised = Fraction(container.duration, av.time_base)
     if promised is None or last is None or last.pts is None or last.time_base is None or not stream.average_rate:
