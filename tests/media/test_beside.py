@@ -93,13 +93,17 @@ def test_subtitles_are_kept_or_said_to_be_left_out(
     with av.open(str(tmp_path / output)) as container:
         shown = [bytes(packet) for track in container.streams.subtitles for packet in container.demux(track)]
     assert any(b"hello" in packet for packet in shown) == kept
-    assert len(said) == (not kept) and all("the subtitle track 3" in sentence and "eng" in sentence for sentence in said)
+    assert len(said) == (not kept) and all(
+        "the subtitle track 3" in sentence and "eng" in sentence for sentence in said
+    )
 
 
 def test_sound_that_no_output_can_hold_names_a_way(tmp_path: Path, mask: Path) -> None:
     film = write_film(tmp_path / "in.wmv", drifting(10), codec="wmv2", beep=0.1, sound="wmav2", base=Fraction(1, 25))
     for suffix in (".mp4", ".mov", ".m4v", ".mkv"):
-        with pytest.raises(InputError, match=r"sound of .* cannot be kept in .* \(wmav2\); leave it out with --no-sound"):
+        with pytest.raises(
+            InputError, match=r"sound of .* cannot be kept in .* \(wmav2\); leave it out with --no-sound"
+        ):
             said_of(film, mask, tmp_path / f"out{suffix}")
         said_of(film, mask, tmp_path / f"out{suffix}", sound=False)
         assert not iter_video(tmp_path / f"out{suffix}").has_audio

@@ -41,7 +41,7 @@ def palette(first: int) -> Write:
     """Black and white with a palette whose first entry is ``first``."""
 
     def write(folder: Path) -> Path:
-        picture = Image.fromarray(np.where(BOX == (first == 255), 0, 1).astype(np.uint8), mode="P")
+        picture = Image.fromarray(np.where((first == 255) == BOX, 0, 1).astype(np.uint8), mode="P")
         picture.putpalette([first] * 3 + [255 - first] * 3)
         picture.save(folder / "m.png")
         return folder / "m.png"

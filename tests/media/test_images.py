@@ -92,8 +92,7 @@ def test_a_folder_with_two_files_of_one_name_is_refused(tmp_path: Path) -> None:
 def test_labels_are_indices_and_0_is_the_background(tmp_path: Path) -> None:
     labels = np.zeros((16, 24), np.uint8)
     labels[2:6, 3:9], labels[8:12, 3:9] = 1, 2
-    picture = Image.fromarray(labels, mode="P") if hasattr(Image, "fromarray") else None
-    assert picture is not None
+    picture = Image.fromarray(labels, mode="P")
     picture.putpalette([255, 255, 255, 128, 0, 0, 0, 0, 0] + [0] * 759)
     picture.save(tmp_path / "a.png")
     assert np.array_equal(read_labels(tmp_path / "a.png"), labels)

@@ -99,8 +99,10 @@ def test_colour_tags_are_carried_and_the_colours_stay(tmp_path: Path, name: str)
     tags = TAGS[name]
     film = write_film(tmp_path / "in.mp4", drifting(3), tags=tags)
     out = fill(film)
-    assert tags_of(out) == tags_of(film) == tuple(
-        tags[key] for key in ("colorspace", "color_primaries", "color_trc", "color_range")
+    assert (
+        tags_of(out)
+        == tags_of(film)
+        == tuple(tags[key] for key in ("colorspace", "color_primaries", "color_trc", "color_range"))
     )
     kept = box() == 0
     difference = read_video(out)[0].astype(int) - read_video(film)[0]

@@ -34,7 +34,7 @@ def filled(film: Path, output: str) -> Path:
     return film.with_name(output)
 
 
-VARYING = [*range(0, 30), *range(30, 120, 3)]  # 30 frames a second, then 10 in low light
+VARYING = [*range(30), *range(30, 120, 3)]  # 30 frames a second, then 10 in low light
 FILMS: dict[str, tuple[str, list[int], Fraction, int]] = {
     "a phone's variable rate": ("in.mp4", VARYING, Fraction(1, 30), 30),
     "dropped frames": ("in.mp4", [0, 1, 2, 5, 6, 9, 10, 11, 20], Fraction(1, 25), 25),

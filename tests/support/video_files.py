@@ -43,8 +43,8 @@ def write_film(
     pixels: str = "yuv420p",
     beep: float | None = None,
     sound: str = "aac",
-    tags: Mapping[str, object] = {},  # noqa: B006 - never changed
-    options: Mapping[str, str] = {},  # noqa: B006 - never changed
+    tags: Mapping[str, object] = {},
+    options: Mapping[str, str] = {},
     turn: tuple[int, bool] | None = None,
 ) -> Path:
     """Write ``frames``, shown at ``times`` in units of ``base``, with a tone from second ``beep`` on.

@@ -15,7 +15,7 @@ Threshold = Annotated[
         "--mask-threshold",
         min=1,
         max=255,
-        help="Lowest grey level of the hole, of 255; left out, black and white, soft edges and paint on black are read.",
+        help="Lowest grey level of the hole, of 255. Left out: black and white, soft edges, paint on black.",
     ),
 ]
 NoSound = Annotated[

@@ -28,11 +28,14 @@ DAVIS_ANNOTATIONS = Path("Annotations", "480p")
 SINTEL = Path("training")
 FLO_MAGIC = b"PIEH"  # 202021.25 as a little-endian float
 FLO_HEADER = struct.Struct("<4sii")
-VIDEO_SUFFIXES = frozenset(
-    ".3g2 .3gp .asf .avi .divx .dv .f4v .flv .gif .m2t .m2ts .m2v .m4v .mjpeg .mkv .mov .mp4 .mpe .mpeg .mpg .mts .mxf "
-    ".ogm .ogv .qt .rm .rmvb .ts .vob .webm .wmv .y4m".split()
-)
+# fmt: off
+VIDEO_SUFFIXES = frozenset({
+    ".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".gif", ".m2t", ".m2ts", ".m2v", ".m4v", ".mjpeg",
+    ".mkv", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".ogm", ".ogv", ".qt", ".rm", ".rmvb", ".ts",
+    ".vob", ".webm", ".wmv", ".y4m",
+})
 """Files of a folder that are taken for clips; other names are passed over, which is said."""
+# fmt: on
 
 
 def open_bundled(card: Card, data: Path | None, split: str | None) -> Dataset:

@@ -25,11 +25,13 @@ _CHAPTER_TRACK = "bin_data"  # libav's name of it in MP4
 _CONTAINERS = {"matroska": ".mkv", "mov": ".mov", "mp4": ".mp4"}
 _KINDS = {"audio": "sound track", "subtitle": "subtitle track", "attachment": "attachment", "data": "data track"}
 # QuickTime knows the bibliographic codes of ISO 639-2 only, where there are two.
-_QUICKTIME_LANGUAGES = dict(
-    pair.split(":")
-    for pair in "bod:tib ces:cze cym:wel deu:ger ell:gre eus:baq fas:per fra:fre hye:arm isl:ice kat:geo mkd:mac "
-    "mri:mao msa:may mya:bur nld:dut ron:rum slk:slo sqi:alb zho:chi".split()
-)
+# fmt: off
+_QUICKTIME_LANGUAGES = {
+    "bod": "tib", "ces": "cze", "cym": "wel", "deu": "ger", "ell": "gre", "eus": "baq", "fas": "per", "fra": "fre",
+    "hye": "arm", "isl": "ice", "kat": "geo", "mkd": "mac", "mri": "mao", "msa": "may", "mya": "bur", "nld": "dut",
+    "ron": "rum", "slk": "slo", "sqi": "alb", "zho": "chi",
+}
+# fmt: on
 
 Say = Callable[[str], None]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from vibench.clip import Frame, Frames
 from vibench.errors import InputError
 from vibench.media.images import SUFFIXES, pictures_in, read_image, read_pictures, sequence_in
-from vibench.media.look import Look
+from vibench.media.look import PLAIN, Look
 from vibench.media.video import TimedFrame, collected, iter_video
 
 IMAGE_SECONDS = Fraction(1, 24)
@@ -52,7 +52,7 @@ class ImageSequence:
     frames_per_second: float = 24.0
     has_audio: bool = False
     time_base: Fraction = IMAGE_SECONDS
-    look: Look = Look()
+    look: Look = PLAIN
     notes: tuple[str, ...] = ()
 
     @property
@@ -88,7 +88,7 @@ class Animation:
     frames_per_second: float
     has_audio: bool = False
     time_base: Fraction = Fraction(1, 24_000)
-    look: Look = Look()
+    look: Look = PLAIN
     notes: tuple[str, ...] = ()
 
     def count(self, expected: int | None = None) -> int:
@@ -124,7 +124,8 @@ def open_frames(path: Path) -> FrameSource:
         raise InputError(f"the folder {path} holds no images ({', '.join(sorted(SUFFIXES))})")
     if not path.is_dir() and (count := pictures_in(path)) > 1:
         first, milliseconds = next(read_pictures(path))
-        return Animation(path, *first.shape[:2], count, 1000 / milliseconds if milliseconds else 24.0)
+        rate = 1000 / milliseconds if milliseconds else 24.0
+        return Animation(path, first.shape[0], first.shape[1], count, rate)
     height, width = read_image(files[0]).shape[:2]
     return ImageSequence(files, height, width)
 

@@ -46,7 +46,7 @@ def levels_of_paint(picture: Levels, path: Path, lossy: bool, is_palette: bool =
 
     Raises InputError for colours without black. ``lossy`` says that a codec may have changed colours a little.
     """
-    brightest = picture.max(axis=-1)
+    brightest: Levels = picture.max(axis=-1)
     spread = brightest - picture.min(axis=-1)
     coloured = np.count_nonzero(spread > (_COLOUR_SPREAD if lossy else 0))
     if coloured <= (spread.size // 1000 if lossy else 0):
@@ -107,4 +107,4 @@ def _is_labels(levels: Levels) -> bool:
     """Whether some level between noise and white fills an area, as labels do and soft edges do not."""
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
     flat = cv2.erode(levels, cross) == cv2.dilate(levels, cross)
-    return np.count_nonzero(flat & (levels >= _NOISE) & (levels < BRIGHT)) > max(_FLAT_PX, levels.size // 1000)
+    return int(np.count_nonzero(flat & (levels >= _NOISE) & (levels < BRIGHT))) > max(_FLAT_PX, levels.size // 1000)

@@ -206,7 +206,9 @@ def _depth(picture: Image.Image, path: Path) -> int:
     if picture.format == "TIFF":
         bits = picture.getexif().get(_BITS_PER_SAMPLE, 1)
         return max(bits) if isinstance(bits, tuple) else int(bits)
-    arguments = [part for tile in picture.tile for part in (tile[3] if isinstance(tile[3], tuple) else (tile[3],))]
+    # The last part of a tile names what the decoder is told: a raw mode such as RGB;16B, or for PPM the highest value.
+    told = [tile[3] for tile in getattr(picture, "tile", ())]
+    arguments = [part for parts in told for part in (parts if isinstance(parts, tuple) else (parts,))]
     if picture.format == "PPM":
         return max((int(part).bit_length() for part in arguments if isinstance(part, int)), default=8)
     return 16 if any(";16" in str(part) for part in arguments) else 8

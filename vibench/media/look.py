@@ -82,6 +82,10 @@ class Look:
         return (matrix, *rest)  # type: ignore[return-value]
 
 
+PLAIN = Look()
+"""The look of RGB of which nothing else is known."""
+
+
 def look_of(stream: VideoStream, first: VideoFrame, path: Path) -> Look:
     """Gather the look of a video from its stream and its first decoded frame.
 
@@ -126,10 +130,7 @@ def refuse_interlaced(look: Look, path: Path) -> None:
 
 def rgb(frame: VideoFrame, path: Path) -> Frame:
     """Turn a decoded frame into upright uint8 (H, W, 3) RGB, over black where it is transparent."""
-    if _has_alpha(frame):
-        picture = over_black(_converted(frame, "rgba"))
-    else:
-        picture = _converted(frame, "rgb24")
+    picture = over_black(_converted(frame, "rgba")) if _has_alpha(frame) else _converted(frame, "rgb24")
     swap, flip_x, flip_y = _turn(frame, path)
     if swap:
         picture = picture.transpose(1, 0, 2)
@@ -181,8 +182,8 @@ def _refuse_hdr(frame: VideoFrame, depth: int, path: Path) -> None:
         primaries = _PRIMARIES.get(int(frame.color_primaries), "no named primaries")
         raise InputError(
             f"{path} is HDR ({kind}, {primaries}, {depth} bit); vibench fills 8-bit video of standard range: "
-            "convert it first, for example with ffmpeg -vf zscale=t=linear,format=gbrpf32le,zscale=p=bt709,tonemap=hable,"
-            "zscale=t=bt709:m=bt709:r=tv,format=yuv420p"
+            "convert it first, for example with ffmpeg -vf "
+            "zscale=t=linear,format=gbrpf32le,zscale=p=bt709,tonemap=hable,zscale=t=bt709:m=bt709:r=tv,format=yuv420p"
         )
 
 
@@ -191,9 +192,9 @@ def _turn(frame: VideoFrame, path: Path) -> tuple[bool, bool, bool]:
 
     A display matrix maps (x, y) to (a x + c y, b x + d y), in units of 1/65536.
     """
-    data = frame.side_data.get(Type.DISPLAYMATRIX)
-    if data is None:
+    if Type.DISPLAYMATRIX not in frame.side_data:
         return False, False, False
+    data = frame.side_data[Type.DISPLAYMATRIX]  # type: ignore[typeddict-item] # its key is no string
     a, b, _, c, d = (int(value) for value in np.frombuffer(bytes(data), dtype=np.int32)[:5])
     straight, crossed = min(abs(a), abs(d)), min(abs(b), abs(c))
     if max(abs(b), abs(c)) <= straight / 50:
@@ -201,5 +202,6 @@ def _turn(frame: VideoFrame, path: Path) -> tuple[bool, bool, bool]:
     if max(abs(a), abs(d)) <= crossed / 50:
         return True, c < 0, b < 0
     raise InputError(
-        f"{path} is turned by {math.degrees(math.atan2(c, a)):.0f} degrees; only quarter turns and mirrors are read: turn it upright first"
+        f"{path} is turned by {math.degrees(math.atan2(c, a)):.0f} degrees; only quarter turns and mirrors are read: "
+        "turn it upright first"
     )

@@ -79,7 +79,7 @@ class MaskSource:
 class Marked(NamedTuple):
     """What masks hold: how many there are (None: one for all frames), and the share of pixels that they mark, 0..1."""
 
-    count: int | None
+    masks: int | None
     share: float
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 from vibench.errors import InputError
@@ -29,8 +30,8 @@ def fitting_masks(frames: FrameSource, masks: MaskSource, say: Say) -> MaskSourc
     elif len(masks.files) > 1 and (gap := _gap(masks.files)):
         say(f"{masks.path}: the numbers of the masks leap from {gap[0].name} to {gap[1].name}; they pair by place")
     held = marked(masks)
-    if held.count is not None:
-        check_counts(masks, held.count, frames.count(held.count))
+    if held.masks is not None:
+        check_counts(masks, held.masks, frames.count(held.masks))
     check_marked(masks.path, held.share)
     if held.share > MOST_MARKED:
         say(f"the mask {masks.path} marks {held.share:.0%} of all pixels; white is the hole, is it inverted?")
@@ -80,5 +81,5 @@ def _gap(files: Sequence[Path]) -> tuple[Path, Path] | None:
     """The first two neighbours whose numbers lie further apart than the first two files'; None where there are none."""
     keyed = _keyed(files, _number)
     numbers = [int(name) for name in keyed or ()]
-    steps = [after - before for before, after in zip(numbers, numbers[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(numbers)]
     return next(((files[at], files[at + 1]) for at, step in enumerate(steps) if step != min(steps)), None)

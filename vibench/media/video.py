@@ -23,7 +23,6 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
-from av.format import Flags
 from av.packet import Packet
 from av.stream import Disposition
 from av.video.frame import VideoFrame
@@ -32,7 +31,8 @@ from av.video.stream import VideoStream
 from vibench.clip import Frame, Frames, check_frames, digest
 from vibench.errors import InputError
 from vibench.files import replacing
-from vibench.media.look import BIT_EXACT, Look, look_of, rgb
+from vibench.media.look import BIT_EXACT as BIT_EXACT
+from vibench.media.look import PLAIN, Look, look_of, rgb
 
 MAX_SIDE_PX = 16_384
 """Wider or higher frames are refused before they are decoded."""
@@ -45,12 +45,14 @@ PLAUSIBLE_RATE = 240
 
 LOSSLESS_CODECS = frozenset({"ffv1", "png", "apng", "gif", "rawvideo", "huffyuv", "ffvhuff", "utvideo", "qtrle", "bmp"})
 
+_CLOCK_RUNS_ON = 0x200  # libav's AVFMT_TS_DISCONT: times do not count from the beginning of the file
+
 # Playlists name other files and addresses; a video file must not make us open them.
 _PLAYLISTS = {"hls", "concat", "dash", "sdp", "rtsp", "imf"}
 
 
 class TimedFrame(NamedTuple):
-    """A frame, uint8 (H, W, 3) RGB, with the second at which it is shown first and the seconds for which it is shown."""
+    """A frame, uint8 (H, W, 3) RGB, the second at which it is shown first, and the seconds for which it is shown."""
 
     frame: Frame
     begins: Fraction
@@ -74,7 +76,7 @@ class Video:
     frames: int | None
     has_audio: bool
     time_base: Fraction = Fraction(1, 24)
-    look: Look = Look()
+    look: Look = PLAIN
     lossless: bool = False
     notes: tuple[str, ...] = ()
 
@@ -162,7 +164,7 @@ def iter_video(path: Path) -> Video:
 
 def origin_of(container: InputContainer) -> Fraction:
     """The time at which a file begins, in seconds; 0 for formats whose times count from the beginning."""
-    if not container.format.flags & Flags.ts_discont.value:
+    if not container.format.flags & _CLOCK_RUNS_ON:
         return Fraction(0)
     streams = (*container.streams.video, *container.streams.audio)
     starts = [(stream.start_time, stream.time_base) for stream in streams]
@@ -207,9 +209,10 @@ def _rate(stream: VideoStream, path: Path) -> Fraction:
     if rate and rate <= PLAUSIBLE_RATE:
         return rate
     with _opened(path) as (container, again):
-        stamps = [packet.pts * packet.time_base for packet in container.demux(again) if packet.pts is not None]
-    length = max(stamps) - min(stamps) if stamps else 0
-    return (len(stamps) - 1) / length if length else (rate or stream.guessed_rate or Fraction(25))
+        packets = [(packet.pts, packet.time_base) for packet in container.demux(again)]
+    stamps = [pts * base for pts, base in packets if pts is not None and base]
+    length = max(stamps) - min(stamps) if stamps else Fraction(0)
+    return Fraction(len(stamps) - 1) / length if length else (rate or stream.guessed_rate or Fraction(25))
 
 
 def _begins(frame: VideoFrame) -> Fraction:
@@ -348,14 +351,16 @@ def _check_complete(
 ) -> None:
     """Raise InputError where the file promises more than 1.5 frames after the last one that could be read.
 
-    ``longest`` is the longest time between two frames, which counts where the frame rate varies. Demuxers end silently at the end of a cut file; what the header promised is the only sign of it.
+    ``longest`` is the longest time between two frames, which counts where the frame rate varies. Demuxers end silently
+    at the end of a cut file; what the header promised is the only sign of it.
     """
-    promised = _duration(container, stream)
+    promised, begin = _duration(container, stream), (stream.start_time or 0) * (stream.time_base or Fraction(1))
     if promised is None and len(container.streams) == 1 and container.duration:
-        promised = Fraction(container.duration, av.time_base)
+        # The length of the file counts from its beginning, even where its first frame comes later.
+        promised, begin = Fraction(container.duration, av.time_base), origin_of(container)
     if promised is None or last is None or last.pts is None or last.time_base is None or not stream.average_rate:
         return
-    held = (last.pts + (last.duration or 0) - (stream.start_time or 0)) * last.time_base
+    held = (last.pts + (last.duration or 0)) * last.time_base - begin
     if promised - held > Fraction(3, 2) * max(1 / stream.average_rate, longest):
         raise InputError(
             f"{path} ends after {float(held):.2f} s of the {float(promised):.2f} s that it promises; it is cut short"

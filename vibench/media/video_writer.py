@@ -22,7 +22,7 @@ from vibench.clip import Frame
 from vibench.errors import InputError, MissingResource
 from vibench.files import replacing
 from vibench.media.beside import Say, copied_streams, starts, unheard
-from vibench.media.look import BIT_EXACT, Look
+from vibench.media.look import BIT_EXACT, PLAIN, Look
 from vibench.media.video import as_fraction
 
 COMPRESSED = (".mp4", ".mov", ".m4v")
@@ -130,7 +130,7 @@ def open_writer(
     """
     if path.suffix.lower() not in (*COMPRESSED, LOSSLESS):
         raise InputError(f"{path} does not say a video format; end it in {', '.join(COMPRESSED)} or {LOSSLESS}")
-    look, beside = look or Look(), everything_from or audio_from
+    look, beside = look or PLAIN, everything_from or audio_from
     if look.pixel_aspect != 1 and path.suffix.lower() == LOSSLESS:
         aspect = f"{look.pixel_aspect.numerator}:{look.pixel_aspect.denominator}"
         raise InputError(

@@ -124,7 +124,7 @@ def called(step: Callable[[], T]) -> T:
         return step()
     except UserError:
         raise
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - foreign code: whatever it raises is one sentence
+    except (Exception, SystemExit) as error:
         raise MethodFailed(failure_of(error).message, traceback.format_exc()) from error  # type: ignore[arg-type]
 
 
