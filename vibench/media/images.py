@@ -8,7 +8,6 @@ The content decides the format, not the name, and only the formats listed here a
 from __future__ import annotations
 
 import re
-import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,8 +36,6 @@ _LOSSY_FORMATS = {"JPEG", "MPO", "WEBP"}
 _ANIMATED = {"PNG", "WEBP", "TIFF"}  # a JPEG may hold more pictures too, but they are previews of the first
 _BITS_PER_SAMPLE = 258
 _PNG_DEPTH_BYTE = 24
-# Everything Pillow's decoders let through for damaged files.
-_DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error)
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -80,7 +77,7 @@ def read_image(path: Path) -> Frame:
 
 def pictures_in(path: Path) -> int:
     """Return how many pictures an image file holds: more than 1 for an animation or a stack."""
-    with _opened(path) as picture:
+    with _opened(path) as picture, _decoding(path):
         return _pictures(picture)
 
 
@@ -89,10 +86,13 @@ def read_pictures(path: Path) -> Iterator[tuple[Frame, int]]:
 
     Raises InputError as ``read_image`` does, except for an animation.
     """
+    count = pictures_in(path)
     with _opened(path) as picture:
-        for index in range(_pictures(picture)):
-            picture.seek(index)
-            yield _rgb(ImageOps.exif_transpose(picture)), int(picture.info.get("duration") or 0)
+        for index in range(count):
+            with _decoding(path):
+                picture.seek(index)
+                shown = _rgb(ImageOps.exif_transpose(picture)), int(picture.info.get("duration") or 0)
+            yield shown
 
 
 def read_labels(path: Path) -> Levels:
@@ -157,7 +157,7 @@ def _is_transparent(picture: Image.Image) -> bool:
 
 def _still(path: Path) -> tuple[Image.Image, str]:
     """Decode a picture and turn it upright; return it with the name of its format."""
-    with _opened(path) as picture:
+    with _opened(path) as picture, _decoding(path):
         if (count := _pictures(picture)) > 1:
             raise InputError(f"{path} holds {count} pictures (an animation or a stack), where one is needed; split it")
         return ImageOps.exif_transpose(picture), picture.format or ""
@@ -169,30 +169,39 @@ def _pictures(picture: Image.Image) -> int:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
-    """Open a picture of a size and depth that can be read, and turn what decoders raise into one InputError."""
+    """Open a picture of a size and depth that can be read; raise InputError for any other."""
     if not path.is_file():
         raise InputError(f"there is no image file {path}")
+    with _decoding(path):
+        picture = Image.open(path, formats=FORMATS)
+        if picture.width * picture.height > MAX_PIXELS:
+            raise InputError(f"{path} says it has {picture.width}x{picture.height} px; at most {MAX_PIXELS} px")
+        if (depth := _depth(picture, path)) > 8:
+            raise InputError(
+                f"{path} has more than 8 bits a channel ({depth} bits, mode {picture.mode}); convert it to 8 bits"
+            )
+    with picture:
+        yield picture
+
+
+@contextmanager
+def _decoding(path: Path) -> Iterator[None]:
+    """Turn whatever Pillow raises for a file from outside into one InputError, and its warnings into nothing."""
     try:
         with warnings.catch_warnings():
-            # Our own limit decides; Pillow's warning comes earlier and its error later.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as picture:
-                if picture.width * picture.height > MAX_PIXELS:
-                    raise InputError(f"{path} says it has {picture.width}x{picture.height} px; at most {MAX_PIXELS} px")
-                if (depth := _depth(picture, path)) > 8:
-                    raise InputError(
-                        f"{path} has more than 8 bits a channel ({depth} bits, mode {picture.mode}); "
-                        "convert it to 8 bits"
-                    )
-                yield picture
+            # Among them the one for large pictures: our own limit decides, and Pillow's error comes later.
+            warnings.simplefilter("ignore")
+            yield
+    except InputError:
+        raise
     except Image.DecompressionBombError as error:
         raise InputError(f"{path} says it has more than {MAX_PIXELS} px; that is no frame of a video") from error
     except UnidentifiedImageError as error:
         raise InputError(
             f"{path} cannot be decoded as an image ({', '.join(FORMATS)}): it is of another format or damaged"
         ) from error
-    except _DECODING_ERRORS as error:
-        reason = str(error).partition("\n")[0]
+    except Exception as error:
+        reason = str(error).partition("\n")[0][:150]
         raise InputError(f"{path} cannot be decoded as an image, it is damaged or cut short: {reason}") from error
 
 

@@ -189,8 +189,9 @@ def _array(path: Path) -> NDArray[np.generic]:
     """Open the array of a .npy file without reading it; raise InputError unless it can be a mask, never unpickling."""
     try:
         array: NDArray[np.generic] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise InputError(f"{path} is not a whole .npy array: {error}") from error
+    except Exception as error:
+        reason = str(error).partition("\n")[0][:150]
+        raise InputError(f"{path} is not a whole .npy array: {reason}") from error
     if array.dtype not in (np.bool_, np.uint8) or array.ndim not in (2, 3) or 0 in array.shape:
         raise InputError(
             f"{path} holds {array.dtype} {array.shape}; "

@@ -31,7 +31,6 @@ from av.video.stream import VideoStream
 from vibench.clip import Frame, Frames, check_frames, digest
 from vibench.errors import InputError
 from vibench.files import replacing
-from vibench.media.look import BIT_EXACT as BIT_EXACT
 from vibench.media.look import PLAIN, Look, look_of, rgb
 
 MAX_SIDE_PX = 16_384
