@@ -12,8 +12,10 @@ from PIL import Image
 from video_files import box, drifting, length_of, onsets_of, sound_of, times_of, write_film
 
 from vibench.clip import Frames
+from vibench.errors import InputError
 from vibench.media.frames import open_frames
 from vibench.media.video import as_fraction, iter_video, read_video
+from vibench.media.video_writer import open_writer
 from vibench.runner.inpaint import inpaint
 
 MILLISECOND = Fraction(1, 1000)
@@ -127,3 +129,16 @@ def test_ogg_theora_is_read_though_packets_may_be_empty() -> None:
     shown = list(iter_video(film).timed())
     assert len(shown) == iter_video(film).count() == 24
     assert shown[5].begins - shown[4].begins == Fraction(2, 25) and shown[1].begins == Fraction(1, 25)
+
+
+def test_a_last_frame_that_is_shown_longest_is_no_sign_of_a_cut_file(tmp_path: Path) -> None:
+    film = write_film(tmp_path / "in.mp4", drifting(5), [0, 1, 2, 3, 4], options={"bf": "0"})
+    with open_writer(tmp_path / "out.mkv", 48, 64, 25.0, time_base=Fraction(1, 25)) as writer:
+        for index, frame in enumerate(iter_video(film)):
+            writer.write(frame, Fraction(index, 25), Fraction(1, 25) if index < 4 else Fraction(2))
+    assert length_of(tmp_path / "out.mkv") == pytest.approx(2.16)
+    assert len(read_video(tmp_path / "out.mkv")[0]) == 5
+    content = (tmp_path / "out.mkv").read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(content[: len(content) * 3 // 4])
+    with pytest.raises(InputError, match="cut short"):
+        read_video(tmp_path / "cut.mkv")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -172,15 +172,15 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     """Open a picture of a size and depth that can be read; raise InputError for any other."""
     if not path.is_file():
         raise InputError(f"there is no image file {path}")
-    with _decoding(path):
-        picture = Image.open(path, formats=FORMATS)
-        if picture.width * picture.height > MAX_PIXELS:
-            raise InputError(f"{path} says it has {picture.width}x{picture.height} px; at most {MAX_PIXELS} px")
-        if (depth := _depth(picture, path)) > 8:
-            raise InputError(
-                f"{path} has more than 8 bits a channel ({depth} bits, mode {picture.mode}); convert it to 8 bits"
-            )
-    with picture:
+    with ExitStack() as stack:
+        with _decoding(path):
+            picture = stack.enter_context(Image.open(path, formats=FORMATS))
+            if picture.width * picture.height > MAX_PIXELS:
+                raise InputError(f"{path} says it has {picture.width}x{picture.height} px; at most {MAX_PIXELS} px")
+            if (depth := _depth(picture, path)) > 8:
+                raise InputError(
+                    f"{path} has more than 8 bits a channel ({depth} bits, mode {picture.mode}); convert it to 8 bits"
+                )
         yield picture
 
 

@@ -46,6 +46,8 @@ LOSSLESS_CODECS = frozenset({"ffv1", "png", "apng", "gif", "rawvideo", "huffyuv"
 
 _CLOCK_RUNS_ON = 0x200  # libav's AVFMT_TS_DISCONT: times do not count from the beginning of the file
 
+_SEGMENT = b"\x18\x53\x80\x67"
+
 # Playlists name other files and addresses; a video file must not make us open them.
 _PLAYLISTS = {"hls", "concat", "dash", "sdp", "rtsp", "imf"}
 
@@ -353,6 +355,8 @@ def _check_complete(
     ``longest`` is the longest time between two frames, which counts where the frame rate varies. Demuxers end silently
     at the end of a cut file; what the header promised is the only sign of it.
     """
+    if "matroska" in container.format.name and _holds_its_segment(path):
+        return  # Matroska does not say how long its last frame lasts, but it says how long the file is.
     promised, begin = _duration(container, stream), (stream.start_time or 0) * (stream.time_base or Fraction(1))
     if promised is None and len(container.streams) == 1 and container.duration:
         # The length of the file counts from its beginning, even where its first frame comes later.
@@ -364,3 +368,16 @@ def _check_complete(
         raise InputError(
             f"{path} ends after {float(held):.2f} s of the {float(promised):.2f} s that it promises; it is cut short"
         )
+
+
+def _holds_its_segment(path: Path) -> bool:
+    """Whether a Matroska file is as long as its segment (RFC 9559, section 5.1) says; False where it does not say."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+    place = head.find(_SEGMENT) + len(_SEGMENT)
+    if place < len(_SEGMENT) or place + 8 > len(head) or head[place] == 0:
+        return False
+    # The zeros before the first 1 of a length say how many bytes follow; all ones mean that it is not known.
+    bytes_of_length = 9 - head[place].bit_length()
+    length = int.from_bytes(head[place : place + bytes_of_length], "big") - (1 << 7 * bytes_of_length)
+    return length < (1 << 7 * bytes_of_length) - 1 and place + bytes_of_length + length <= path.stat().st_size
