@@ -118,7 +118,7 @@ def test_decoding_does_not_depend_on_how_many_threads_libav_would_take(tmp_path:
     alone, _ = read_video(path)
     with av.open(str(path)) as container:
         container.streams.video[0].thread_type = "AUTO"
-        from vibench.media.video import BIT_EXACT
+        from vibench.media.look import BIT_EXACT
 
         many = [
             frame.reformat(format="rgb24", interpolation=BIT_EXACT).to_ndarray() for frame in container.decode(video=0)

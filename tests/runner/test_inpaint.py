@@ -5,9 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -15,10 +16,11 @@ import numpy as np
 import pytest
 
 from vibench.clip import Frame, Frames, Holed, Mask
-from vibench.errors import InputError
+from vibench.errors import InputError, UserError
 from vibench.media.frames import read_frames
 from vibench.plugins import Spec
 from vibench.runner.inpaint import inpaint
+from vibench.runner.retarget import retarget
 
 TELEA = Spec("telea")
 
@@ -153,6 +155,146 @@ def test_files_that_do_not_fit_are_one_sentence_and_leave_nothing(
     with pytest.raises(InputError, match=sentence):
         inpaint(tmp_path / names["video"], tmp_path / names["mask"], TELEA, tmp_path / names["output"])
     assert sorted(tmp_path.iterdir()) == before
+
+
+class Answers:
+    """Answers in one of many wrong ways, or in one of the right ones."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def __call__(self, holed: Holed) -> Any:
+        frames = holed.frames
+        match self.kind:
+            case "raises":
+                raise RuntimeError("CUDA error: device-side assert triggered\nsecond line")
+            case "exits":
+                sys.exit(0)
+            case "none":
+                return None
+            case "list":
+                return list(frames)
+            case "unit":
+                return frames / 255.0
+            case "nan":
+                return np.where(holed.masks[..., None], np.nan, frames)
+            case "small":
+                return frames[:, ::2, ::2]
+            case "channels first":
+                return frames.transpose(0, 3, 1, 2)
+            case "fewer":
+                return frames[:-1]
+            case "integers":
+                return frames.astype(np.int64) + 1
+            case _:
+                return frames + 100.6
+
+
+class Streams(Answers):
+    """The same, frame by frame."""
+
+    def stream(self, frames: Iterable[Frame], masks: Iterable[Mask]) -> Iterator[Any]:
+        if self.kind == "none":
+            return None  # type: ignore[return-value]
+        return self.one_by_one(frames, masks)
+
+    def one_by_one(self, frames: Iterable[Frame], masks: Iterable[Mask]) -> Iterator[Any]:
+        for count, (frame, mask) in enumerate(zip(frames, masks, strict=True)):
+            if self.kind == "fewer" and count:
+                return
+            if self.kind in ("fewer", "more"):
+                yield frame
+            if self.kind == "fewer":
+                continue
+            answer = self(Holed("x", frame[None], mask[None]))
+            yield answer[0] if isinstance(answer, np.ndarray | list) and len(answer) else answer
+
+
+WRONG = {
+    "raises": "the method failed: RuntimeError: CUDA error",
+    "exits": "the method failed: SystemExit: 0",
+    "none": "the method failed: .*None",
+    "unit": "as if white were 1; it must return a numpy array",
+    "nan": "not finite .NaN or infinite.",
+    "small": r"returned uint8 \(.*24, 32, 3\); it must return uint8 or float \(.*48, 64, 3\)",
+    "channels first": r"returned uint8 \(.*3, 48, 64\)",
+    "fewer": r"returned uint8 \(5, 48, 64, 3\)|gave 1 frames and the video has more",
+}
+
+
+@pytest.mark.parametrize("factory", ["Answers", "Streams"])
+@pytest.mark.parametrize("kind", WRONG)
+def test_what_a_method_does_wrong_is_one_sentence_and_leaves_nothing(
+    tmp_path: Path, mask: Path, factory: str, kind: str
+) -> None:
+    video = write_video(tmp_path / "in.mkv", moving_texture(6))
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(UserError, match=WRONG[kind]) as caught:
+        inpaint(video, mask, Spec(f"{__name__}:{factory}", {"kind": kind}), tmp_path / "out.mkv")
+    assert "\n" not in str(caught.value) and sorted(tmp_path.iterdir()) == before
+    with pytest.raises(UserError, match=WRONG[kind]):
+        retarget(video, mask, Spec(f"{__name__}:Answers", {"kind": kind}), tmp_path / "out.mkv", factor=0.8)
+
+
+def test_a_stream_of_more_frames_than_the_video_is_refused(tmp_path: Path, mask: Path) -> None:
+    video = write_video(tmp_path / "in.mkv", moving_texture(4))
+    with pytest.raises(UserError, match="gave more than the 4 frames"):
+        inpaint(video, mask, Spec(f"{__name__}:Streams", {"kind": "more"}), tmp_path / "out.mkv")
+
+
+@pytest.mark.parametrize("factory", ["Answers", "Streams"])
+@pytest.mark.parametrize(("kind", "added"), [("float", 101), ("integers", 1)])
+def test_numbers_of_any_type_in_0_to_255_are_rounded(
+    tmp_path: Path, mask: Path, factory: str, kind: str, added: int
+) -> None:
+    frames = moving_texture(3)
+    inpaint(write_video(tmp_path / "in.mkv", frames), mask, Spec(f"{__name__}:{factory}", {"kind": kind}),
+            tmp_path / "out.mkv")  # fmt: skip
+    hole = cv2.imread(str(mask), cv2.IMREAD_GRAYSCALE) > 0
+    assert (read_frames(tmp_path / "out.mkv")[0][:, hole] == added).all()
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda folder: np.save(folder / "mask.npy", np.ones((4, 48, 64), bool)), "marks every pixel of every frame"),
+        (lambda folder: np.save(folder / "mask.npy", np.eye(48, 64)[None].repeat(5, 0) > 0), "more masks than the 4"),
+        (lambda folder: write_video(folder / "mask.mkv", np.eye(48, 64, dtype=np.uint8)[None, ..., None].repeat(5, 0)
+                                    .repeat(3, -1) * 255), "more masks than the 4 frames"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["in.mkv", "in.mp4"])
+def test_masks_that_do_not_fit_are_told_before_anything_is_filled(
+    tmp_path: Path, make: Callable[[Path], object], sentence: str, name: str
+) -> None:
+    video = write_video(tmp_path / name, moving_texture(4))
+    make(tmp_path)
+
+    def progress(_: int | None) -> Callable[[], None]:
+        raise AssertionError("filling has begun")
+
+    with pytest.raises(InputError, match=sentence):
+        inpaint(video, next(tmp_path.glob("mask.*")), TELEA, tmp_path / "out.mkv", progress=progress)
+
+
+def test_the_command_says_what_is_left_out_and_takes_a_threshold(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "in.mp4", moving_texture(4), sound=True)
+    soft = np.zeros((48, 64), np.uint8)
+    soft[16:32, 20:44] = 90
+    soft[20:28, 24:40] = 180
+    cv2.imwrite(str(tmp_path / "mask.png"), soft)
+    command = [sys.executable, "-m", "vibench", "inpaint", str(video), "--mask", str(tmp_path / "mask.png")]
+    command += ["-m", "identity", "-o", str(tmp_path / "out.mkv"), "--overwrite"]
+    refused = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert refused.returncode == 2 and "--mask-threshold" in refused.stderr and "Traceback" not in refused.stderr
+    done = subprocess.run(
+        [*command, "--mask-threshold", "80", "--no-sound"], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    out, _ = read_frames(tmp_path / "out.mkv")
+    assert not out[:, soft > 0].any() and out[:, soft == 0].any()
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        assert not container.streams.audio
 
 
 def test_a_killed_process_leaves_nothing_under_the_name(tmp_path: Path, mask: Path) -> None:

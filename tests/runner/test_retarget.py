@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from video_files import box, drifting, sound_of, times_of, write_film
 
 from vibench.errors import InputError
 from vibench.media.frames import read_frames
@@ -65,3 +66,11 @@ def test_what_cannot_be_squeezed_is_one_sentence(tmp_path: Path, options: dict[s
     with pytest.raises(InputError, match=sentence):
         retarget(tmp_path / "in.mkv", tmp_path / "mask.npy", Spec("telea"), tmp_path / "out.mkv", **options)  # type: ignore[arg-type]
     assert not (tmp_path / "out.mkv").exists()
+
+
+def test_times_and_sound_are_kept(tmp_path: Path) -> None:
+    film = write_film(tmp_path / "in.mp4", drifting(8), [0, 1, 2, 6, 7, 8, 9, 20], beep=0.3)
+    cv2.imwrite(str(tmp_path / "mask.png"), box())
+    retarget(film, tmp_path / "mask.png", Spec("telea"), tmp_path / "out.mp4", factor=0.8)
+    assert times_of(tmp_path / "out.mp4") == times_of(film)
+    assert sound_of(tmp_path / "out.mp4") == sound_of(film)

@@ -9,6 +9,18 @@ import typer
 
 from vibench.cli.options import Device, OutputVideo, Overwrite, ends_after_interrupt, refuse_to_replace
 
+Threshold = Annotated[
+    int | None,
+    typer.Option(
+        "--mask-threshold",
+        min=1,
+        max=255,
+        help="Lowest grey level of the hole, of 255. Left out: black and white, soft edges, paint on black.",
+    ),
+]
+NoSound = Annotated[
+    bool, typer.Option("--no-sound", help="Leave out sound, subtitles, chapters and titles instead of copying them.")
+]
 Video = Annotated[Path, typer.Argument(help="A video file, or a folder of images.")]
 
 
@@ -23,17 +35,28 @@ def inpaint(
         str, typer.Option("--method", "-m", help="One method, such as vinet, with options in brackets.")
     ] = "flow_propagation",
     dilate: Annotated[int, typer.Option(min=0, max=64, help="Grow the hole N times by one pixel.")] = 0,
+    mask_threshold: Threshold = None,
+    no_sound: NoSound = False,
     overwrite: Overwrite = False,
     device: Device = "auto",
 ) -> None:
-    """Remove what the mask marks from one video; its sound stays, and so do the pixels outside the mask."""
+    """Remove what the mask marks from one video; times, sound and titles are kept, and pixels outside the mask."""
     import vibench
     from vibench.cli.progress import frame_progress
 
     refuse_to_replace(output, overwrite)
     with ends_after_interrupt(f"stopped; {output} was not written"), frame_progress() as progress:
         count = vibench.inpaint(
-            video, mask, method, output, device=device, dilation_iterations=dilate, progress=progress
+            video,
+            mask,
+            method,
+            output,
+            device=device,
+            dilation_iterations=dilate,
+            mask_threshold=mask_threshold,
+            sound=not no_sound,
+            say=_say,
+            progress=progress,
         )
     typer.echo(f"{count} frames: {output}")
 
@@ -48,6 +71,8 @@ def retarget(
     axis: Annotated[str, typer.Option(help="What is squeezed: width or height.")] = "width",
     method: Annotated[str, typer.Option("--method", "-m", help="What fills the background.")] = "flow_propagation",
     dilate: Annotated[int, typer.Option(min=0, max=64, help="Grow the object N times by one pixel for filling.")] = 4,
+    mask_threshold: Threshold = None,
+    no_sound: NoSound = False,
     overwrite: Overwrite = False,
     device: Device = "auto",
 ) -> None:
@@ -66,6 +91,13 @@ def retarget(
             axis=axis,  # type: ignore[arg-type]
             device=device,
             dilation_iterations=dilate,
+            mask_threshold=mask_threshold,
+            sound=not no_sound,
+            say=_say,
             progress=progress,
         )
     typer.echo(f"{count} frames: {output}")
+
+
+def _say(sentence: str) -> None:
+    typer.echo(f"note: {sentence}", err=True)

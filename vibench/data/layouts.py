@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import struct
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -18,12 +19,23 @@ from vibench.media.frames import check_size, read_frames
 from vibench.media.images import SUFFIXES, files_in, image_files, natural, read_image, read_labels
 from vibench.media.video import MAX_SIDE_PX, read_video
 
+LOG = logging.getLogger(__name__)
+SHOWN = 5
+"""So many files that are passed over are named."""
+
 DAVIS_IMAGES = Path("JPEGImages", "480p")
 DAVIS_ANNOTATIONS = Path("Annotations", "480p")
 SINTEL = Path("training")
 FLO_MAGIC = b"PIEH"  # 202021.25 as a little-endian float
 FLO_HEADER = struct.Struct("<4sii")
-VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".gif", ".y4m", ".mpg", ".mpeg"})
+# fmt: off
+VIDEO_SUFFIXES = frozenset({
+    ".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".gif", ".m2t", ".m2ts", ".m2v", ".m4v", ".mjpeg",
+    ".mkv", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".ogm", ".ogv", ".qt", ".rm", ".rmvb", ".ts",
+    ".vob", ".webm", ".wmv", ".y4m",
+})
+"""Files of a folder that are taken for clips; other names are passed over, which is said."""
+# fmt: on
 
 
 def open_bundled(card: Card, data: Path | None, split: str | None) -> Dataset:
@@ -102,7 +114,10 @@ def open_youtube_vos(card: Card, data: Path | None, split: str | None) -> Datase
 
 
 def open_folder(card: Card, data: Path | None, split: str | None) -> Dataset:
-    """Open any folder: each folder of images and each video in it is a clip; images right inside are one clip."""
+    """Open any folder: each folder of images and each video in it is a clip; images right inside are one clip.
+
+    What is neither is passed over, which a line of the log says.
+    """
     root = _existing(card, data)
     with reading(root):
         if root.is_dir() and image_files(root):
@@ -114,6 +129,9 @@ def open_folder(card: Card, data: Path | None, split: str | None) -> Dataset:
         raise InputError(f"two clips in {root} differ in their suffix only; give them different names")
     if not places:
         raise InputError(f"{root} holds no clips: neither folders of images nor video files")
+    if others := [path.name for path in inside if path not in clips and not path.name.startswith(".")]:
+        shown = ", ".join(others[:SHOWN]) + (f" and {len(others) - SHOWN} more" if len(others) > SHOWN else "")
+        LOG.warning("%s: passed over %s: neither folders of images nor video files", root, shown)
 
     def read(name: str, limit: int | None) -> Clip:
         return _clip(name, places[name], limit)

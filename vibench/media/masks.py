@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from vibench.clip import Mask, Masks
 from vibench.errors import InputError
 from vibench.media.frames import check_size
-from vibench.media.images import SUFFIXES, binary, image_files, read_mask
+from vibench.media.hole import DARK, Levels, hole_in, levels_of_paint
+from vibench.media.images import LOSSY, SUFFIXES, pictures_in, read_levels, read_pictures, sequence_in
 from vibench.media.video import iter_video
 
 T = TypeVar("T")
@@ -22,73 +23,135 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class MaskSource:
-    """Masks of one size, read one at a time. ``still`` says that there is one mask, which holds for every frame."""
+    """Masks of one size, read one at a time. ``still`` says that there is one mask, which holds for every frame.
+
+    ``threshold`` is the lowest level of the hole, 1 to 255, where the user chose one.
+    """
 
     path: Path
     height: int
     width: int
     still: bool
     files: tuple[Path, ...] = ()
+    threshold: int | None = None
 
     def __iter__(self) -> Iterator[Mask]:
         """Yield bool (H, W), True inside the hole; a still mask is repeated without end.
 
-        Raises InputError where a mask is not binary or has another size.
+        Raises InputError where a picture is no mask (``vibench.media.hole``) or has another size.
         """
-        if self.path.suffix.lower() == ".npy":
-            masks = _from_array(self.path)
-        elif self.files:
-            masks = (read_mask(file) for file in self.files)
-        else:
-            masks = (binary(frame[..., 1], self.path, lossy=True) for frame in iter_video(self.path))
-        for mask in masks:
-            check_size(self.path, "mask", mask.shape, (self.height, self.width))
+        peak = None
+        for levels, lossy, file in self._levels():
+            check_size(file, "mask", levels.shape, (self.height, self.width))
+            if peak is None:
+                peak = self._peak() if lossy else 255
+            mask = hole_in(levels, file, lossy, self.threshold, peak)
             if self.still:
                 yield from repeat(mask)
             yield mask
 
+    def _levels(self) -> Iterator[tuple[Levels, bool, Path]]:
+        """Yield the levels of each mask, uint8 (H, W), whether a codec may have changed them, and their file."""
+        if self.path.suffix.lower() == ".npy":
+            yield from ((levels, False, self.path) for levels in _from_array(self.path))
+        elif len(self.files) == 1 and pictures_in(self.files[0]) > 1:
+            lossy = self.path.suffix.lower() in LOSSY
+            for picture, _ in read_pictures(self.files[0]):
+                yield levels_of_paint(picture, self.path, lossy), lossy, self.path
+        elif self.files:
+            for file in self.files:
+                yield *read_levels(file), file
+        else:
+            video = iter_video(self.path)
+            for frame in video:
+                yield levels_of_paint(frame, self.path, not video.lossless), not video.lossless, self.path
 
-def open_masks(path: Path, height: int, width: int) -> MaskSource:
+    def _peak(self) -> int:
+        """The highest level in all masks, or the first one that is not dark: masks of 0 and 1 have none."""
+        peak = 0
+        for levels, _, _ in self._levels():
+            peak = max(peak, int(levels.max()))
+            if peak >= DARK * 2:
+                return 255
+        return peak
+
+
+class Marked(NamedTuple):
+    """What masks hold: how many there are (None: one for all frames), and the share of pixels that they mark, 0..1."""
+
+    masks: int | None
+    share: float
+
+
+def open_masks(path: Path, height: int, width: int, threshold: int | None = None) -> MaskSource:
     """Open masks for frames of ``height`` x ``width`` pixels.
 
-    ``path`` is an image, which holds for all frames; a folder of images, of which a single one holds for all frames; a
-    video file; or a ``.npy`` array of shape (T, H, W), or (H, W) for all frames, whose dtype is bool or uint8 with 0
-    and one other value. The hole is where a mask is not 0; in video and JPEG it is where the mask is bright. Raises
-    InputError where ``path`` is none of these.
+    ``path`` is an image, which holds for all frames; a folder of images, of which a single one holds for all frames; an
+    animated image; a video file; or a ``.npy`` array of shape (T, H, W), or (H, W) for all frames, whose dtype is bool
+    or uint8. The hole is what is white, whatever the container (``vibench.media.hole``), or what is at least as bright
+    as ``threshold``, 1 to 255. Raises InputError where ``path`` is none of these.
     """
     if not path.exists():
         raise InputError(f"there is no mask at {path}; name an image, a folder of images, a video or a .npy file")
+    if threshold is not None and not 1 <= threshold <= 255:
+        raise InputError(f"the threshold of the mask is {threshold}; it must be from 1 to 255")
     if path.suffix.lower() == ".npy" and path.is_file():
-        return MaskSource(path, height, width, still=_array(path).ndim == 2)
+        return MaskSource(path, height, width, _array(path).ndim == 2, threshold=threshold)
     if path.is_file() and path.suffix.lower() not in SUFFIXES:
-        return MaskSource(path, height, width, still=False)
-    files = tuple(image_files(path)) if path.is_dir() else (path,)
+        # A GIF may be a picture or a film; any other video is a film.
+        still = path.suffix.lower() == ".gif" and iter_video(path).count(1) == 1
+        return MaskSource(path, height, width, still, threshold=threshold)
+    files = sequence_in(path) if path.is_dir() else (path,)
     if not files:
         raise InputError(f"the mask folder {path} holds no images ({', '.join(sorted(SUFFIXES))})")
-    return MaskSource(path, height, width, len(files) == 1, files)
+    still = len(files) == 1 and pictures_in(files[0]) == 1
+    return MaskSource(path, height, width, still, files, threshold)
 
 
-def read_masks(path: Path, frames: int, height: int, width: int, *, may_be_longer: bool = False) -> Masks:
+def marked(masks: MaskSource) -> Marked:
+    """Read all masks once; raise InputError where one cannot be used, so that it is known before anything is filled."""
+    count, share = 0, 0.0
+    for mask in masks:
+        count, share = count + 1, share + float(mask.mean())
+        if masks.still:
+            return Marked(None, share)
+    return Marked(count, share / max(1, count))
+
+
+def check_marked(path: Path, share: float) -> None:
+    """Raise InputError where masks mark nothing, or everything."""
+    if share == 0:
+        raise InputError(f"the mask {path} marks no pixel in any frame; white (not 0) is the hole")
+    if share == 1:
+        raise InputError(
+            f"the mask {path} marks every pixel of every frame; white (not 0) is the hole, is it inverted?"
+        )
+
+
+def read_masks(
+    path: Path,
+    frames: int,
+    height: int,
+    width: int,
+    *,
+    may_be_longer: bool = False,
+    masks_of: MaskSource | None = None,
+) -> Masks:
     """Read exactly ``frames`` masks, bool (T, H, W), True inside the hole, from what ``open_masks`` takes.
 
     Raises InputError also where there are fewer masks than frames, where there are more (unless they
     ``may_be_longer``), or where they mark nothing or everything.
     """
     masks = np.zeros((frames, height, width), dtype=np.bool_)
-    source = open_masks(path, height, width)
+    source = masks_of or open_masks(path, height, width)
     pairs = zip(range(frames), source, strict=False) if may_be_longer else paired(range(frames), source)
     count = 0
     for index, mask in pairs:
         masks[index] = mask
         count += 1
     if count < frames:
-        raise InputError(f"{path} holds {count} masks and the clip has more frames; one mask a frame is needed")
-    if not masks.any():
-        raise InputError(f"the mask {path} marks no pixel in any frame; white (not 0) is the hole")
-    if masks.all():
-        raise InputError(
-            f"the mask {path} marks every pixel of every frame; white (not 0) is the hole, is it inverted?"
-        )
+        raise _too_few(path, count)
+    check_marked(path, float(masks.mean()))
     return masks
 
 
@@ -99,23 +162,36 @@ def paired(frames: Iterable[T], masks: MaskSource) -> Iterator[tuple[T, Mask]]:
     for frame in frames:
         mask = next(left, None)
         if mask is None:
-            raise InputError(
-                f"{masks.path} holds {count} masks and the clip has more frames; one mask a frame is needed"
-            )
+            raise _too_few(masks.path, count)
         yield frame, mask
         count += 1
     if not masks.still and next(left, None) is not None:
-        raise InputError(
-            f"{masks.path} holds more masks than the {count} frames of the clip; one mask a frame is needed"
-        )
+        raise _too_many(masks.path, count)
+
+
+def check_counts(masks: MaskSource, count: int, frames: int) -> None:
+    """Raise InputError where the numbers of masks and frames differ."""
+    if count < frames:
+        raise _too_few(masks.path, count)
+    if count > frames:
+        raise _too_many(masks.path, frames)
+
+
+def _too_few(path: Path, count: int) -> InputError:
+    return InputError(f"{path} holds {count} masks and the clip has more frames; one mask a frame is needed")
+
+
+def _too_many(path: Path, frames: int) -> InputError:
+    return InputError(f"{path} holds more masks than the {frames} frames of the clip; one mask a frame is needed")
 
 
 def _array(path: Path) -> NDArray[np.generic]:
     """Open the array of a .npy file without reading it; raise InputError unless it can be a mask, never unpickling."""
     try:
         array: NDArray[np.generic] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise InputError(f"{path} is not a whole .npy array: {error}") from error
+    except Exception as error:
+        reason = str(error).partition("\n")[0][:150]
+        raise InputError(f"{path} is not a whole .npy array: {reason}") from error
     if array.dtype not in (np.bool_, np.uint8) or array.ndim not in (2, 3) or 0 in array.shape:
         raise InputError(
             f"{path} holds {array.dtype} {array.shape}; "
@@ -124,7 +200,7 @@ def _array(path: Path) -> NDArray[np.generic]:
     return array
 
 
-def _from_array(path: Path) -> Iterator[Mask]:
+def _from_array(path: Path) -> Iterator[Levels]:
     array = _array(path)
     for mask in array if array.ndim == 3 else array[None]:
-        yield binary(np.asarray(mask, dtype=np.uint8), path, lossy=False)
+        yield np.asarray(mask, dtype=np.uint8)

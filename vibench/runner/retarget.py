@@ -6,23 +6,26 @@ pasted back in its own proportions where the squeezed one would have been.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
 import cv2
 import numpy as np
 
-from vibench.clip import Frame, Frames, Holed, Mask, Masks
+from vibench.clip import Frame, Frames, Mask, Masks
 from vibench.errors import InputError
 from vibench.files import disk_errors
-from vibench.media.frames import open_frames, read_frames
-from vibench.media.masks import read_masks
+from vibench.media.beside import Say, unheard
+from vibench.media.masks import open_masks, read_masks
+from vibench.media.pairing import fitting_masks
 from vibench.media.resize import dilate
+from vibench.media.video import collected
 from vibench.media.video_writer import open_writer
 from vibench.method import Method
 from vibench.plugins import Spec
 from vibench.runner.fill import made_method, seed_everything
+from vibench.runner.inpaint import filled_clip, open_to_fill
 
 Axis = Literal["width", "height"]
 FEATHER_PX = 1.0
@@ -39,42 +42,65 @@ def retarget(
     axis: Axis = "width",
     device: str = "auto",
     dilation_iterations: int = 4,
+    mask_threshold: int | None = None,
+    sound: bool = True,
+    say: Say = unheard,
     progress: Callable[[int | None], Callable[[], None]] | None = None,
 ) -> int:
     """Write ``video`` squeezed to ``factor`` (0.1 to 1) of its width or height; return the number of frames.
 
     ``mask`` marks the object that keeps its shape; its surroundings of ``dilation_iterations`` pixels are filled with
-    it. Raises InputError where files do not fit together or the object does not fit into the squeezed frame.
+    it. Times, sound, ``mask_threshold`` and ``say`` are as in ``inpaint``. Raises InputError where files do not fit
+    together or the object does not fit into the squeezed frame, and MethodFailed where the method fails.
     """
     if not 0.1 <= factor <= 1:
         raise InputError(f"the factor is {factor}; it must be from 0.1 to 1")
     if axis not in ("width", "height"):
         raise InputError(f"the axis is {axis!r}; it is width or height")
     video, mask, output = Path(video), Path(mask), Path(output)
-    source = open_frames(video)
-    frames, rate = read_frames(video)
-    objects = read_masks(mask, *frames.shape[:3])
+    source = open_to_fill(video, say)
+    masks = fitting_masks(source, open_masks(mask, source.height, source.width, mask_threshold), say)
+    times = []
+
+    def timing_frames() -> Iterator[Frame]:
+        for timed in source.timed():
+            times.append((timed.begins, timed.lasts))
+            yield timed.frame
+
+    frames = collected(timing_frames(), None, source.height, source.width, video)
+    objects = read_masks(mask, *frames.shape[:3], masks_of=masks)
     height, width = _squeezed_size(frames, factor, axis)
     if _largest_extent(objects, axis) > (width if axis == "width" else height):
         raise InputError(f"the object of {mask} is wider than the squeezed frame of {width}x{height}; squeeze less")
     filler = made_method(method, device)
     background = filled_background(filler, frames, dilate(objects, dilation_iterations))
     advance = progress(len(frames)) if progress else lambda: None
-    sound = video if source.has_audio else None
-    with disk_errors(output.parent), open_writer(output, height, width, rate, sound) as writer:
-        for frame, behind, thing in zip(frames, background, objects, strict=True):
+    with (
+        disk_errors(output.parent),
+        open_writer(
+            output,
+            height,
+            width,
+            source.frames_per_second,
+            everything_from=video if sound and video.is_file() else None,
+            time_base=source.time_base,
+            look=source.look,
+            say=say,
+        ) as writer,
+    ):
+        for frame, behind, thing, time in zip(frames, background, objects, times, strict=True):
             squeezed = np.asarray(cv2.resize(behind, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-            writer.write(pasted(squeezed, frame, thing))
+            writer.write(pasted(squeezed, frame, thing), *time)
             advance()
     return len(frames)
 
 
 def filled_background(method: Method, frames: Frames, holes: Masks) -> Frames:
-    """``frames`` with ``holes`` filled by ``method`` and everything else kept."""
+    """Return ``frames`` with ``holes`` filled by ``method`` and everything else kept; MethodFailed where it fails."""
     seed_everything(0)
     cut = frames.copy()
     cut[holes] = 0
-    return np.where(holes[..., None], method(Holed("video", cut, holes)), frames)
+    return np.where(holes[..., None], filled_clip(method, cut, holes), frames)
 
 
 def pasted(canvas: Frame, frame: Frame, thing: Mask) -> Frame:
