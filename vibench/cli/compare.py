@@ -15,6 +15,7 @@ def compare(
     first: Annotated[str, typer.Argument(metavar="A", help=RUN_OR_METHOD)],
     second: Annotated[str, typer.Argument(metavar="B", help=RUN_OR_METHOD)],
     margin: Annotated[float, typer.Option(min=0, max=1, help="Share of A's mean within which B is the same.")] = 0.01,
+    holm: Annotated[bool, typer.Option("--holm", help="Correct p for the number of tests (Holm).")] = False,
     format: Annotated[str, typer.Option(help="text, json or markdown.")] = "text",
 ) -> None:
     """Say for every metric whether B is better or worse than A, clip by clip, and how sure that is.
@@ -34,7 +35,7 @@ def compare(
     if format not in writers:
         raise InputError(f"--format is text, json or markdown, not {format!r}")
     try:
-        comparisons = compare_runs(first, second, margin)
+        comparisons = compare_runs(first, second, margin, holm)
     except Incomparable as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(3) from None

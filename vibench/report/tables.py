@@ -24,7 +24,7 @@ from vibench.report.numbers import (
     speed_texts,
 )
 from vibench.results.markdown import markdown_table, markdown_text
-from vibench.results.table import Cell, Table
+from vibench.results.table import Cell, Row, Table
 
 
 def write_tables(tables: Sequence[Table], folder: Path) -> None:
@@ -97,6 +97,16 @@ def _plain(table: Table) -> dict[str, Any]:
         "columns": [
             {"key": column.key, "region": column.region, **column.metric.model_dump()} for column in table.columns
         ],
-        "rows": [asdict(row) for row in table.rows],
+        "comparisons": table.comparisons,
+        "holm": table.holm,
+        "rows": [_plain_row(row) for row in table.rows],
         "notes": footnotes(table),
     }
+
+
+def _plain_row(row: Row) -> dict[str, Any]:
+    """Give a row as it is, and in each cell how the interval was made or why there is none."""
+    plain = asdict(row)
+    for key, cell in row.cells.items():
+        plain["cells"][key]["interval"] = cell.estimate.interval_kind if cell.estimate else ""
+    return plain

@@ -38,7 +38,7 @@ SPEED_KEY = "seconds/frame"
 SLOWER = 1.10
 """Least ratio of times that is called a difference; it must be significant too (p < `TIME_SIGNIFICANT`)."""
 TIME_SIGNIFICANT = 0.01
-"""Below this p times differ; Wilcoxon's test takes eight clips to come below it. Times vary without any reason."""
+"""Below this p times differ. It is stricter than for metrics, because times vary by themselves: it takes 8 clips."""
 
 
 @dataclass(frozen=True)

@@ -71,14 +71,15 @@ class Run:
             found[name] = [getattr(facts[metric], name) for metric in found["metric"]]
         return found
 
-    def table(self) -> pd.DataFrame:
+    def table(self, holm: bool = False) -> pd.DataFrame:
         """One row a method, metric and region: mean, 95 % interval, number of clips, and whether it is best or second.
 
-        Means are over the cases that every method with a value has; the row ``truth`` is the floor.
+        Means are over the cases that every method with a value has; the row ``truth`` is the floor. ``holm`` corrects
+        the tests behind best and second for their number.
         """
         from vibench.results.table import tabulate
 
-        return tabulate(self.results).frame()
+        return tabulate(self.results, holm).frame()
 
     def frames(self, method: str, case: str) -> Frames:
         """What ``method`` made of ``case``, composited: uint8 (T, H, W, 3); ``method`` may be ``truth``.
