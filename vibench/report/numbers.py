@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from vibench.machine.facts import differing_facts
 from vibench.results.record import TRUTH
 from vibench.results.results import Results
-from vibench.results.statistics import FEWEST, SIGNIFICANT, TOO_FEW, Estimate, clips_text
+from vibench.results.statistics import FEWEST, SIGNIFICANT, TOO_FEW, Estimate
 from vibench.results.table import Column, Row, Table
 
 FLOOR_NAME = "truth (floor)"
@@ -73,7 +73,7 @@ def interval(found: Estimate, digits: int) -> str:
     if found.spread and found.spread.error is not None:
         return f"± {number(found.spread.error, digits)}"
     if found.low is None or found.high is None:
-        return clips_text(found.count) if found.count < FEWEST else ""
+        return "" if found.interval_kind == "none" else found.interval_kind
     return f"[{number(found.low, digits)}, {number(found.high, digits)}]" + ("†" if found.too_few else "")
 
 
@@ -129,8 +129,8 @@ def footnotes(table: Table) -> list[str]:
         notes.append(
             f"† fewer than {TOO_FEW} clips: the interval (Student's t) is rough, and no difference can be significant."
         )
-    without = sorted({found.count for found in estimates if found.low is None and found.count < FEWEST})
-    notes += [f"{clips_text(count)}: an interval takes {FEWEST}." for count in without]
+    without = sorted({found.interval_kind for found in estimates if found.low is None} - {"none"})
+    notes += [f"{few}: an interval takes {FEWEST}." for few in without]
     if any(row.speed and not row.speed.per_frame for row in table.rows):
         notes.append("* percentiles of clips' means: this method fills whole clips, so single frames cannot be timed.")
     notes += [f"{key}: {note}." for key, said in table.notes.items() for note in said]
@@ -161,16 +161,19 @@ def _about_marks(table: Table) -> list[str]:
     """Say what it takes to be marked and how often something is tested; nothing where there is nothing to compare."""
     if not table.comparisons:
         return []
-    methods = len(table.results.methods)
+    methods = sum(not row.is_floor and any(cell.estimate for cell in row.cells.values()) for row in table.rows)
     columns = sum(column.per_clip for column in table.columns)
     corrected = "is after Holm's correction for" if table.holm else "is not corrected for"
     hint = "" if table.holm else "; vibench report --holm corrects it"
-    return [
-        "Best is bold and second underlined only where the paired difference to every method behind has a 95 % interval "
-        f"over clips that excludes zero, and p < {SIGNIFICANT} (Wilcoxon's signed-rank test over clips).",
+    needed = (
+        "Best is bold and second underlined only where the paired difference to every method behind has a 95 % "
+        f"interval over clips that excludes zero, and p < {SIGNIFICANT} (Wilcoxon's signed-rank test over clips)."
+    )
+    counted = (
         f"Every two of {methods} methods are compared in {_counted(columns, 'column')}: p {corrected} "
-        f"{_counted(table.comparisons, 'comparison')}{hint}.",
-    ]
+        f"{_counted(table.comparisons, 'comparison')}{hint}."
+    )
+    return [needed, counted]
 
 
 def _unmeasured(results: Results) -> Iterator[str]:

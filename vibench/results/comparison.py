@@ -80,8 +80,8 @@ def compare(
 
     Each side is a ``Run``, a run folder, or ``"FOLDER::METHOD"`` for one method of it. Two runs are compared in every
     method that both have. With ``holm``, the tests of all metrics and methods together are corrected by Holm's method;
-    the test of time stands apart, at a stricter level. Raises InputError where there is nothing to compare, and Incomparable where the two runs
-    follow different protocols.
+    the test of time stands apart, at a stricter level. Raises InputError where there is nothing to
+    compare, and Incomparable where the two runs follow different protocols.
     """
     (old, old_method), (new, new_method) = _side(first), _side(second)
     groups = gather([old] if old.info.digest == new.info.digest else [old, new])
@@ -203,7 +203,7 @@ def _of_sets(results: Results, column: Column, first: str, second: str) -> Findi
     if not {first, second} <= set(distances):
         return Finding(column.key, column.metric.unit, "incomparable", reason="no set of clips has a distance of both")
     old, new = distances[first], distances[second]
-    change = Estimate(new.mean - old.mean, None, None, old.count, cases=old.cases)
+    change = Estimate(new.mean - old.mean, None, None, old.count, cases=old.cases, of_set=True)
     if old.mean == new.mean:
         return Finding(column.key, column.metric.unit, "same", old.mean, change, reason="both sets are equally far")
     reason = "a distance between sets of clips has no difference clip by clip"

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vibench.metrics.frechet import Vectors, frechet_distance, frechet_warning
+from vibench.metrics.frechet import frechet_distance, frechet_warning
 from vibench.protocol import repeat_of
 from vibench.results.record import TRUTH
 from vibench.results.results import Results
@@ -103,7 +103,7 @@ def _estimate(vectors: _ByCase, truth: _ByCase, sets: Sequence[Sequence[tuple[st
         ]
         error = float(np.sqrt((len(without) - 1) * np.var(without))) if without else None
         spread = Spread(float(np.std(distances, ddof=1)), len(distances), error)
-    return Estimate(float(np.mean(distances)), None, None, len(clips), spread, sum(map(len, sets)))
+    return Estimate(float(np.mean(distances)), None, None, len(clips), spread, sum(map(len, sets)), of_set=True)
 
 
 def _notes(fewest_clips: int, dimensions: int, repeated: bool) -> tuple[str, ...]:

@@ -1,9 +1,9 @@
 """Means over clips with their intervals, paired differences and tests: the arithmetic under every table.
 
-**Why clips, and not cases.** Cases of one clip (two holes, five seeded repeats) are alike, because the clip itself makes
-them easy or hard. Taken as independent, 20 clips of 5 cases each gave "95 %" intervals that held the true mean in some
-60 of 100 draws. So the cases of a clip are first brought together to one value, their mean, and what is resampled and
-tested are these values: the clip is the unit.
+**Why clips, and not cases.** Cases of one clip (two holes, five seeded repeats) are alike, because the clip itself
+makes them easy or hard. Taken as independent, 20 clips of 5 cases each gave "95 %" intervals that held the true mean in
+some 60 of 100 draws. So the cases of a clip are first brought together to one value, their mean, and what is resampled
+and tested are these values: the clip is the unit.
 
 **Which bootstrap, and why.** Clips are few (DAVIS has 20) and their scores are skewed. In a simulation of 2,000 draws
 of n = 20, the plain percentile interval held the true mean in 93.0 % (normal), 91.8 % (gamma, shape 4) and 89.4 %
@@ -60,8 +60,8 @@ class Estimate:
     """A number from ``count`` clips with its 95 % interval; ``low`` and ``high`` are None where it has no interval.
 
     It has none where there are fewer than ``FEWEST`` clips, and where it is not a mean over clips but belongs to a
-    whole set of clips. ``spread`` says how much such a number varies. ``cases`` is how many cases the clips have
-    together: more than ``count`` where the protocol makes several cases of a clip.
+    whole set of clips (``of_set``); ``spread`` says how much such a number varies. ``cases`` is how many cases the
+    clips have together: more than ``count`` where the protocol makes several cases of a clip.
     """
 
     mean: float
@@ -70,6 +70,7 @@ class Estimate:
     count: int
     spread: Spread | None = None
     cases: int = 0
+    of_set: bool = False
 
     @property
     def too_few(self) -> bool:
@@ -80,11 +81,12 @@ class Estimate:
     def interval_kind(self) -> str:
         """How the interval was made: ``bootstrap``, or ``student``, which is rough; else why there is none.
 
-        That is ``one clip`` or ``3 clips``, say, where these are too few, and ``none`` for a number of a whole set.
+        That is ``one clip`` or ``3 clips``, say, where these are too few, and ``none`` where no number of clips would
+        give one.
         """
         if self.low is not None:
             return "student" if self.too_few else "bootstrap"
-        return clips_text(self.count) if self.count < FEWEST else "none"
+        return clips_text(self.count) if self.count < FEWEST and not self.of_set else "none"
 
     @property
     def excludes_zero(self) -> bool:
@@ -157,8 +159,9 @@ def by_clip(values: Values, weights: Values, clips: Sequence[Hashable] | None) -
     places = np.array([order[clip] for clip in clips])
     # Sums of distances from the clip's first case: a clip with one case, or with equal ones, keeps its value exactly.
     first = values[[int(np.argmax(places == place)) for place in range(len(order))]]
-    totals = np.bincount(places, weights)
-    return first + np.bincount(places, weights * (values - first[places])) / totals, totals
+    totals: Values = np.bincount(places, weights).astype(np.float64)
+    means: Values = first + np.bincount(places, weights * (values - first[places])) / totals
+    return means, totals
 
 
 def paired_difference(

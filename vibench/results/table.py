@@ -203,7 +203,7 @@ def compared_values(results: Results, column: Column) -> tuple[pd.DataFrame, pd.
 
 
 def difference(results: Results, column: Column, first: str, second: str) -> Difference | None:
-    """``second - first`` by clip, over the column's compared cases; None where either has no value or no case is shared.
+    """``second - first`` by clip, over the column's compared cases; None where either has no value, or none is shared.
 
     None too where the column is not ``per_clip``: two numbers of whole sets have no differences clip by clip.
     """
@@ -251,7 +251,7 @@ def _pairs(results: Results, column: Column) -> _Pairs:
 
 
 def _corrected(paired: dict[str, _Pairs]) -> dict[str, _Pairs]:
-    """The same differences with p after Holm's correction for all of them; one without p counts as a test with p = 1."""
+    """The same differences with p after Holm's correction for all of them; what has no p counts as a test of p = 1."""
     places = [(key, pair) for key, pairs in paired.items() for pair in pairs]
     raw = [paired[key][pair].p for key, pair in places]
     adjusted = holm_corrected([1.0 if p is None else p for p in raw])

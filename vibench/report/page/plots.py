@@ -13,7 +13,7 @@ import numpy as np
 from vibench.report.numbers import FLOOR_NAME
 from vibench.results.record import TRUTH
 from vibench.results.results import Results
-from vibench.results.statistics import FEWEST, Estimate, clips_text
+from vibench.results.statistics import Estimate
 from vibench.results.table import Column, Table, difference
 
 if TYPE_CHECKING:
@@ -186,8 +186,8 @@ def _legend(method: str) -> str:
 
 def _counted(name: str, found: Estimate) -> str:
     """Write how many clips there are behind the name where these are too few for an interval."""
-    few = found.low is None and found.count < FEWEST
-    return f"{name} ({clips_text(found.count)})" if few else name
+    has_reason = found.low is None and found.interval_kind != "none"
+    return f"{name} ({found.interval_kind})" if has_reason else name
 
 
 def _short(name: str) -> str:
