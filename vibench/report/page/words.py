@@ -22,8 +22,9 @@ def sentences(results: Results) -> list[str]:
         "reading files and computing metrics are not part of it."
     )
     said.append(
-        f"Intervals are 95 % studentised bootstrap intervals over clips, Student's below {TOO_FEW} clips and "
-        f"none below {FEWEST}; differences between methods are paired clip by clip and tested by Wilcoxon's signed-rank test."
+        "Intervals are 95 % studentised bootstrap intervals over clips, "
+        f"Student's below {TOO_FEW} clips and none below {FEWEST}; "
+        "differences between methods are paired clip by clip and tested by Wilcoxon's signed-rank test."
     )
     return [sentence for sentence in said if sentence]
 
