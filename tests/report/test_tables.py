@@ -174,7 +174,7 @@ def test_every_form_says_how_few_clips_there_are_in_the_place_of_an_interval() -
     assert any("3 clips" in str(drawn) for drawn in terminal(table).columns[1].cells)
     for text in (markdown([table]), latex([table]), as_json([table])):
         assert "Brackets hold" not in text
-        assert "3 clips: an interval takes 4." in text
+        assert "3 clips in the place of an interval: of fewer than 4 clips it would be too wide" in text
 
 
 def test_notes_count_clips_cases_and_comparisons() -> None:

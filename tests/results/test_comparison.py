@@ -82,7 +82,7 @@ def test_with_fewer_than_four_clips_only_equal_ones_have_a_verdict(count: int) -
     old = np.linspace(20, 30, count)
     cases = [f"clip{c}/square/{k}" for c in range(count) for k in range(5)]
     found = finding(np.repeat(old, 5), np.repeat(old + 3, 5), cases=cases)
-    assert found.verdict == "unclear" and found.reason.endswith("an interval takes 4")
+    assert found.verdict == "unclear" and found.reason.endswith("too few for an interval")
     assert found.change and (found.change.low, found.change.count, found.change.cases) == (None, count, 5 * count)
     assert finding(np.repeat(old, 5), np.repeat(old, 5), cases=cases).verdict == "same"
 
@@ -121,7 +121,9 @@ def test_the_table_counts_clips_and_cases_and_says_why_there_is_no_interval() ->
     cases = [f"clip{c}/square/{k}" for c in range(3) for k in range(2)]
     found = finding([20.0] * 6, [21.0, 22, 23, 24, 25, 26], cases=cases)
     written = comparison_text.text([Comparison("old", "new", (found,), tests=1)])
-    assert "3 clips" in written and "3 (6 cases)" in written and "unclear (3 clips: an interval takes 4)" in written
+    assert (
+        "3 clips" in written and "3 (6 cases)" in written and "unclear (3 clips are too few for an interval)" in written
+    )
 
 
 def test_swapping_the_sides_swaps_the_verdict() -> None:

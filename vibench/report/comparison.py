@@ -9,7 +9,7 @@ from dataclasses import asdict
 from vibench.errors import InputError
 from vibench.report.numbers import NOTHING, interval, number, places
 from vibench.report.terminal import plain_table
-from vibench.results.comparison import Comparison, Finding
+from vibench.results.comparison import SLOWER, TIME_SIGNIFICANT, Comparison, Finding
 from vibench.results.markdown import markdown_table, markdown_text
 from vibench.results.statistics import SIGNIFICANT, Estimate
 
@@ -63,7 +63,7 @@ def _note(comparison: Comparison) -> str:
     corrected = (
         f"is after Holm's correction for {tests}" if comparison.holm else f"is not corrected for {tests} (--holm)"
     )
-    return f"{LEVEL}; p {corrected}"
+    return f"{LEVEL}; p {corrected}; time stands apart and needs a ratio beyond {SLOWER:.2f} and p < {TIME_SIGNIFICANT}"
 
 
 def _cells(finding: Finding) -> tuple[str, ...]:

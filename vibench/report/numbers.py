@@ -130,7 +130,10 @@ def footnotes(table: Table) -> list[str]:
             f"† fewer than {TOO_FEW} clips: the interval (Student's t) is rough, and no difference can be significant."
         )
     without = sorted({found.interval_kind for found in estimates if found.low is None} - {"none"})
-    notes += [f"{few}: an interval takes {FEWEST}." for few in without]
+    notes += [
+        f"{few} in the place of an interval: of fewer than {FEWEST} clips it would be too wide to say anything."
+        for few in without
+    ]
     if any(row.speed and not row.speed.per_frame for row in table.rows):
         notes.append("* percentiles of clips' means: this method fills whole clips, so single frames cannot be timed.")
     notes += [f"{key}: {note}." for key, said in table.notes.items() for note in said]

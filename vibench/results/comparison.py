@@ -240,7 +240,7 @@ def _verdict(found: Difference, sign: int, margin: float) -> tuple[Verdict, str]
 
 
 def _too_few(count: int) -> str:
-    return f"{clips_text(count)}: an interval takes {FEWEST}"
+    return f"{clips_text(count)} {'is' if count == 1 else 'are'} too few for an interval"
 
 
 def _speed(results: Results, first: str, second: str) -> Finding:
@@ -258,12 +258,13 @@ def _speed(results: Results, first: str, second: str) -> Finding:
     if any(record.timing is not None and record.timing.disturbed for record in old + new):
         return Finding(SPEED_KEY, "s", "unclear", mean, change, p, "other load disturbed a time; see vibench regress")
     if len(ratios) < FEWEST:
-        return Finding(SPEED_KEY, "s", "unclear", mean, change, p, f"{clips_text(len(ratios))}; see vibench regress")
+        return Finding(SPEED_KEY, "s", "unclear", mean, change, p, f"{_too_few(len(ratios))}; see vibench regress")
     if significant and not 1 / SLOWER <= ratio <= SLOWER:
         return Finding(SPEED_KEY, "s", "worse" if ratio > 1 else "better", mean, change, p)
     if 1 / SLOWER <= ratio <= SLOWER:
         return Finding(SPEED_KEY, "s", "same", mean, change, p, f"the ratio {ratio:.2f} is below {SLOWER:.2f}")
-    return Finding(SPEED_KEY, "s", "unclear", mean, change, p, f"the ratio {ratio:.2f} is not significant")
+    reason = f"the ratio {ratio:.2f} is not significant over {len(ratios)} clips; see vibench regress"
+    return Finding(SPEED_KEY, "s", "unclear", mean, change, p, reason)
 
 
 def _ratios(old: list[Record], new: list[Record]) -> Values:

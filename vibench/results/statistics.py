@@ -10,7 +10,8 @@ of n = 20, the plain percentile interval held the true mean in 93.0 % (normal), 
 (exponential) of draws, and BCa in 92.7, 92.5 and 90.9 %. Both are too narrow, because they ignore that the spread
 itself is estimated. The studentised bootstrap ("bootstrap-t", Efron and Tibshirani 1993, chapter 12.5; second-order
 correct as BCa is) held it in 95.0, 94.8 and 93.8 %, so that is what is used.
-``tests/results/test_statistics.py`` repeats the simulation, also with several cases a clip.
+``tests/results/test_statistics.py`` repeats the simulation, also with several cases a clip: of 20 clips with 5 cases
+each, 94.0 to 95.1 %; of 4 clips with 2, by Student's t, 94.2 to 94.9 %, but 91.4 % where effects are exponential.
 
 **What it takes to say "better".** The interval must exclude zero and Wilcoxon's signed-rank test must have p below
 ``SIGNIFICANT``, both over clips. That test cannot come below 0.0625 with five clips, and so it takes six.
