@@ -291,4 +291,5 @@ def test_a_plug_in_that_cannot_be_imported_ends_a_run_with_its_name(
     (tiny / f"{name}.py").write_text(body)
     monkeypatch.syspath_prepend(tiny)
     status, _, told = vibench("run", "-p", "p.toml", "-m", f"{name}:M,telea", "-o", "out")
-    assert status == 2 and told.startswith(f"Error: the method {name}:M cannot be imported: ") and len(told.splitlines()) == 1
+    assert status == 2 and len(told.splitlines()) == 1
+    assert told.startswith(f"Error: the method {name}:M cannot be imported: ")
