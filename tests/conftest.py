@@ -49,7 +49,7 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
 @pytest.fixture
 def vibench(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
-) -> Callable[..., Outcome]:
+) -> Iterator[Callable[..., Outcome]]:
     """Runs the real entry point in this process, in an empty folder: (exit status, stdout, stderr)."""
     from vibench.cli import main
 
@@ -66,4 +66,6 @@ def vibench(
         out, err = capfd.readouterr()
         return status, out, err
 
-    return call
+    before = [*sys.path]
+    yield call
+    sys.path[:] = before  # the entry point adds the working folder, which may hold packages of its own

@@ -115,7 +115,7 @@ def test_raft_without_weights_says_where_to_put_them(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
-    with pytest.raises(MissingResource, match=r"raft_large_\w+-\w+.pth cannot be downloaded .* put that file at"):
+    with pytest.raises(MissingResource, match=r"raft_large_\w+-\w+.pth cannot be downloaded; put that file at .*: "):
         raft()
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
 import pytest
 from command_line import Outcome
 from hypothesis import given
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 
 from vibench import plugins
 from vibench.errors import InputError, UserError
-from vibench.plugins import Spec, described, split_outside_brackets
+from vibench.plugins import Spec, split_outside_brackets
 from vibench.plugins.options import Quoted
 
 
@@ -136,40 +135,6 @@ def test_an_option_that_is_given_twice_is_refused() -> None:
 def test_a_name_that_is_no_text_is_escaped_in_labels_and_kept_in_options() -> None:
     spec = Spec.parse("from_disk[path=caf\udce9]")
     assert spec.label == "from_disk[path=caf\\xe9]" and spec.options["path"] == "caf\udce9"
-
-
-class Describing:
-    def __init__(self, facts: object) -> None:
-        self.facts = facts
-
-    def describe(self) -> object:
-        if isinstance(self.facts, BaseException):
-            raise self.facts
-        return self.facts
-
-
-def test_what_numpy_describes_is_json() -> None:
-    facts = {"parameters": np.int64(4), "scale": np.float32(0.5), "on": np.bool_(True), "at": np.arange(3),
-             "in": Path("a"), "both": (1, {"x": np.array(2.0)})}  # fmt: skip
-    assert described(Describing(facts)) == {
-        "parameters": 4, "scale": 0.5, "on": True, "at": [0, 1, 2], "in": "a", "both": [1, {"x": 2.0}],
-    }  # fmt: skip
-    assert described(object()) == {}
-
-
-@pytest.mark.parametrize(
-    ("facts", "reason"),
-    [
-        ({"loss": float("nan")}, "loss is nan"), ({"far": np.inf}, "far is inf"),
-        ({"all": np.zeros(5000)}, "more than 1000"),
-        ({1: 2}, "a key must be a text"), ([1], "must give a dictionary"), ({"net": object()}, "net is a object"),
-        (RuntimeError("no\nweights"), "no weights"), (SystemExit(3), "ended the program with status 3"),
-    ],
-)  # fmt: skip
-def test_what_cannot_be_described_is_a_sentence_that_names_the_method(facts: object, reason: str) -> None:
-    with pytest.raises(InputError, match=reason) as caught:
-        described(Describing(facts))
-    assert "Describing.describe()" in str(caught.value) and str(caught.value).isprintable()
 
 
 MODULES = {

@@ -28,6 +28,15 @@ def mine():
 """
 
 
+@pytest.fixture(autouse=True)
+def heard() -> Iterator[None]:
+    """Signals reach what a test starts, also where ``nohup`` or a shell's ``&`` has the whole suite ignore them."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two commits of a method that never ends; temporary folders lie in ``temporary`` beside them."""

@@ -97,7 +97,7 @@ def test_ours_and_theirs_stand_in_one_table_and_each_says_how_it_was_measured() 
     measured = tabulate(Results.of(info, psnr_records(info, {"a": {"x/square": [20.0], "y/square": [30.0]}})))
     text = as_markdown(paper, measured, Published({"STTN": {"psnr/frame": "30.67"}}, ("the paper",)), ["one clip only"])
     ours, theirs = (line for line in text.splitlines() if line.startswith(("| A ", "| STTN ")))
-    assert "25.00 [" in ours and "here, small@1, small weights |" in ours
+    assert "| 25.00 2 clips |" in ours and "here, small@1, small weights |" in ours
     assert "30.67" in theirs and "published, 50 clips |" in theirs
     assert "truth" not in text
     assert "Published: the paper" in text and "Not the table's own setting: one clip only" in text
@@ -133,7 +133,7 @@ def test_a_floor_and_a_distance_stand_in_the_table_too() -> None:
     lines = as_markdown(paper, tabulate(Results.of(info, records)), Published({}, ())).splitlines()
     ours, floor = (next(line for line in lines if line.startswith(f"| {title} ")) for title in ("A", "truth (floor)"))
     assert " | 4.0000 | 3/3 | " in ours and " | 0.0000 | 3/3 | " in floor
-    assert floor.startswith("| truth (floor) | 0.2500 [")
+    assert floor.startswith("| truth (floor) | 0.2500 3 clips |")
 
 
 def test_what_an_earlier_run_did_not_measure_is_scored_without_filling_again(tmp_path: Path) -> None:

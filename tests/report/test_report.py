@@ -180,6 +180,15 @@ def test_a_run_with_one_case_and_one_method_has_a_report(tmp_path: Path) -> None
     assert "one clip" in text
 
 
+def test_the_page_counts_clips_and_cases_and_says_where_clips_are_too_few(tmp_path: Path) -> None:
+    store = write_run(tmp_path / "results", ["near", "far"], [f"c{c}/{h}" for c in range(3) for h in "ab"], frames=2)
+    text = write_report([store.folder], tmp_path / "report", holm=True).read_text(encoding="utf-8")
+    assert text.count("<small>3 clips</small>") == 2 * 3 + 1
+    assert "far (3 clips)" in text and "3 clips, 6 cases" in text
+    assert "p is after Holm&#39;s correction for 3 comparisons" in text
+    assert "mean over the cases that last that long" in text and "dot is a clip, the mean over its cases" in text
+
+
 def test_a_run_with_no_record_yet_says_so(tmp_path: Path, store: Store) -> None:
     empty = Store.create(tmp_path, store.info)
     text = write_report([empty.folder], tmp_path / "report").read_text(encoding="utf-8")

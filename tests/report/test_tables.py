@@ -16,7 +16,7 @@ from pylatexenc.latexwalker import LatexEnvironmentNode, LatexWalker
 from small_run import failed, psnr_records, run_info
 
 from vibench.report.latex import latex, latex_text
-from vibench.report.numbers import decimals, interval, number
+from vibench.report.numbers import decimals, footnotes, interval, number
 from vibench.report.tables import as_json, csv, markdown, write_tables
 from vibench.report.terminal import terminal
 from vibench.results.results import Results
@@ -144,6 +144,45 @@ def test_digits_show_three_significant_ones() -> None:
 def test_an_interval_of_few_clips_is_flagged() -> None:
     from vibench.results.statistics import estimate
 
-    assert interval(estimate([1.0, 2.0, 3.0]), 1).endswith("†")
+    assert interval(estimate([1.0, 2.0, 3.0, 4.0]), 1).endswith("†")
+    assert interval(estimate([1.0, 2.0, 3.0, 4.0, 5.0]), 1).endswith("†")
+    assert interval(estimate([1.0, 2.0, 3.0]), 1) == "3 clips"
     assert interval(estimate([1.0]), 1) == "one clip"
     assert not interval(estimate([1.0, 2.0, 3.0, 2.0, 1.0, 2.0]), 1).endswith("†")
+
+
+def three_clips() -> Table:
+    """Three clips of two cases each, and two methods, of which one is a dB better everywhere."""
+    cases = [f"clip{c}/{hole}" for c in range(3) for hole in ("one", "two")]
+    info = run_info(["good", "poor"], cases)
+    scores = {label: {case: [20.0 + k + gap] for k, case in enumerate(cases)} for label, gap in SCORES.items()}
+    return tabulate(Results.of(info, psnr_records(info, scores)))
+
+
+SCORES = {"good": 1.0, "poor": 0.0}
+
+
+def test_every_form_says_how_few_clips_there_are_in_the_place_of_an_interval() -> None:
+    table = three_clips()
+    assert "| good | 23.50 3 clips | 6/6 |" in markdown([table])
+    assert r"good & 23.50 {\scriptsize 3 clips} & 6/6" in latex([table])
+    line, _ = csv_reader.DictReader(io.StringIO(csv([table])))
+    assert (line["low"], line["high"], line["interval"], line["clips"], line["cases"]) == ("", "", "3 clips", "3", "6")
+    (plain,) = json.loads(as_json([table]))
+    cell = plain["rows"][0]["cells"]["psnr/frame"]
+    assert (cell["estimate"]["low"], cell["interval"]) == (None, "3 clips")
+    assert any("3 clips" in str(drawn) for drawn in terminal(table).columns[1].cells)
+    for text in (markdown([table]), latex([table]), as_json([table])):
+        assert "Brackets hold" not in text
+        assert "3 clips in the place of an interval: of fewer than 4 clips it would be too wide" in text
+
+
+def test_notes_count_clips_cases_and_comparisons() -> None:
+    notes = " ".join(footnotes(three_clips()))
+    assert (
+        "Protocol small@1, 3 clips, 6 cases. A number is the mean over the frames of a case, then over cases." in notes
+    )
+    assert "Cases of one clip are not independent: they are one value in all tests." in notes
+    assert "Every two of 2 methods are compared in 1 column: p is not corrected for 1 comparison;" in notes
+    corrected = " ".join(footnotes(tabulate(three_clips().results, holm=True)))
+    assert "p is after Holm's correction for 1 comparison." in corrected

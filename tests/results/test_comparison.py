@@ -14,17 +14,19 @@ from scipy.stats import wilcoxon
 from small_run import PSNR, psnr_records, record, run_info, timing, write_run
 
 from vibench.report import comparison as comparison_text
-from vibench.results.comparison import SPEED_KEY, Comparison, Finding, compare_methods
+from vibench.results.comparison import SPEED_KEY, Comparison, Finding, compare, compare_methods
 from vibench.results.record import Record
 from vibench.results.results import Results
 
 CASES = [f"clip{number}/square" for number in range(12)]
 
 
-def finding(first: Sequence[float], second: Sequence[float], margin: float = 0.01) -> Finding:
-    info = run_info(["old", "new"], CASES)
+def finding(
+    first: Sequence[float], second: Sequence[float], margin: float = 0.01, cases: Sequence[str] = CASES
+) -> Finding:
+    info = run_info(["old", "new"], cases)
     scores = {
-        label: {case: [value] for case, value in zip(CASES, values, strict=True)}
+        label: {case: [value] for case, value in zip(cases, values, strict=True)}
         for label, values in (("old", first), ("new", second))
     }
     return compare_methods(Results.of(info, psnr_records(info, scores)), "old", "new", margin).findings[0]
@@ -59,6 +61,69 @@ def test_without_a_margin_a_sure_difference_is_never_the_same() -> None:
     small = old + 0.01 + 0.001 * np.tile([1.0, -1.0], len(CASES) // 2)
     assert finding(old, small).verdict == "same"
     assert finding(old, small, margin=0).verdict == "better"
+
+
+def test_an_interval_that_excludes_zero_is_unclear_where_p_is_not_below_5_percent() -> None:
+    shift = [0.46, -0.13, 0.16, -0.06, -0.34, 0.05, 2.93, 2.96, 0.1, 1.05]
+    old = [20.0 + k for k in range(10)]
+    found = finding(old, np.array(old) + shift, cases=CASES[:10])
+    assert found.change and found.change.low is not None and found.change.low > 0
+    assert found.p == pytest.approx(0.131, abs=0.001)
+    assert (found.verdict, found.reason) == ("unclear", "p is not below 0.05")
+
+
+def test_with_four_or_five_clips_nothing_is_better_and_the_reason_says_so() -> None:
+    found = finding([20.0, 21, 22, 23, 24], [23.0, 24.1, 25.2, 26.3, 27.4], cases=CASES[:5])
+    assert (found.verdict, found.reason) == ("unclear", "p of 5 clips cannot be below 0.05")
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_with_fewer_than_four_clips_only_equal_ones_have_a_verdict(count: int) -> None:
+    old = np.linspace(20, 30, count)
+    cases = [f"clip{c}/square/{k}" for c in range(count) for k in range(5)]
+    found = finding(np.repeat(old, 5), np.repeat(old + 3, 5), cases=cases)
+    assert found.verdict == "unclear" and found.reason.endswith("too few for an interval")
+    assert found.change and (found.change.low, found.change.count, found.change.cases) == (None, count, 5 * count)
+    assert finding(np.repeat(old, 5), np.repeat(old, 5), cases=cases).verdict == "same"
+
+
+def test_repeats_of_a_clip_are_one_clip() -> None:
+    """Seven of ten clips gain: p is far from 0.05 over clips, and would be below it over 50 cases."""
+    gain = np.array([1.0, 0.8, 0.6, 0.5, 0.4, 0.3, 0.2, -0.45, -0.55, -0.7])
+    old = np.linspace(20, 30, 10)
+    cases = [f"clip{c}/square/{k}" for c in range(10) for k in range(5)]
+    found = finding(np.repeat(old, 5), np.repeat(old + gain, 5), cases=cases)
+    assert wilcoxon(np.repeat(gain, 5)).pvalue < 0.05
+    assert found.p == pytest.approx(wilcoxon(gain).pvalue) and found.verdict == "unclear"
+
+
+def test_holm_s_correction_is_over_all_metrics_and_methods_of_the_call(tmp_path: Path) -> None:
+    """Eight clips give three metrics p = 2 / 2^8 each, of which the smallest after correction is three times that."""
+    run = write_run(tmp_path, ["near", "far"], [f"clip{number}/square" for number in range(8)]).folder
+    (plain,), (corrected,) = (compare(f"{run}::near", f"{run}::far", holm=holm) for holm in (False, True))
+    measured = [found for found in corrected.findings if found.key != SPEED_KEY]
+    assert plain.tests == corrected.tests == len(measured) == 3
+    assert [found.p for found in measured] == pytest.approx([3 * 2 / 2**8] * 3)
+    assert [found.verdict for found in measured] == ["worse"] * 3
+    assert "is after Holm's correction for 3 tests" in comparison_text.text([corrected])
+    assert "is not corrected for 3 tests (--holm)" in comparison_text.markdown([plain]).replace("\\", "")
+
+
+def test_a_verdict_that_holm_s_correction_takes_back_is_unclear(tmp_path: Path) -> None:
+    run = write_run(tmp_path, ["near", "far"], [f"clip{number}/square" for number in range(6)]).folder
+    (plain,), (corrected,) = (compare(f"{run}::near", f"{run}::far", holm=holm) for holm in (False, True))
+    assert {found.verdict for found in plain.findings[:3]} == {"worse"}
+    assert {found.verdict for found in corrected.findings[:3]} == {"unclear"}
+    assert corrected.findings[0].reason == "p is not below 0.05 after Holm's correction"
+
+
+def test_the_table_counts_clips_and_cases_and_says_why_there_is_no_interval() -> None:
+    cases = [f"clip{c}/square/{k}" for c in range(3) for k in range(2)]
+    found = finding([20.0] * 6, [21.0, 22, 23, 24, 25, 26], cases=cases)
+    written = comparison_text.text([Comparison("old", "new", (found,), tests=1)])
+    assert (
+        "3 clips" in written and "3 (6 cases)" in written and "unclear (3 clips are too few for an interval)" in written
+    )
 
 
 def test_swapping_the_sides_swaps_the_verdict() -> None:
@@ -108,6 +173,19 @@ def test_time_needs_one_setting_a_quiet_machine_and_a_tenth(
     records = timed("old", 1.0) + timed("new", seconds, **changes)
     found = compare_methods(Results.of(info, records), "old", "new", 0.01).findings[-1]
     assert (found.key, found.verdict) == (SPEED_KEY, verdict)
+
+
+def test_time_of_many_cases_of_three_clips_is_unclear() -> None:
+    cases = [f"clip{c}/square/{k}" for c in range(3) for k in range(5)]
+    info = run_info(["old", "new"], cases)
+    records = [
+        record(info, label, case, {"psnr": {"frame": [20.0]}}, timing=timing(seconds, 10))
+        for label, seconds in (("old", 1.0), ("new", 2.0))
+        for case in cases
+    ]
+    found = compare_methods(Results.of(info, records), "old", "new", 0.01).findings[-1]
+    assert found.key == SPEED_KEY and found.change and (found.change.count, found.change.cases) == (3, 15)
+    assert found.verdict == "unclear" and found.reason.startswith("3 clips")
 
 
 def test_a_method_named_like_markup_is_text() -> None:

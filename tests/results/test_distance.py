@@ -75,9 +75,9 @@ def records_of(info: RunInfo, vectors: Vectors) -> list[Record]:
     ]
 
 
-def table_of(vectors: Vectors, repeats: int = 1) -> Table:
+def table_of(vectors: Vectors, repeats: int = 1, cases: int = 4) -> Table:
     methods = [method for method in vectors if method != TRUTH]
-    info = info_of(methods, repeats=repeats)
+    info = info_of(methods, cases=cases, repeats=repeats)
     return tabulate(Results.of(info, records_of(info, vectors)))
 
 
@@ -127,11 +127,54 @@ def test_seeded_repeats_give_a_mean_of_distances_and_their_spread() -> None:
     found = table.row("a").cells[KEY].estimate
     assert found and found.spread
     assert (found.mean, found.spread.deviation) == (pytest.approx(9), pytest.approx(np.sqrt(50)))
-    assert (found.spread.repeats, found.count) == (2, 8)
-    assert "| 9.0000 ± 7.0711 |" in markdown([table])
-    assert r"9.0000 {\scriptsize $\pm$ 7.0711}" in latex([table])
-    assert any("mean ± standard deviation over 2 seeded repeats" in note for note in footnotes(table))
+    assert (found.spread.repeats, found.count, found.cases) == (2, 4, 8)
+    # Each of the four clips is left out in turn, of both repeats.
+    without = [
+        np.mean([textbook_distance(*(np.delete(vectors, k, 0) for vectors in (one, TRUE))) for one in (FAR, NEAR)])
+        for k in range(4)
+    ]
+    error = np.sqrt(3 / 4 * np.sum((without - np.mean(without)) ** 2))
+    assert found.spread.error == pytest.approx(error, rel=1e-6)
+    assert f"| 9.0000 ± {error:.4f} |" in markdown([table])
+    assert rf"9.0000 {{\scriptsize $\pm$ {error:.4f}}}" in latex([table])
+    assert any("± its standard error over clips, each left out in turn" in note for note in footnotes(table))
     assert frechet_distance(both, np.repeat(TRUE, 2, axis=0)) != pytest.approx(9, abs=0.5)
+
+
+def test_two_holes_of_one_clip_are_one_clip_of_a_set() -> None:
+    info = run_info(["far"], ["a/one", "a/two", "b/one", "b/two"], metrics=(VFID,))
+    table = tabulate(Results.of(info, records_of(info, {"far": FAR, TRUTH: TRUE})))
+    found = table.row("far").cells[KEY].estimate
+    assert found and found.mean == pytest.approx(14) and (found.count, found.cases) == (2, 4)
+    assert any(note.startswith(f"{KEY}: 2 clips estimate a distribution in 2 dim") for note in footnotes(table))
+    alone = info.model_copy(update={"cases": info.cases[:2]})
+    table = tabulate(Results.of(alone, records_of(alone, {"far": FAR[:2], TRUTH: TRUE[:2]})))
+    assert table.row("far").cells[KEY].estimate is None
+
+
+def test_three_clips_of_several_repeats_have_a_mean_alone() -> None:
+    both = np.stack([FAR, NEAR], axis=1).reshape(8, 2)[:6]
+    info = info_of(["a"], cases=3, repeats=2)
+    found = tabulate(Results.of(info, records_of(info, {"a": both, TRUTH: np.repeat(TRUE, 2, axis=0)})))
+    cell = found.row("a").cells[KEY].estimate
+    assert cell and cell.spread and cell.spread.error is None and cell.count == 3
+    assert "±" not in markdown([found]).partition("\n- ")[0]
+
+
+@pytest.mark.slow
+def test_the_standard_error_over_clips_is_near_the_true_deviation() -> None:
+    """Normal vectors in 8 dimensions, 20 clips of 2 repeats that share most of what the clip is."""
+    generator = np.random.default_rng(3)
+    means, errors = [], []
+    for _ in range(200):
+        clips = generator.normal(size=(20, 1, 8)) * np.linspace(0.2, 2, 8)
+        ours = clips + 0.3 + 0.4 * generator.normal(size=(20, 2, 8))
+        table = table_of({"a": ours.reshape(40, 8), TRUTH: np.repeat(clips[:, 0], 2, axis=0)}, repeats=2, cases=20)
+        found = table.row("a").cells[KEY].estimate
+        assert found and found.spread and found.spread.error is not None
+        means.append(found.mean)
+        errors.append(found.spread.error)
+    assert 0.8 < np.mean(errors) / np.std(means) < 1.25
 
 
 def test_one_repeat_of_several_has_no_spread() -> None:

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 from small_run import PSNR, WARPING, failed, psnr_records, record, run_info, timing
 
-from vibench.results.record import TRUTH
+from vibench.results.record import TRUTH, Record
 from vibench.results.results import Results, gather
 from vibench.results.statistics import estimate
 from vibench.results.table import Column, difference, tabulate
@@ -98,6 +98,82 @@ def test_best_is_marked_only_where_the_paired_difference_excludes_zero() -> None
     unclear = tabulate(results_of(scores))
     assert unclear.row("good").cells["psnr/frame"].estimate.mean > unclear.row("poor").cells["psnr/frame"].estimate.mean  # type: ignore[union-attr]
     assert {row.cells["psnr/frame"].mark for row in unclear.rows} == {None}
+
+
+def repeated(scores: Mapping[str, Mapping[str, list[float]]], times: int) -> dict[str, dict[str, list[float]]]:
+    """Every case ``times`` times over, as seeded repeats of one clip."""
+    return {
+        label: {f"{case}/square/{k}": values for case, values in cases.items() for k in range(times)}
+        for label, cases in scores.items()
+    }
+
+
+def test_identical_repeats_of_the_clips_change_no_interval_no_p_and_no_mark() -> None:
+    scores = eight_clips(gap=0.08)
+    once, five = tabulate(results_of(repeated(scores, 1))), tabulate(results_of(repeated(scores, 5)))
+    for label in scores:
+        alone, many = (table.row(label).cells["psnr/frame"] for table in (once, five))
+        assert alone.estimate and many.estimate and alone.mark == many.mark and alone.p == many.p
+        assert (many.estimate.low, many.estimate.high) == pytest.approx((alone.estimate.low, alone.estimate.high))
+        assert (many.estimate.count, many.estimate.cases, alone.estimate.cases) == (8, 40, 8)
+    assert list(five.frame().clips) == [8, 8] and list(five.frame().cases) == [40, 40]
+
+
+def test_the_clip_is_the_record_s_and_of_older_records_the_start_of_the_case_s_name() -> None:
+    info = run_info(["a"], ["night/1/square", "night/2/square", "day"])
+    named = [
+        record(info, "a", case, {"psnr": {"frame": [20.0]}}, attributes={"clip": case.removesuffix("/square")})
+        for case in info.cases
+    ]
+    assert set(Results.of(info, named).clips.values()) == {"night/1", "night/2", "day"}
+    older = [made.model_copy(update={"attributes": {}}) for made in named]
+    assert set(Results.of(info, older).clips.values()) == {"night", "day"}
+    assert {made.clip for made in older} == {"night", "day"}
+
+
+def test_a_mean_over_frames_weighs_clips_by_the_frames_of_their_cases() -> None:
+    scores = {"a": {"x/one": [10.0, 20.0], "x/two": [30.0], "y/one": [40.0]}}
+    for averaging, mean in (("frames", 25.0), ("clips", (15 + 30 + 40) / 3)):
+        found = tabulate(results_of(scores, averaging)).row("a").cells["psnr/frame"].estimate
+        assert found and found.mean == pytest.approx(mean) and (found.count, found.cases) == (2, 3)
+
+
+def test_nothing_is_marked_among_five_clips_where_the_interval_alone_would() -> None:
+    few = {label: dict(list(cases.items())[:5]) for label, cases in eight_clips(gap=2.0).items()}
+    table = tabulate(results_of(few))
+    found = difference(table.results, FRAME, "poor", "good")
+    assert found and found.estimate.excludes_zero and found.p == 0.0625
+    assert {row.cells["psnr/frame"].mark for row in table.rows} == {None}
+    assert table.row("poor").cells["psnr/frame"].p == 0.0625 and table.row("good").cells["psnr/frame"].p is None
+
+
+def test_holm_s_correction_counts_every_two_methods_and_decides_the_marks() -> None:
+    """Eight clips: p is 2 / 2^8 for each of 15 pairs, 0.0078; after correction the smallest is 15 times that, 0.117."""
+    generator = np.random.default_rng(1)
+    scores = {f"m{k}": {f"c{c}": [3 * k + 0.1 * generator.normal()] for c in range(8)} for k in range(6)}
+    plain, corrected = (tabulate(results_of(scores), holm) for holm in (False, True))
+    assert plain.comparisons == corrected.comparisons == 15
+    assert plain.row("m5").cells["psnr/frame"].mark == "best" and plain.row("m4").cells["psnr/frame"].mark == "second"
+    assert {row.cells["psnr/frame"].mark for row in corrected.rows} == {None}
+    assert plain.row("m0").cells["psnr/frame"].p == pytest.approx(2 / 2**8)
+    assert corrected.row("m0").cells["psnr/frame"].p == pytest.approx(15 * 2 / 2**8)
+    assert set(corrected.frame().p_corrected) == {15} and set(plain.frame().p_corrected) == {0}
+    two = tabulate(results_of({label: scores[label] for label in ("m0", "m1")}), holm=True)
+    assert two.row("m1").cells["psnr/frame"].mark == "best"
+
+
+def test_speed_has_its_interval_over_clips() -> None:
+    def clocked(repeats: int) -> list[Record]:
+        return [
+            record(info, "a", f"c{c}/square/{k}", {}, timing=timing(1.0 + 0.1 * c, 10))
+            for c in range(8)
+            for k in range(repeats)
+        ]
+
+    info = run_info(["a"], [])
+    once, five = speed_of(clocked(1)), speed_of(clocked(5))
+    assert once and five and (five.frames_per_second.count, five.frames_per_second.cases) == (8, 40)
+    assert five.frames_per_second.low == pytest.approx(once.frames_per_second.low)
 
 
 def test_second_is_marked_only_below_a_marked_best() -> None:

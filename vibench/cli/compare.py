@@ -13,6 +13,7 @@ def compare(
     first: Annotated[str, typer.Argument(metavar="A", help=RUN_OR_METHOD)],
     second: Annotated[str, typer.Argument(metavar="B", help=RUN_OR_METHOD)],
     margin: Annotated[float, typer.Option(min=0, max=1, help="Share of A's mean within which B is the same.")] = 0.01,
+    holm: Annotated[bool, typer.Option("--holm", help="Correct p for the number of tests (Holm).")] = False,
     format: Annotated[str, typer.Option(help="text, json or markdown.")] = "text",
 ) -> None:
     """Say for every metric whether B is better or worse than A, clip by clip, and how sure that is.
@@ -27,7 +28,7 @@ def compare(
     import vibench
 
     try:
-        comparisons = vibench.compare(first, second, margin)
+        comparisons = vibench.compare(first, second, margin, holm)
     except vibench.Incomparable as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(3) from None

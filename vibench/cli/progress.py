@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from vibench.errors import one_line
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -125,7 +127,7 @@ class Bar:
         """Move the bar one step on; a failure is written above it, where it stays."""
         self.bar.update(self.task, advance=1, description=_escaped(f"{record.method} · {record.case}"))
         if record.failure is not None:
-            self.say(f"failed: {record.method} on {record.case}: {record.failure.message}")
+            self.say(f"failed: {record.method} on {record.case}: {one_line(record.failure.message)}")
 
     def say(self, sentence: str) -> None:
         """Write a line above the bar."""
@@ -162,7 +164,7 @@ class Lines:
         """Print method, case, outcome, and the time that is left if all records take equally long."""
         self.done += 1
         left = (monotonic() - self.began) / self.done * (self.total - self.done)
-        outcome = f"failed: {record.failure.message}" if record.failure else record.status
+        outcome = f"failed: {one_line(record.failure.message)}" if record.failure else record.status
         self.say(f"[{self.done}/{self.total}] {record.method}  {record.case}  {outcome}  (about {left:.0f} s left)")
 
     def say(self, sentence: str) -> None:

@@ -19,11 +19,12 @@ def report(
     jobs: Annotated[
         int, typer.Option(min=1, help="Cases whose pictures are made side by side; each takes some 250 MB.")
     ] = min(4, os.cpu_count() or 1),
+    holm: Annotated[bool, typer.Option("--holm", help="Correct each table's tests for their number (Holm).")] = False,
 ) -> None:
     """Write a self-contained page (index.html) and tables as Markdown, CSV, LaTeX and JSON."""
     import vibench
 
-    typer.echo(f"report: {vibench.write_report(runs, output, jobs)}")
+    typer.echo(f"report: {vibench.write_report(runs, output, jobs, holm=holm)}")
 
 
 def figure(

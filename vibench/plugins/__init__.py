@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vibench.errors import InputError, MissingResource, UserError, foreign
-from vibench.plugins.description import described
 from vibench.plugins.options import Option, Spec, guessed, option_values, signature, split_outside_brackets
 
 Kind = Literal["methods", "metrics", "masks"]
@@ -29,7 +28,6 @@ __all__ = [
     "arguments",
     "checked_options",
     "code_digest",
-    "described",
     "factory",
     "likely_values",
     "make",
@@ -37,6 +35,7 @@ __all__ = [
     "option_values",
     "reached_modules",
     "register",
+    "signature",
     "source_digest",
     "split_outside_brackets",
     "target",

@@ -32,7 +32,7 @@ BURSTS = 30
 class Samples(BaseModel):
     """The raw numbers of one method: seconds of every burst, bytes of every fill, dB of every frame."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     clock: Clock
     seconds_per_frame: list[float]
@@ -44,7 +44,7 @@ class Samples(BaseModel):
 class Baseline(BaseModel):
     """What a file of ``reports/baselines/`` holds; ``machine`` is a fingerprint of it with threads and device."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     machine: str
     probe: str

@@ -7,12 +7,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 
 from vibench.errors import InputError
-from vibench.report.numbers import NOTHING, number, places
+from vibench.report.numbers import NOTHING, interval, number, places
 from vibench.report.terminal import plain_table
-from vibench.results.comparison import Comparison, Finding
+from vibench.results.comparison import SLOWER, TIME_SIGNIFICANT, Comparison, Finding
 from vibench.results.markdown import markdown_table, markdown_text
-from vibench.results.statistics import Estimate
+from vibench.results.statistics import SIGNIFICANT, Estimate
 
+LEVEL = (
+    f"better and worse need a 95 % interval over clips that excludes zero, and p < {SIGNIFICANT} of Wilcoxon's "
+    "signed-rank test over clips"
+)
 HEADS = ("metric", "first", "second - first", "95 % interval", "clips", "p", "verdict")
 
 
@@ -32,6 +36,7 @@ def text(comparisons: Iterable[Comparison]) -> str:
     return "\n\n".join(
         f"{comparison.second} against {comparison.first}\n"
         + plain_table(HEADS, [_cells(finding) for finding in comparison.findings])
+        + f"\n{_note(comparison)}"
         for comparison in comparisons
     )
 
@@ -49,7 +54,16 @@ def as_json(comparisons: Iterable[Comparison]) -> str:
 def _section(comparison: Comparison) -> str:
     rows = [[markdown_text(cell) for cell in _cells(finding)] for finding in comparison.findings]
     title = f"## {markdown_text(comparison.second)} against {markdown_text(comparison.first)}"
-    return f"{title}\n\n{markdown_table(HEADS, rows, 'l' * len(HEADS))}"
+    written = markdown_table(HEADS, rows, "l" * len(HEADS))
+    return f"{title}\n\n{written}\n\n{markdown_text(_note(comparison))}"
+
+
+def _note(comparison: Comparison) -> str:
+    tests = f"{comparison.tests} test" + ("" if comparison.tests == 1 else "s")
+    corrected = (
+        f"is after Holm's correction for {tests}" if comparison.holm else f"is not corrected for {tests} (--holm)"
+    )
+    return f"{LEVEL}; p {corrected}; time stands apart and needs a ratio beyond {SLOWER:.2f} and p < {TIME_SIGNIFICANT}"
 
 
 def _cells(finding: Finding) -> tuple[str, ...]:
@@ -65,14 +79,13 @@ def _cells(finding: Finding) -> tuple[str, ...]:
         key,
         number(finding.mean, digits),
         number(change.mean, digits),
-        _interval(change, digits),
-        str(change.count),
+        interval(change, digits) or NOTHING,
+        _counted(change),
         p,
         verdict,
     )
 
 
-def _interval(change: Estimate, digits: int) -> str:
-    if change.low is None or change.high is None:
-        return NOTHING
-    return f"[{number(change.low, digits)}, {number(change.high, digits)}]"
+def _counted(change: Estimate) -> str:
+    """Write the number of clips, and in parentheses that of their cases where it is another."""
+    return str(change.count) if change.cases == change.count else f"{change.count} ({change.cases} cases)"

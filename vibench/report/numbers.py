@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from vibench.machine.facts import differing_facts
 from vibench.results.record import TRUTH
 from vibench.results.results import Results
-from vibench.results.statistics import TOO_FEW, Estimate
+from vibench.results.statistics import FEWEST, SIGNIFICANT, TOO_FEW, Estimate
 from vibench.results.table import Column, Row, Table
 
 FLOOR_NAME = "truth (floor)"
@@ -66,14 +66,14 @@ def significant(value: float) -> str:
 def interval(found: Estimate, digits: int) -> str:
     """Write what stands beside a mean: its 95 % interval ``[low, high]``, or why it has none.
 
-    A dagger follows an interval that is rough because few clips stand behind it. A mean of a single clip has
-    ``one clip`` instead. A number of a whole set of clips has ``± deviation`` over the protocol's seeded repeats, or
-    nothing where the protocol has no repeats.
+    A dagger follows an interval that is rough because few clips stand behind it. A mean of still fewer has ``3 clips``
+    or ``one clip`` instead. A number of a whole set of clips has ``±`` and its standard error over clips where the
+    protocol has seeded repeats, and nothing where it has none.
     """
-    if found.spread:
-        return f"± {number(found.spread.deviation, digits)}"
+    if found.spread and found.spread.error is not None:
+        return f"± {number(found.spread.error, digits)}"
     if found.low is None or found.high is None:
-        return "one clip" if found.count == 1 else ""
+        return "" if found.interval_kind == "none" else found.interval_kind
     return f"[{number(found.low, digits)}, {number(found.high, digits)}]" + ("†" if found.too_few else "")
 
 
@@ -110,12 +110,13 @@ def cases_text(row: Row, table: Table) -> str:
 def footnotes(table: Table) -> list[str]:
     """Return every sentence that a reader of the numbers must have, in the order in which all writers show them."""
     results = table.results
+    estimates = [cell.estimate for row in table.rows for cell in row.cells.values() if cell.estimate]
+    bracketed = any(found.low is not None for found in estimates)
     notes = [
-        f"Protocol {results.label}, {_counted(len(results.cases), 'case')}. {_average(results)} "
-        + "Only those cases count that every method has a value for (methods without any value aside). "
-        + "Brackets hold the 95 % bootstrap interval over clips.",
-        "Best is bold and second underlined only where the paired differences to every method behind exclude zero "
-        + "(95 %, not corrected for the number of comparisons).",
+        f"Protocol {results.label}, {counted_cases(results)}. {average(results)} "
+        + "Only those cases count that every method has a value for (methods without any value aside)."
+        + (" Brackets hold the 95 % bootstrap interval over clips." if bracketed else ""),
+        *_about_marks(table),
     ]
     notes += [f"{row.method}: {row.warning}" for row in table.rows if row.warning]
     notes += [
@@ -124,11 +125,17 @@ def footnotes(table: Table) -> list[str]:
     ]
     for row in table.rows:
         notes += [f"{row.method} failed on {case}: {message}" for case, message in row.failed.items()]
-    estimates = [cell.estimate for row in table.rows for cell in row.cells.values() if cell.estimate]
-    if any(found.too_few and found.low is not None for found in estimates):
-        notes.append(f"† fewer than {TOO_FEW} clips: the interval (Student's t) is rough.")
+    if any(found.interval_kind == "student" for found in estimates):
+        notes.append(
+            f"† fewer than {TOO_FEW} clips: the interval (Student's t) is rough, and no difference can be significant."
+        )
+    without = sorted({found.interval_kind for found in estimates if found.low is None} - {"none"})
+    notes += [
+        f"{few} in the place of an interval: of fewer than {FEWEST} clips it would be too wide to say anything."
+        for few in without
+    ]
     if any(row.speed and not row.speed.per_frame for row in table.rows):
-        notes.append("* percentiles of clip means: this method fills whole clips, so single frames cannot be timed.")
+        notes.append("* percentiles of clips' means: this method fills whole clips, so single frames cannot be timed.")
     notes += [f"{key}: {note}." for key, said in table.notes.items() for note in said]
     notes += _unmeasured(results)
     if differing := differing_facts(run.machine for run in results.runs):
@@ -136,10 +143,40 @@ def footnotes(table: Table) -> list[str]:
     return [*notes, *results.notes]
 
 
-def _average(results: Results) -> str:
-    if results.averages_frames:
-        return "A number is the mean over all frames of all clips."
-    return "A number is the mean over the frames of a clip, then over clips."
+def counted_cases(results: Results) -> str:
+    """Write ``20 cases``, or ``20 clips, 100 cases`` where clips have several."""
+    cases = _counted(len(results.cases), "case")
+    clips = len(set(results.clips.values()))
+    return cases if clips == len(results.cases) else f"{_counted(clips, 'clip')}, {cases}"
+
+
+def average(results: Results) -> str:
+    """Say what a number of a table is the mean of, in a sentence or two."""
+    if len(set(results.clips.values())) == len(results.cases):
+        if results.averages_frames:
+            return "A number is the mean over all frames of all clips, so long clips weigh more."
+        return "A number is the mean over the frames of a clip, then over clips."
+    mean = "all frames of all cases" if results.averages_frames else "the frames of a case, then over cases"
+    return f"A number is the mean over {mean}. Cases of one clip are not independent: they are one value in all tests."
+
+
+def _about_marks(table: Table) -> list[str]:
+    """Say what it takes to be marked and how often something is tested; nothing where there is nothing to compare."""
+    if not table.comparisons:
+        return []
+    methods = sum(not row.is_floor and any(cell.estimate for cell in row.cells.values()) for row in table.rows)
+    columns = sum(column.per_clip for column in table.columns)
+    corrected = "is after Holm's correction for" if table.holm else "is not corrected for"
+    hint = "" if table.holm else "; vibench report --holm corrects it"
+    needed = (
+        "Best is bold and second underlined only where the paired difference to every method behind has a 95 % "
+        f"interval over clips that excludes zero, and p < {SIGNIFICANT} (Wilcoxon's signed-rank test over clips)."
+    )
+    counted = (
+        f"Every two of {methods} methods are compared in {_counted(columns, 'column')}: p {corrected} "
+        f"{_counted(table.comparisons, 'comparison')}{hint}."
+    )
+    return [needed, counted]
 
 
 def _unmeasured(results: Results) -> Iterator[str]:

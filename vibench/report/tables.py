@@ -24,7 +24,7 @@ from vibench.report.numbers import (
     speed_texts,
 )
 from vibench.results.markdown import markdown_table, markdown_text
-from vibench.results.table import Cell, Table
+from vibench.results.table import Cell, Row, Table
 
 
 def write_tables(tables: Sequence[Table], folder: Path) -> None:
@@ -79,7 +79,13 @@ def csv(tables: Iterable[Table]) -> str:
     """Write tidy CSV in full precision: one line a protocol, method, metric and region."""
     import pandas as pd
 
-    return str(pd.concat([table.frame() for table in tables], ignore_index=True).to_csv(index=False))
+    frame = pd.concat([table.frame() for table in tables], ignore_index=True)
+    return str(frame.map(_no_formula).to_csv(index=False))
+
+
+def _no_formula(value: Any) -> Any:
+    """A text that a spreadsheet would take for a formula gets an apostrophe, which makes it a text there as well."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
 def as_json(tables: Iterable[Table]) -> str:
@@ -97,6 +103,16 @@ def _plain(table: Table) -> dict[str, Any]:
         "columns": [
             {"key": column.key, "region": column.region, **column.metric.model_dump()} for column in table.columns
         ],
-        "rows": [asdict(row) for row in table.rows],
+        "comparisons": table.comparisons,
+        "holm": table.holm,
+        "rows": [_plain_row(row) for row in table.rows],
         "notes": footnotes(table),
     }
+
+
+def _plain_row(row: Row) -> dict[str, Any]:
+    """Give a row as it is, and in each cell how the interval was made or why there is none."""
+    plain = asdict(row)
+    for key, cell in row.cells.items():
+        plain["cells"][key]["interval"] = cell.estimate.interval_kind if cell.estimate else ""
+    return plain

@@ -1,4 +1,8 @@
-"""Two methods over the same cases: a verdict for every metric, from paired differences clip by clip."""
+"""Two methods over the same cases: a verdict for every metric, from paired differences clip by clip.
+
+A clip's difference is the mean over its cases, and intervals and tests are over clips
+(see ``vibench.results.statistics``).
+"""
 
 from __future__ import annotations
 
@@ -13,23 +17,36 @@ from vibench.results.distance import frechet_distances
 from vibench.results.record import TRUTH, Record
 from vibench.results.results import Results, distinct, gather, label_beside
 from vibench.results.run import Run
-from vibench.results.statistics import Estimate, Verdict, mann_whitney_p
+from vibench.results.statistics import (
+    FEWEST,
+    SIGNIFICANT,
+    TOO_FEW,
+    Difference,
+    Estimate,
+    Values,
+    Verdict,
+    by_clip,
+    clips_text,
+    holm_corrected,
+    wilcoxon_p,
+)
 from vibench.results.store import Store
 from vibench.results.table import Column, columns_of, compared_values, difference
 from vibench.results.timings import seconds_per_frame
 
 SPEED_KEY = "seconds/frame"
 SLOWER = 1.10
-"""Least ratio of times that is called a difference; it must be significant too (p < `SIGNIFICANT`)."""
-SIGNIFICANT = 0.01
+"""Least ratio of times that is called a difference; it must be significant too (p < `TIME_SIGNIFICANT`)."""
+TIME_SIGNIFICANT = 0.01
+"""Below this p times differ. It is stricter than for metrics, because times vary by themselves: it takes 8 clips."""
 
 
 @dataclass(frozen=True)
 class Finding:
     """One metric and region. ``mean`` is the first method's, ``change`` is second - first with its 95 % interval.
 
-    ``p`` is Wilcoxon's signed-rank test, two-sided (of time: Mann-Whitney). ``reason`` says why the verdict is not
-    better or worse.
+    ``p`` is of Wilcoxon's signed-rank test over clips, two-sided (of time: of the logarithms of the ratios).
+    ``reason`` says why the verdict is not better or worse.
     """
 
     key: str
@@ -43,19 +60,28 @@ class Finding:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The second method against the first."""
+    """The second method against the first.
+
+    ``tests`` is how many tests of metrics were made together with these, in all comparisons of the same call; p and the
+    verdicts are corrected for their number where ``holm`` is set.
+    """
 
     first: str
     second: str
     findings: tuple[Finding, ...]
+    tests: int = 0
+    holm: bool = False
 
 
-def compare(first: str | Path | Run, second: str | Path | Run, margin: float = 0.01) -> list[Comparison]:
+def compare(
+    first: str | Path | Run, second: str | Path | Run, margin: float = 0.01, holm: bool = False
+) -> list[Comparison]:
     """Say for every metric whether ``second`` is better or worse than ``first``, clip by clip, and how sure that is.
 
     Each side is a ``Run``, a run folder, or ``"FOLDER::METHOD"`` for one method of it. Two runs are compared in every
-    method that both have. Raises InputError where there is nothing to compare, and Incomparable where the two runs
-    follow different protocols.
+    method that both have. With ``holm``, the tests of all metrics and methods together are corrected by Holm's method;
+    the test of time stands apart, at a stricter level. Raises InputError where there is nothing to
+    compare, and Incomparable where the two runs follow different protocols.
     """
     (old, old_method), (new, new_method) = _side(first), _side(second)
     groups = gather(distinct([old, new]))
@@ -64,10 +90,13 @@ def compare(first: str | Path | Run, second: str | Path | Run, margin: float = 0
             f"incomparable: {old.info.protocol_label} and {new.info.protocol_label} are different protocols "
             f"(digests {old.info.protocol_digest[:8]} and {new.info.protocol_digest[:8]})"
         )
-    return [
+    comparisons = [
         compare_methods(groups[0], before, label_beside(after, new.info, old.info), margin)
         for before, after in _pairs(old, old_method, new, new_method)
     ]
+    tests = sum(comparison.tests for comparison in comparisons)
+    comparisons = [replace(comparison, tests=tests) for comparison in comparisons]
+    return _corrected(comparisons) if holm else comparisons
 
 
 class Incomparable(UserError):
@@ -105,9 +134,10 @@ def _pairs(old: Store, old_method: str | None, new: Store, new_method: str | Non
 def compare_methods(results: Results, first: str, second: str, margin: float) -> Comparison:
     """``second`` against ``first``, two method labels of ``results``, over the cases that both have.
 
-    better, worse: the paired 95 % interval excludes zero. same: every clip scores alike, or the whole interval lies
-    within ``margin`` times the first method's mean. unclear: neither. incomparable: no case has a value of both, or the
-    holes differ.
+    better, worse: the paired 95 % interval over clips excludes zero, and p of Wilcoxon's signed-rank test over clips is
+    below 0.05. same: every clip scores alike, or the whole interval lies within ``margin`` times the first method's
+    mean. unclear: neither, or there are fewer than 4 clips. incomparable: no case has a value of both, or the holes
+    differ.
     """
     pair = _restricted(results, first, second)
     if case := _other_holes(pair, first, second):
@@ -117,7 +147,33 @@ def compare_methods(results: Results, first: str, second: str, margin: float) ->
         ]
         return Comparison(first, second, tuple(findings))
     findings = [_finding(pair, column, first, second, margin) for column in columns_of(pair)]
-    return Comparison(first, second, (*findings, _speed(pair, first, second)))
+    tests = sum(finding.p is not None for finding in findings)
+    return Comparison(first, second, (*findings, _speed(pair, first, second)), tests)
+
+
+def _corrected(comparisons: list[Comparison]) -> list[Comparison]:
+    """The same after Holm's correction; what p no longer supports is unclear."""
+    tested = [
+        finding
+        for comparison in comparisons
+        for finding in comparison.findings
+        if finding.p is not None and finding.key != SPEED_KEY
+    ]
+    adjusted = dict(zip(map(id, tested), holm_corrected([finding.p or 0.0 for finding in tested]), strict=True))
+
+    def corrected(finding: Finding) -> Finding:
+        p = adjusted.get(id(finding))
+        if p is None:
+            return finding
+        if finding.verdict in ("better", "worse") and p >= SIGNIFICANT:
+            reason = f"p is not below {SIGNIFICANT} after Holm's correction"
+            return replace(finding, p=p, verdict="unclear", reason=reason)
+        return replace(finding, p=p)
+
+    return [
+        replace(comparison, findings=tuple(map(corrected, comparison.findings)), holm=True)
+        for comparison in comparisons
+    ]
 
 
 def _restricted(results: Results, first: str, second: str) -> Results:
@@ -147,7 +203,7 @@ def _of_sets(results: Results, column: Column, first: str, second: str) -> Findi
     if not {first, second} <= set(distances):
         return Finding(column.key, column.metric.unit, "incomparable", reason="no set of clips has a distance of both")
     old, new = distances[first], distances[second]
-    change = Estimate(new.mean - old.mean, None, None, old.count)
+    change = Estimate(new.mean - old.mean, None, None, old.count, cases=old.cases, of_set=True)
     if old.mean == new.mean:
         return Finding(column.key, column.metric.unit, "same", old.mean, change, reason="both sets are equally far")
     reason = "a distance between sets of clips has no difference clip by clip"
@@ -163,21 +219,28 @@ def _finding(results: Results, column: Column, first: str, second: str, margin: 
     values, weights = compared_values(results, column)
     shared = values[[first, second]].dropna()
     mean = float(np.average(shared[first], weights=weights.loc[shared.index, first]))
+    verdict, reason = _verdict(found, column.sign, abs(mean) * margin)
+    return Finding(column.key, column.metric.unit, verdict, mean, found.estimate, found.p, reason)
+
+
+def _verdict(found: Difference, sign: int, margin: float) -> tuple[Verdict, str]:
     change = found.estimate
-    verdict, reason = _verdict(change, column.sign, abs(mean) * margin, found.identical)
-    return Finding(column.key, column.metric.unit, verdict, mean, change, found.p, reason)
-
-
-def _verdict(change: Estimate, sign: int, margin: float, identical: bool) -> tuple[Verdict, str]:
-    if identical:
+    if found.identical:
         return "same", "every clip scores alike"
     if change.low is None or change.high is None:
-        return "unclear", "one clip has no interval"
+        return "unclear", _too_few(change.count)
     if -margin <= change.low and change.high <= margin:
         return "same", "the interval is within the margin"
     if not change.excludes_zero:
         return "unclear", "the interval holds zero"
+    if not found.is_significant:
+        few = change.count < TOO_FEW
+        return "unclear", f"p {f'of {change.count} clips cannot be' if few else 'is not'} below {SIGNIFICANT}"
     return ("better" if np.sign(change.mean) == sign else "worse"), ""
+
+
+def _too_few(count: int) -> str:
+    return f"{clips_text(count)} {'is' if count == 1 else 'are'} too few for an interval"
 
 
 def _speed(results: Results, first: str, second: str) -> Finding:
@@ -187,23 +250,44 @@ def _speed(results: Results, first: str, second: str) -> Finding:
         return Finding(SPEED_KEY, "s", "incomparable", reason="no case was timed for both")
     if reason := _incomparable_times(results, old + new):
         return Finding(SPEED_KEY, "s", "incomparable", reason=reason)
-    before, after = seconds_per_frame(old), seconds_per_frame(new)
-    mean, p = float(np.mean(before)), mann_whitney_p(before, after)
-    change = Estimate(float(np.mean(after)) - mean, None, None, len(old))
-    ratio = float(np.median(after) / np.median(before))
-    significant = p is not None and p < SIGNIFICANT
+    mean = float(np.mean(seconds_per_frame(old)))
+    ratios = _ratios(old, new)
+    change = Estimate(float(np.mean(seconds_per_frame(new))) - mean, None, None, len(ratios), cases=len(old))
+    ratio, p = float(np.median(ratios)), wilcoxon_p(np.log(ratios))
+    significant = p is not None and p < TIME_SIGNIFICANT
     if any(record.timing is not None and record.timing.disturbed for record in old + new):
         return Finding(SPEED_KEY, "s", "unclear", mean, change, p, "other load disturbed a time; see vibench regress")
+    if len(ratios) < FEWEST:
+        return Finding(SPEED_KEY, "s", "unclear", mean, change, p, f"{_too_few(len(ratios))}; see vibench regress")
     if significant and not 1 / SLOWER <= ratio <= SLOWER:
         return Finding(SPEED_KEY, "s", "worse" if ratio > 1 else "better", mean, change, p)
     if 1 / SLOWER <= ratio <= SLOWER:
         return Finding(SPEED_KEY, "s", "same", mean, change, p, f"the ratio {ratio:.2f} is below {SLOWER:.2f}")
-    return Finding(SPEED_KEY, "s", "unclear", mean, change, p, f"the ratio {ratio:.2f} is not significant")
+    reason = f"the ratio {ratio:.2f} is not significant over {len(ratios)} clips; see vibench regress"
+    return Finding(SPEED_KEY, "s", "unclear", mean, change, p, reason)
+
+
+def _ratios(old: list[Record], new: list[Record]) -> Values:
+    """Seconds a frame of the second method over those of the first, one ratio a clip, all of its cases together."""
+    clips = [record.clip for record in old]
+    times = {record.case: record.timing for record in new}
+    paired = [(record.timing, times[record.case]) for record in old]
+    log_ratios = [
+        np.log((after.seconds / after.frames) / (before.seconds / before.frames))
+        for before, after in paired
+        if before is not None and after is not None
+    ]
+    values, _ = by_clip(np.array(log_ratios), np.ones(len(log_ratios)), clips)
+    return np.exp(values)
 
 
 def _timed(results: Results, label: str, other: str) -> list[Record]:
     """Records of ``label`` with a time, of cases that were timed for ``other`` too."""
-    timed = {(record.method, record.case): record for record in results.records if record.timing is not None}
+    timed = {
+        (record.method, record.case): record
+        for record in results.records
+        if record.timing is not None and record.timing.seconds > 0
+    }
     return [record for (method, case), record in timed.items() if method == label and (other, case) in timed]
 
 

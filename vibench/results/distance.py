@@ -1,8 +1,12 @@
 """A distance between sets of clips: all clips of a method against the true ones, one number for the whole set.
 
 There is no interval. The distance of few clips is far above that of many: 20 clips in 64 dimensions came out at nine
-times the true distance (``tests/test_distance.py``), and resampling finds how such a number varies, not how far off it
-is. What it is good for is a comparison over the same clips.
+times the true distance (``tests/results/test_distance.py``), and resampling finds how such a number varies, not how far
+off it is. What it is good for is a comparison over the same clips.
+
+Where a protocol repeats its cases, the number stands beside its standard error over clips, by the jackknife (Efron and
+Tibshirani 1993, chapter 11): every clip is left out in turn, with all its cases. In a simulation of normal vectors the
+jackknife gave 0.87 to 1.11 times the true standard deviation, at 20 and 50 clips in 2 to 256 dimensions.
 """
 
 from __future__ import annotations
@@ -12,11 +16,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vibench.metrics.frechet import Vectors, frechet_distance, frechet_warning
+from vibench.metrics.frechet import frechet_distance, frechet_warning
 from vibench.protocol import repeat_of
 from vibench.results.record import TRUTH
 from vibench.results.results import Results
-from vibench.results.statistics import Estimate, Spread
+from vibench.results.statistics import FEWEST, Estimate, Spread
+
+_ByCase = Mapping[str, Sequence[float]]
+"""Case -> its vector."""
 
 FEWEST_CLIPS = 2
 """One clip has no covariance."""
@@ -47,17 +54,23 @@ def frechet_distances(results: Results, metric: str, region: str) -> Distances:
         return Distances(
             (), {}, (f"no record holds the truth's {region}; `vibench score RUN --metrics {metric}` adds them",)
         )
-    shared = [case for case in results.cases if all(case in clips for clips in vectors.values())]
-    sets = [cases for cases in _by_repeat(results, shared) if len(cases) >= FEWEST_CLIPS]
+    shared = [case for case in results.cases if all(case in known for known in vectors.values())]
+    sets = [cases for cases in _by_repeat(results, shared) if len(_clips(results, cases)) >= FEWEST_CLIPS]
     if not sets:
         return Distances(
             (), {}, (f"a distance between sets needs at least {FEWEST_CLIPS} clips that every method has",)
         )
     estimates = {
-        label: _estimate([frechet_distance(_stack(clips, cases), _stack(truth, cases)) for cases in sets], sets)
-        for label, clips in vectors.items()
+        label: _estimate(known, truth, [[(case, results.clips[case]) for case in cases] for cases in sets])
+        for label, known in vectors.items()
     }
-    return Distances(tuple(case for cases in sets for case in cases), estimates, _notes(sets, len(truth[sets[0][0]])))
+    fewest = min(len(_clips(results, cases)) for cases in sets)
+    notes = _notes(fewest, len(truth[sets[0][0]]), repeated=len(sets) > 1)
+    return Distances(tuple(case for cases in sets for case in cases), estimates, notes)
+
+
+def _clips(results: Results, cases: Sequence[str]) -> set[str]:
+    return {results.clips[case] for case in cases}
 
 
 def _by_repeat(results: Results, cases: Sequence[str]) -> list[list[str]]:
@@ -68,21 +81,40 @@ def _by_repeat(results: Results, cases: Sequence[str]) -> list[list[str]]:
     return [sets[repeat] for repeat in sorted(sets)]
 
 
-def _stack(clips: Mapping[str, Sequence[float]], cases: Sequence[str]) -> Vectors:
-    return np.array([clips[case] for case in cases], np.float64)
+def _distance(vectors: _ByCase, truth: _ByCase, sets: Sequence[Sequence[str]]) -> list[float]:
+    """The distance of each set of cases."""
+    return [
+        frechet_distance(*(np.array([known[case] for case in cases], np.float64) for known in (vectors, truth)))
+        for cases in sets
+    ]
 
 
-def _estimate(distances: list[float], sets: list[list[str]]) -> Estimate:
-    spread = Spread(float(np.std(distances, ddof=1)), len(distances)) if len(distances) > 1 else None
-    return Estimate(float(np.mean(distances)), None, None, sum(map(len, sets)), spread)
+def _estimate(vectors: _ByCase, truth: _ByCase, sets: Sequence[Sequence[tuple[str, str]]]) -> Estimate:
+    """The mean distance of ``sets``, which have pairs of a case and its clip."""
+    clips = {clip for cases in sets for _, clip in cases}
+    distances = _distance(vectors, truth, [[case for case, _ in cases] for cases in sets])
+    spread = None
+    if len(distances) > 1:
+        # A set must hold two clips when one is left out.
+        enough = len(clips) >= FEWEST and all(len({clip for _, clip in cases}) > FEWEST_CLIPS for cases in sets)
+        without = [
+            np.mean(_distance(vectors, truth, [[case for case, other in cases if other != clip] for cases in sets]))
+            for clip in sorted(clips if enough else ())
+        ]
+        error = float(np.sqrt((len(without) - 1) * np.var(without))) if without else None
+        spread = Spread(float(np.std(distances, ddof=1)), len(distances), error)
+    return Estimate(float(np.mean(distances)), None, None, len(clips), spread, sum(map(len, sets)), of_set=True)
 
 
-def _notes(sets: list[list[str]], dimensions: int) -> tuple[str, ...]:
+def _notes(fewest_clips: int, dimensions: int, repeated: bool) -> tuple[str, ...]:
     said = (
         "one Frechet distance between all clips of a method and the true ones, so it has no interval and "
         "is never marked"
     )
-    if len(sets) > 1:
-        said += f"; mean ± standard deviation over {len(sets)} seeded repeats"
-    warning = frechet_warning(min(map(len, sets)), dimensions)
+    if repeated:
+        said += (
+            "; the mean over the seeded repeats ± its standard error over clips, each left out in turn with all "
+            "its repeats"
+        )
+    warning = frechet_warning(fewest_clips, dimensions)
     return (said, warning) if warning else (said,)

@@ -58,6 +58,11 @@ class Record(Frozen):
     versions: dict[str, str] = Field(default_factory=dict)
     timing: Timing | None = None
 
+    @property
+    def clip(self) -> str:
+        """The clip that the case is made of; in records of older versions, the case's name before its first slash."""
+        return str(self.attributes.get("clip") or self.case.partition("/")[0])
+
     def value(self, metric: str, region: str) -> float | None:
         """Return the mean of a metric over the frames or pairs of the clip, or None where it was not measured."""
         values = self.metrics.get(metric, {}).get(region)

@@ -112,6 +112,12 @@ class Results:
             columns=[label for label in labels if label in table.columns],
         )
 
+    @cached_property
+    def clips(self) -> dict[str, str]:
+        """Case -> the clip that it is made of. Several cases of one clip are one clip where anything is tested."""
+        named = {record.case: record.clip for record in self.records if record.attributes}
+        return {case: named.get(case, case.partition("/")[0]) for case in self.cases}
+
     def record(self, method: str, case: str) -> Record | None:
         """Return the record of a method on a case, or None where it was never made."""
         return self._by_name.get((method, case))

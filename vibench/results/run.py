@@ -71,16 +71,16 @@ class Run:
             found[name] = [getattr(facts[metric], name) for metric in found["metric"]]
         return found
 
-    def table(self) -> pd.DataFrame:
+    def table(self, holm: bool = False) -> pd.DataFrame:
         """Return one row for every method, metric and region.
 
         The columns are the mean, its 95 % interval, the number of clips, and whether it is the best or the second.
         Means are over the cases that every method with a value has. The row ``truth`` is the best that a perfect
-        method could reach.
+        method could reach. ``holm`` corrects the tests behind best and second for their number.
         """
         from vibench.results.table import tabulate
 
-        return tabulate(self.results).frame()
+        return tabulate(self.results, holm).frame()
 
     def frames(self, method: str, case: str) -> Frames:
         """Return what ``method`` made of ``case``, with the known pixels put back: uint8 (T, H, W, 3).

@@ -2,21 +2,22 @@
 
 Means are over the cases that *every* compared method has a value for, so that a method which fails on hard clips gains
 nothing by it; what is left out is counted and named in the row. A method without a single value does not shrink the
-others' set.
+others' set. Intervals and tests are over clips, whatever number of cases a clip has (see
+``vibench.results.statistics``).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import combinations
 from typing import Literal, NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from vibench.results.distance import frechet_distances
 from vibench.results.record import TRUTH, MetricFacts
 from vibench.results.results import Results
-from vibench.results.statistics import Difference, Estimate, estimate, paired_difference
+from vibench.results.statistics import Difference, Estimate, estimate, holm_corrected, paired_difference
 from vibench.results.timings import Speed, speed_of
 
 Mark = Literal["best", "second"]
@@ -54,11 +55,13 @@ class Column:
 class Cell:
     """A method's mean of a column over the compared cases, or None.
 
-    ``mark`` is set only where the paired intervals allow it.
+    ``mark`` is set only where the paired differences are significant. ``p`` is of the paired test against the method
+    with the best mean; None for that method, for the truth, and where nothing can be tested.
     """
 
     estimate: Estimate | None
     mark: Mark | None = None
+    p: float | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,8 @@ class Table:
     """All that the writers need. ``compared`` maps a column's key to the cases that its means are over.
 
     ``notes`` maps the key of a column that needs explaining to the sentences that must stand beside it.
+    ``comparisons`` counts the pairs of methods in all columns together; every p and mark is corrected for their number
+    where ``holm`` is set.
     """
 
     results: Results
@@ -87,6 +92,8 @@ class Table:
     rows: tuple[Row, ...]
     compared: dict[str, tuple[str, ...]]
     notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    comparisons: int = 0
+    holm: bool = False
 
     def row(self, method: str) -> Row:
         """The row of a method; KeyError where there is none."""
@@ -109,7 +116,12 @@ class Table:
         return {key: cases for key, cases in missing.items() if cases}
 
     def frame(self) -> pd.DataFrame:
-        """Tidy: one row a method and column, with mean, interval, count and mark."""
+        """Tidy: one row a method and column, with mean, interval, counts, mark and p.
+
+        ``clips`` is how many clips the interval and the test are over, and ``cases`` how many cases these have.
+        ``interval`` says how ``low`` and ``high`` were made or why they are empty (see ``Estimate.interval_kind``).
+        ``p`` is against the method with the best mean, and ``p_corrected`` says for how many comparisons, or 0.
+        """
         rows = []
         for row in self.rows:
             for column in self.columns:
@@ -126,11 +138,16 @@ class Table:
                         "mean": known.mean if known else None,
                         "low": known.low if known else None,
                         "high": known.high if known else None,
+                        "interval": known.interval_kind if known else "",
                         "clips": known.count if known else 0,
+                        "cases": known.cases if known else 0,
                         "aggregate": column.metric.aggregate,
                         "repeats": known.spread.repeats if known and known.spread else 1,
                         "deviation": known.spread.deviation if known and known.spread else None,
+                        "standard_error": known.spread.error if known and known.spread else None,
                         "mark": cell.mark or "",
+                        "p": cell.p,
+                        "p_corrected": self.comparisons if self.holm else 0,
                         "cases_done": row.done,
                         "cases_failed": len(row.failed),
                         "cases_missing": len(row.missing),
@@ -139,10 +156,20 @@ class Table:
         return pd.DataFrame(rows)
 
 
-def tabulate(results: Results) -> Table:
-    """The table of ``results``."""
+def tabulate(results: Results, holm: bool = False) -> Table:
+    """The table of ``results``.
+
+    A table compares every two methods in every column that has a number a clip. With ``holm``, all of these tests
+    together are corrected by Holm's method, and marks follow the corrected p.
+    """
     columns = columns_of(results)
-    entries = {column.key: (_means if column.per_clip else _distances)(results, column) for column in columns}
+    paired = {column.key: _pairs(results, column) for column in columns if column.per_clip}
+    if holm:
+        paired = _corrected(paired)
+    entries = {
+        column.key: _means(results, column, paired[column.key]) if column.per_clip else _distances(results, column)
+        for column in columns
+    }
     labels = [facts.label for facts in results.methods]
     if any(record.method == TRUTH for record in results.records):
         labels.append(TRUTH)
@@ -150,8 +177,15 @@ def tabulate(results: Results) -> Table:
         _row(results, label, {key: entry.cells.get(label, Cell(None)) for key, entry in entries.items()})
         for label in labels
     )
-    compared = {key: entry.cases for key, entry in entries.items()}
-    return Table(results, columns, rows, compared, {key: entry.notes for key, entry in entries.items() if entry.notes})
+    return Table(
+        results,
+        columns,
+        rows,
+        compared={key: entry.cases for key, entry in entries.items()},
+        notes={key: entry.notes for key, entry in entries.items() if entry.notes},
+        comparisons=sum(map(len, paired.values())),
+        holm=holm,
+    )
 
 
 def columns_of(results: Results) -> tuple[Column, ...]:
@@ -160,7 +194,7 @@ def columns_of(results: Results) -> tuple[Column, ...]:
 
 
 def compared_values(results: Results, column: Column) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Clip means and weights (cases x methods and truth) over the cases that every method with any value has."""
+    """Means and weights of cases (cases x methods and truth) over the cases that every method with any value has."""
     matrix = results.matrix(column.metric.name, column.region)
     methods = [label for label in matrix.columns if label != TRUTH]
     complete = matrix[matrix[methods].notna().all(axis=1)] if methods else matrix
@@ -169,19 +203,31 @@ def compared_values(results: Results, column: Column) -> tuple[pd.DataFrame, pd.
 
 
 def difference(results: Results, column: Column, first: str, second: str) -> Difference | None:
-    """``second - first`` over the column's compared cases; None where either has no value or no case is shared.
+    """``second - first`` by clip, over the column's compared cases; None where either has no value, or none is shared.
 
     None too where the column is not ``per_clip``: two numbers of whole sets have no differences clip by clip.
     """
-    values, weights = compared_values(results, column)
+    return _difference(*compared_values(results, column), results.clips, first, second)
+
+
+def _difference(
+    values: pd.DataFrame, weights: pd.DataFrame, clips: dict[str, str], first: str, second: str
+) -> Difference | None:
     if not {first, second} <= set(values.columns):
         return None
     values = values[[first, second]].dropna()
     if values.empty:
         return None
     return paired_difference(
-        values[first].to_numpy(), values[second].to_numpy(), weights.loc[values.index, first].to_numpy()
+        values[first].to_numpy(),
+        values[second].to_numpy(),
+        weights.loc[values.index, first].to_numpy(),
+        [clips[case] for case in values.index],
     )
+
+
+_Pairs = dict[tuple[str, str], Difference]
+"""(first, second) -> second - first, for every two methods of a column, in the order of the table."""
 
 
 class _Entry(NamedTuple):
@@ -197,34 +243,69 @@ def _distances(results: Results, column: Column) -> _Entry:
     return _Entry(found.cases, {label: Cell(known) for label, known in found.estimates.items()}, found.notes)
 
 
-def _means(results: Results, column: Column) -> _Entry:
+def _pairs(results: Results, column: Column) -> _Pairs:
+    values, weights = compared_values(results, column)
+    labels = [label for label in values.columns if label != TRUTH]
+    found = {pair: _difference(values, weights, results.clips, *pair) for pair in combinations(labels, 2)}
+    return {pair: known for pair, known in found.items() if known is not None}
+
+
+def _corrected(paired: dict[str, _Pairs]) -> dict[str, _Pairs]:
+    """The same differences with p after Holm's correction for all of them; what has no p counts as a test of p = 1."""
+    places = [(key, pair) for key, pairs in paired.items() for pair in pairs]
+    raw = [paired[key][pair].p for key, pair in places]
+    adjusted = holm_corrected([1.0 if p is None else p for p in raw])
+    corrected: dict[str, _Pairs] = {key: {} for key in paired}
+    for (key, pair), p, known in zip(places, adjusted, raw, strict=True):
+        corrected[key][pair] = replace(paired[key][pair], p=None if known is None else p)
+    return corrected
+
+
+def _means(results: Results, column: Column, pairs: _Pairs) -> _Entry:
     values, weights = compared_values(results, column)
     means = {
-        str(label): estimate(known.to_numpy(), weights.loc[known.index, label].to_numpy())
+        str(label): estimate(
+            known.to_numpy(), weights.loc[known.index, label].to_numpy(), [results.clips[case] for case in known.index]
+        )
         for label in values.columns
         if len(known := values[label].dropna())
     }
-    marks = _marks(results, column, {label: found.mean for label, found in means.items() if label != TRUTH})
-    return _Entry(tuple(values.index), {label: Cell(found, marks.get(label)) for label, found in means.items()})
+    ranked = sorted((label for label in means if label != TRUTH), key=lambda label: -column.sign * means[label].mean)
+    marks = _marks(ranked, pairs, column.sign)
+    cells = {
+        label: Cell(found, marks.get(label), _p(pairs, label, ranked[0]) if label in ranked else None)
+        for label, found in means.items()
+    }
+    return _Entry(tuple(values.index), cells)
 
 
-def _marks(results: Results, column: Column, means: dict[str, float]) -> dict[str, Mark]:
-    """``best`` where a method's paired intervals to all others exclude zero, ``second`` likewise among the rest."""
-    ranked = sorted(means, key=lambda label: -column.sign * means[label])
+def _marks(ranked: list[str], pairs: _Pairs, sign: int) -> dict[str, Mark]:
+    """``best`` where the first of ``ranked`` is significantly better than all others, ``second`` likewise of the rest.
+
+    ``sign`` is +1 where higher is better, and else -1.
+    """
     marks: dict[str, Mark] = {}
     names: tuple[Mark, Mark] = ("best", "second")
     for place, mark in enumerate(names):
         rest = ranked[place + 1 :]
-        if rest and all(_is_better(results, column, ranked[place], other) for other in rest):
+        if rest and all(_is_better(pairs, sign, ranked[place], other) for other in rest):
             marks[ranked[place]] = mark
         else:
             break
     return marks
 
 
-def _is_better(results: Results, column: Column, label: str, other: str) -> bool:
-    found = difference(results, column, other, label)
-    return found is not None and found.estimate.excludes_zero and np.sign(found.estimate.mean) == column.sign
+def _is_better(pairs: _Pairs, sign: int, one: str, other: str) -> bool:
+    found = pairs.get((one, other)) or pairs.get((other, one))
+    if found is None or not found.is_significant:
+        return False
+    gain = -found.estimate.mean if (one, other) in pairs else found.estimate.mean
+    return gain * sign > 0
+
+
+def _p(pairs: _Pairs, one: str, other: str) -> float | None:
+    found = pairs.get((one, other)) or pairs.get((other, one))
+    return None if found is None else found.p
 
 
 def _row(results: Results, label: str, cells: dict[str, Cell]) -> Row:

@@ -16,7 +16,7 @@ class Speed:
     """Time and memory over all timed cases.
 
     ``frames_per_second`` is all frames over all seconds, with an interval over clips. Percentiles are of seconds per
-    frame: of single frames where ``per_frame``, else of clip means (a method that does not stream only has those).
+    frame: of single frames where ``per_frame``, else of means of cases (a method that does not stream only has those).
     ``first_frame_seconds`` is the median over cases; memory is the largest of any case, ``device_bytes`` None on the
     host.
     """
@@ -34,7 +34,8 @@ class Speed:
 
 def speed_of(records: Sequence[Record]) -> Speed | None:
     """Speed over the records of one method; None where none was timed (frames from disk, the truth)."""
-    timings = [record.timing for record in records if record.timing is not None and record.timing.seconds > 0]
+    timed = [record for record in records if record.timing is not None and record.timing.seconds > 0]
+    timings = [record.timing for record in timed if record.timing is not None]
     if not timings:
         return None
     per_frame = all(timing.frame_seconds for timing in timings)
@@ -44,7 +45,9 @@ def speed_of(records: Sequence[Record]) -> Speed | None:
     return Speed(
         devices=tuple(sorted({timing.device for timing in timings})),
         frames_per_second=estimate(
-            [timing.frames_per_second for timing in timings], [timing.seconds for timing in timings]
+            [timing.frames_per_second for timing in timings],
+            [timing.seconds for timing in timings],
+            [record.clip for record in timed],
         ),
         per_frame=per_frame,
         p50_seconds=p50,
@@ -57,7 +60,7 @@ def speed_of(records: Sequence[Record]) -> Speed | None:
 
 
 def seconds_per_frame(records: Sequence[Record]) -> list[float]:
-    """Seconds of every single frame where all records have them, else the mean of each clip."""
+    """Seconds of every single frame where all records have them, else the mean of each case."""
     timings = [record.timing for record in records if record.timing is not None and record.timing.seconds > 0]
     if all(timing.frame_seconds for timing in timings):
         return [seconds for timing in timings for seconds in timing.frame_seconds]

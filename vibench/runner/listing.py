@@ -57,10 +57,11 @@ def _plugins(kind: plugins.Kind) -> Iterator[Listed]:
     for name in plugins.names(kind):
         try:
             build = plugins.factory(kind, name)
+            parameters = plugins.signature(build, plugins.Spec(name))
         except UserError as error:
             yield Listed(name, f"unavailable: {error}")
             continue
-        options = tuple(key for key in inspect.signature(build).parameters if key not in _GIVEN)
+        options = tuple(key for key in parameters if key not in _GIVEN)
         yield Listed(name, (inspect.getdoc(build) or "").partition("\n")[0], options)
 
 

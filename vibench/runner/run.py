@@ -416,11 +416,12 @@ def _identity(facts: MethodFacts) -> list[str]:
 def method_facts(spec: Spec, method: Method | Child) -> MethodFacts:
     """What the run's page says of one method."""
     build = plugins.factory("methods", spec.name)
+    values = plugins.option_values(build, spec)
     return MethodFacts(
         label=spec.label,
         factory=f"{build.__module__}:{build.__qualname__}",
         source_sha256=plugins.source_digest(build),
-        options=dict(spec.options),
+        options={key: str(value) if isinstance(value, Path) else value for key, value in values.items()},
         facts=_described(method),
     )
 

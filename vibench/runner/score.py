@@ -105,9 +105,10 @@ class Scorer:
 
 def identity_of(spec: Spec, metric: Metric) -> str:
     """Sha256 of what a metric's values depend on: its code, its options and its ``resources``, where it has any."""
+    build = plugins.factory("metrics", spec.name)
     parts = {
-        "code": plugins.source_digest(plugins.factory("metrics", spec.name)),
-        "options": {key: str(value) for key, value in spec.options.items()},
+        "code": plugins.source_digest(build),
+        "options": {key: str(value) for key, value in plugins.option_values(build, spec).items()},
         "version": metric.info.version,
         "resources": dict(getattr(metric, "resources", {})),
     }

@@ -19,14 +19,19 @@ from vibench.results.table import tabulate
 
 
 def write_report(
-    runs: Sequence[Path | str], output: Path | str, jobs: int = 1, say: Callable[[str], None] = lambda _: None
+    runs: Sequence[Path | str],
+    output: Path | str,
+    jobs: int = 1,
+    say: Callable[[str], None] = lambda _: None,
+    holm: bool = False,
 ) -> Path:
     """Write ``index.html``, ``tables.*``, ``cases/`` and ``media/`` into ``output``; return the path of the page.
 
     ``runs`` are folders of runs, or folders that hold runs; a run that is named twice is shown once. ``jobs``
     processes make the pictures, and more than one needs a main module that can be imported (see
     ``multiprocessing``). ``say`` is called with a sentence for each case whose pictures are made; those that
-    ``output`` already has are not made again. InputError where a run cannot be read or ``output`` cannot be written.
+    ``output`` already has are not made again. ``holm`` corrects the tests of each table for their number (see
+    ``tabulate``). InputError where a run cannot be read or ``output`` cannot be written.
     """
     folder = Path(output)
     stores, groups = gathered(runs)
@@ -34,7 +39,7 @@ def write_report(
         # Pictures first: the processes that make them need the memory that tables and plots take later.
         planned = [case_jobs(results, stores) for results in groups]
         media = make_media([job for group in planned for job in group.values()], folder / "media", jobs, say)
-        tables = [tabulate(results) for results in groups]
+        tables = [tabulate(results, holm) for results in groups]
         write_tables(tables, folder)
         pages = {}
         for table, group in zip(tables, planned, strict=True):

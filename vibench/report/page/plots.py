@@ -13,6 +13,7 @@ import numpy as np
 from vibench.report.numbers import FLOOR_NAME
 from vibench.results.record import TRUTH
 from vibench.results.results import Results
+from vibench.results.statistics import Estimate
 from vibench.results.table import Column, Table, difference
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def quality_against_speed(table: Table, column: Column) -> str | None:
             axes.plot(
                 [rate], [quality.mean], MARKERS[place % len(MARKERS)], color=colour(place), ms=7, gid=f"m{place}-point"
             )
-            names.append((quality.mean, rate, row.method, f"m{place}-name"))
+            names.append((quality.mean, rate, _counted(row.method, quality), f"m{place}-name"))
         axes.set_xscale("log")
         for format_ticks in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
             format_ticks(_log_label)
@@ -81,9 +82,9 @@ def _write_names(axes: Axes, names: list[tuple[float, float, str, str]]) -> None
 
 
 def by_frame(table: Table, column: Column) -> str | None:
-    """Plot the mean over the compared clips at each frame number, as far as half of the clips last.
+    """Plot the mean over the compared cases at each frame number, as far as half of the cases last.
 
-    None where clips have one frame only.
+    None where cases have one frame only.
     """
     with _axes(9.6, 3.2, f"frames {table.results.label} {column.key}") as (figure, axes):
         longest = 0
@@ -101,9 +102,9 @@ def by_frame(table: Table, column: Column) -> str | None:
 
 
 def mean_by_frame(results: Results, column: Column, method: str, cases: Sequence[str]) -> list[float]:
-    """Return the mean over ``cases`` of a method's value at each frame number, up to the median length of the clips.
+    """Return the mean over ``cases`` of a method's value at each frame number, up to the median length of the cases.
 
-    It is NaN at a frame number where no clip has a value, as where none has a hole.
+    It is NaN at a frame number where no case has a value, as where none has a hole.
     """
     records = [results.record(method, case) for case in cases]
     series = [
@@ -127,15 +128,16 @@ def mean_by_frame(results: Results, column: Column, method: str, cases: Sequence
 def paired_differences(table: Table, column: Column) -> str | None:
     """Plot every other method minus the best, clip by clip: a dot a clip, and the mean with its 95 % interval.
 
-    None where there is no second method to compare.
+    A clip's dot is the mean over its cases. Where there are too few clips for an interval, their number stands behind
+    the method's name. None where there is no second method to compare.
     """
     best = best_method(table, column)
     others = [(place, row) for place, row in enumerate(table.rows) if not row.is_floor and row.method != best]
     found = [(place, row.method, difference(table.results, column, best, row.method)) for place, row in others if best]
-    known = [(place, method, paired) for place, method, paired in found if paired is not None]
+    known = [(place, _counted(_short(method), paired.estimate), paired) for place, method, paired in found if paired]
     if not known:
         return None
-    margin = 0.3 + 0.075 * max(len(_short(method)) for _, method, _ in known)
+    margin = 0.3 + 0.075 * max(len(name) for _, name, _ in known)
     height, named = max(2.2, 0.9 + 0.4 * len(known)), f"differences {table.results.label} {column.key}"
     with _axes(5.2, height, named, margin) as (figure, axes):
         for line, (place, _, paired) in enumerate(reversed(known)):
@@ -148,7 +150,7 @@ def paired_differences(table: Table, column: Column) -> str | None:
                 axes.plot([low, high], [line, line], color=INK, lw=2, solid_capstyle="butt", gid=f"m{place}-interval")
             axes.plot([paired.estimate.mean], [line], "|", color=INK, ms=13, mew=2, gid=f"m{place}-mean")
         axes.axvline(0, color=INK, lw=0.8)
-        axes.set_yticks(range(len(known)), [_short(method) for _, method, _ in reversed(known)])
+        axes.set_yticks(range(len(known)), [name for _, name, _ in reversed(known)])
         axes.set_ylim(-0.6, len(known) - 0.4)
         axes.grid(axis="y", visible=False)
         worse = "left" if column.sign > 0 else "right"
@@ -180,6 +182,12 @@ def _named(column: Column) -> str:
 
 def _legend(method: str) -> str:
     return FLOOR_NAME if method == TRUTH else method
+
+
+def _counted(name: str, found: Estimate) -> str:
+    """Write how many clips there are behind the name where these are too few for an interval."""
+    has_reason = found.low is None and found.interval_kind != "none"
+    return f"{name} ({found.interval_kind})" if has_reason else name
 
 
 def _short(name: str) -> str:

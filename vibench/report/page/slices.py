@@ -66,7 +66,7 @@ def attributes(results: Results) -> dict[str, Mapping[str, str]]:
 
 
 def means_by(table: Table, column: Column, values: Mapping[str, str]) -> pd.DataFrame:
-    """Return the mean over clips of each method (rows) in each slice of two cases or more (columns).
+    """Return the mean over cases of each method (rows) in each slice of two cases or more (columns).
 
     ``values`` maps cases to slices. Only the cases count that the table compares.
     """

@@ -5,23 +5,26 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from vibench.report.numbers import average, counted_cases
 from vibench.results.record import MethodFacts, RunInfo
 from vibench.results.results import Results
+from vibench.results.statistics import FEWEST, TOO_FEW
 
 
 def sentences(results: Results) -> list[str]:
     """Say the protocol in sentences: data, size, holes, what is scored, how it is averaged."""
     protocol = results.protocol
-    said = [_data(protocol, len(results.cases)), _size(protocol.get("resize"))]
+    said = [_data(protocol, counted_cases(results)), _size(protocol.get("resize"))]
     said += [_holes(holes) for holes in protocol.get("holes", ())]
-    said += _scoring(protocol.get("scoring", {}))
+    said += [*_scoring(protocol.get("scoring", {})), average(results)]
     said.append(
         "Time is measured from uint8 frames in to uint8 frames out, after a warm-up and with the device synchronised; "
         "reading files and computing metrics are not part of it."
     )
     said.append(
-        "Intervals are 95 % studentised bootstrap intervals over clips; "
-        "differences between methods are paired clip by clip."
+        "Intervals are 95 % studentised bootstrap intervals over clips, "
+        f"Student's below {TOO_FEW} clips and none below {FEWEST}; "
+        "differences between methods are paired clip by clip and tested by Wilcoxon's signed-rank test."
     )
     return [sentence for sentence in said if sentence]
 
@@ -77,11 +80,11 @@ def _value(value: Any) -> str:
     return f"{value:,}".replace(",", " ") if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
-def _data(protocol: dict[str, Any], cases: int) -> str:
+def _data(protocol: dict[str, Any], cases: str) -> str:
     data = protocol.get("data", {})
     split = f", split {data['split']}" if data.get("split") else ""
     frames = f", the first {data['frames']} frames of each clip" if data.get("frames") else ""
-    return f"Data set {data.get('dataset', 'unknown')}{split}{frames}: {cases} cases, seed {protocol.get('seed')}."
+    return f"Data set {data.get('dataset', 'unknown')}{split}{frames}: {cases}, seed {protocol.get('seed')}."
 
 
 def _size(resize: dict[str, Any] | None) -> str:
@@ -114,10 +117,6 @@ def _scoring(scoring: dict[str, Any]) -> list[str]:
             "round": "Frames of floating point are rounded to uint8 before scoring.",
             "truncate": "Frames of floating point are cut off to uint8 before scoring.",
         }.get(str(scoring.get("quantise")), ""),
-        {
-            "clips": "A number is the mean over the frames of a clip, then over clips.",
-            "frames": "A number is the mean over all frames of all clips, so long clips weigh more.",
-        }.get(str(scoring.get("averaging")), ""),
     ]
 
 
