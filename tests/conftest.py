@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -44,6 +45,15 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
         assert torch.get_num_threads() == request.param
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.fixture
+def signals_end_a_process() -> Iterator[None]:
+    """Signals reach a test and what it starts, also where ``nohup`` has the whole suite ignore them."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

@@ -107,11 +107,8 @@ def test_where_the_system_cannot_a_thread_sees_that_the_parent_has_gone(monkeypa
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_becomes_an_exit_once_and_handlers_are_put_back(
-    number: signal.Signals, request: pytest.FixtureRequest
-) -> None:
-    before = signal.signal(number, signal.SIG_DFL)  # nohup and a shell's & have a suite ignore some
-    request.addfinalizer(lambda: signal.signal(number, before))
+@pytest.mark.usefixtures("signals_end_a_process")
+def test_a_signal_becomes_an_exit_once_and_handlers_are_put_back(number: signal.Signals) -> None:
     tidied = []
     with pytest.raises(SystemExit) as ended, exit_on_termination():
         try:

@@ -28,13 +28,7 @@ def mine():
 """
 
 
-@pytest.fixture(autouse=True)
-def heard() -> Iterator[None]:
-    """Signals reach what a test starts, also where ``nohup`` or a shell's ``&`` has the whole suite ignore them."""
-    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGTERM, signal.SIGHUP)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
+pytestmark = pytest.mark.usefixtures("signals_end_a_process")
 
 
 @pytest.fixture

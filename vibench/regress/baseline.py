@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from vibench.data.probe import Probe
 from vibench.document import read_json
 from vibench.errors import InputError
-from vibench.files import replacing
+from vibench.files import write_atomically
 from vibench.machine.facts import fingerprint, machine_facts
 from vibench.machine.stopwatch import Clock, own_clock
 from vibench.regress.blocks import Burst, reading_of
@@ -60,8 +60,7 @@ class Baseline(BaseModel):
 
     def write(self, path: Path) -> None:
         """Write it to a file that a person can diff."""
-        with replacing(path) as temporary:
-            temporary.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        write_atomically(path, (self.model_dump_json(indent=1) + "\n").encode())
 
     def mismatch(self, machine: str, probe: str, label: str) -> str | None:
         """Say why this baseline cannot be compared with the method ``label`` measured here; None where it can."""
