@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from command_line import Outcome
+from small_protocol import small_protocol
 
 
 def write_clip(folder: Path, frames: int = 3, height: int = 48, width: int = 64) -> Path:
@@ -22,20 +23,7 @@ def write_clip(folder: Path, frames: int = 3, height: int = 48, width: int = 64)
     return folder
 
 
-PROTOCOL = """
-name = "mine"
-version = 1
-title = "Mine"
-description = "d"
-seed = 1
-[data]
-dataset = "folder:clips"
-[[holes]]
-name = "square"
-generator = "stationary-square"
-[scoring]
-metrics = ["psnr"]
-"""
+PROTOCOL = small_protocol("mine")
 
 
 def protocol_with(old: str, new: str) -> Callable[[Path], None]:

@@ -13,24 +13,10 @@ import numpy as np
 import pytest
 from command_line import Outcome
 from PIL import Image
+from small_protocol import small_protocol
 
 from vibench.errors import InputError, MissingResource, UserError, foreign, one_line, reading, shown_name
 from vibench.files import replacing
-
-PROTOCOL = """
-name = "tiny"
-version = 1
-title = "t"
-description = "d"
-seed = 1
-[data]
-dataset = "folder:clips"
-[[holes]]
-name = "square"
-generator = "stationary-square"
-[scoring]
-metrics = ["psnr"]
-"""
 
 
 @pytest.fixture
@@ -40,7 +26,7 @@ def tiny(tmp_path: Path) -> Path:
         (tmp_path / "clips" / clip).mkdir(parents=True)
         for t, frame in enumerate(np.random.default_rng(0).integers(0, 256, (4, 48, 64, 3), np.uint8)):
             Image.fromarray(frame).save(tmp_path / "clips" / clip / f"{t}.png")
-    (tmp_path / "p.toml").write_text(PROTOCOL)
+    (tmp_path / "p.toml").write_text(small_protocol("tiny"))
     return tmp_path
 
 

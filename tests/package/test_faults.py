@@ -13,21 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-
-PROTOCOL = """
-name = "faults"
-version = 1
-title = "Faults"
-description = "For tests."
-seed = 1
-[data]
-dataset = "folder:{clips}"
-[[holes]]
-name = "square"
-generator = "stationary-square"
-[scoring]
-metrics = ["psnr"]
-"""
+from small_protocol import small_protocol
 
 
 @pytest.fixture
@@ -38,7 +24,7 @@ def protocol(tmp_path: Path) -> Path:
             noise = np.random.default_rng(frame).integers(0, 256, (128, 160, 3), np.uint8)  # takes 60 kB a frame
             cv2.imwrite(str(tmp_path / "clips" / name / f"{frame}.png"), noise)
     path = tmp_path / "faults.toml"
-    path.write_text(PROTOCOL.format(clips=tmp_path / "clips"))
+    path.write_text(small_protocol("faults", tmp_path / "clips"))
     return path
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import tee
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -20,7 +21,7 @@ from vibench.media.masks import MaskSource, open_masks, paired
 from vibench.media.pairing import fitting_masks
 from vibench.media.resize import dilate
 from vibench.media.video import MAX_CLIP_BYTES, TimedFrame
-from vibench.media.video_writer import open_writer
+from vibench.media.video_writer import VideoWriter, open_writer
 from vibench.method import Method, StreamingMethod
 from vibench.plugins import Spec
 from vibench.protocol import quantise
@@ -70,19 +71,7 @@ def inpaint(
     masks = open_masks(mask, source.height, source.width, mask_threshold)
     if output.resolve() in (video.resolve(), mask.resolve()):
         raise InputError(f"{output} is also the input; name another file to write to")
-    with (
-        disk_errors(output.parent),
-        open_writer(
-            output,
-            source.height,
-            source.width,
-            source.frames_per_second,
-            everything_from=video if sound and video.is_file() else None,
-            time_base=source.time_base,
-            look=source.look,
-            say=say,
-        ) as writer,
-    ):
+    with open_rewritten(output, source.height, source.width, source, video if sound else None, say) as writer:
         masks = fitting_masks(source, masks, say)
         filler = made_method(method, device)
         seed_everything(0)
@@ -107,6 +96,30 @@ def open_to_fill(video: Path, say: Say) -> FrameSource:
     for note in source.notes:
         say(note)
     return source
+
+
+@contextmanager
+def open_rewritten(
+    output: Path, height: int, width: int, source: FrameSource, beside: Path | None, say: Say
+) -> Iterator[VideoWriter]:
+    """Open the writer of ``source`` made anew in ``height`` times ``width`` pixels: its clock and its look are kept.
+
+    Sound, subtitles, chapters and titles come from the file ``beside``; there are none where it is None or a folder.
+    """
+    with (
+        disk_errors(output.parent),
+        open_writer(
+            output,
+            height,
+            width,
+            source.frames_per_second,
+            everything_from=beside if beside is not None and beside.is_file() else None,
+            time_base=source.time_base,
+            look=source.look,
+            say=say,
+        ) as writer,
+    ):
+        yield writer
 
 
 def filled_clip(method: Method, frames: Frames, holes: Masks) -> Frames:

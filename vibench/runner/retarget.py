@@ -15,17 +15,15 @@ import numpy as np
 
 from vibench.clip import Frame, Frames, Mask, Masks
 from vibench.errors import InputError
-from vibench.files import disk_errors
 from vibench.media.beside import Say, unheard
 from vibench.media.masks import open_masks, read_masks
 from vibench.media.pairing import fitting_masks
 from vibench.media.resize import dilate
 from vibench.media.video import collected
-from vibench.media.video_writer import open_writer
 from vibench.method import Method
 from vibench.plugins import Spec
 from vibench.runner.fill import made_method, seed_everything
-from vibench.runner.inpaint import filled_clip, open_to_fill
+from vibench.runner.inpaint import filled_clip, open_rewritten, open_to_fill
 
 Axis = Literal["width", "height"]
 FEATHER_PX = 1.0
@@ -75,19 +73,7 @@ def retarget(
     filler = made_method(method, device)
     background = filled_background(filler, frames, dilate(objects, dilation_iterations))
     advance = progress(len(frames)) if progress else lambda: None
-    with (
-        disk_errors(output.parent),
-        open_writer(
-            output,
-            height,
-            width,
-            source.frames_per_second,
-            everything_from=video if sound and video.is_file() else None,
-            time_base=source.time_base,
-            look=source.look,
-            say=say,
-        ) as writer,
-    ):
+    with open_rewritten(output, height, width, source, video if sound else None, say) as writer:
         for frame, behind, thing, time in zip(frames, background, objects, times, strict=True):
             squeezed = np.asarray(cv2.resize(behind, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
             writer.write(pasted(squeezed, frame, thing), *time)
