@@ -465,6 +465,16 @@ def test_a_link_brings_back_frame_row_view_and_pair(measurer: Browser, pages: di
     assert measurer.find("[data-part=curve]").get_attribute("value") == "psnr/hole"
 
 
+def test_word_of_an_older_link_of_its_own_takes_no_step_back(measurer: Browser, pages: dict[str, Path]) -> None:
+    open_case(measurer, pages["long"], "frame=40")
+    measurer.script(
+        "for (let i = 0; i < 2; i++) document.body.dispatchEvent("
+        "new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true }));"
+        "window.dispatchEvent(new HashChangeEvent('hashchange'));"
+    )
+    expect_frame(measurer, 42)
+
+
 def test_a_link_with_nonsense_shows_the_page_all_the_same(reader: Browser, pages: dict[str, Path]) -> None:
     reader.complaints()
     reader.open(pages["long"], "frame=9999&row=-3&view=constructor&a=77&gain=3&curve=constructor&wipe=x")

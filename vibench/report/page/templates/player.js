@@ -248,9 +248,12 @@ function startPlayer(root, media) {
   /** What the link says: `state`, but the frame that is on its way. */
   const place = () => ({ ...state, frame: playing() ? state.frame : wanted ?? state.frame });
 
+  let written = "";
+
   function remember() {
     const link = new URLSearchParams(Object.entries(place()).filter(([key, value]) => kept.includes(key) && value !== null));
-    if (location.hash.slice(1) !== link.toString()) location.replace(`#${link}`);
+    written = link.toString();
+    if (location.hash.slice(1) !== written) location.replace(`#${written}`);
     for (const neighbour of document.querySelectorAll("[data-neighbour]")) neighbour.hash = new URLSearchParams({ view: state.view, a: state.a, b: state.b });
   }
 
@@ -274,8 +277,9 @@ function startPlayer(root, media) {
     setWipe(state.wipe);
     setRow(state.row);
   }
-  // Our own changes of the link come here too, and find everything in its place.
+  // Our own changes of the link come here too, and late: by then a key may have sent the next frame on its way.
   window.addEventListener("hashchange", () => {
+    if (location.hash.slice(1) === written) return;
     const link = new URLSearchParams(location.hash.slice(1));
     if (kept.some((key) => link.has(key) && link.get(key) !== String(place()[key])) && !playing()) showPlace();
   });
