@@ -79,7 +79,10 @@ class Clip:
 
 @dataclass(frozen=True)
 class Holed:
-    """All that a method sees of a case: the frames, whose pixels inside the holes are 0, and the masks of the holes."""
+    """All that a method sees of a case: the frames, whose pixels inside the holes are 0, and the masks of the holes.
+
+    Under a protocol that says ``sees = "everything"`` no pixel is cut: inside the holes is what is to be removed.
+    """
 
     name: str
     frames: Frames
@@ -90,10 +93,12 @@ class Holed:
 class Case:
     """One unit of work: frames with holes to fill, and the truth behind the holes where it is known.
 
-    ``frames`` are the input, of which only the pixels outside ``holes`` are shown to a method. ``truth`` is what a
-    perfect method returns; it is None for object removal on real video. ``flow`` is the exact motion of the truth,
-    where it is known. ``attributes`` describe the case (hole size, motion and so on), so that results can be grouped
-    by them.
+    ``frames`` are the input, of which only the pixels outside ``holes`` are shown to a method, or all where it
+    ``sees_everything``. ``truth`` is what a perfect method returns; it is None for object removal on real video.
+    ``flow`` is the exact motion of the truth, where it is known. ``attributes`` describe the case (hole size, motion
+    and so on), so that results can be grouped by them. ``kept`` has the regions that a method should leave alone, by
+    name, each bool (T, H, W); it is empty where the input's own pixels are put back there, since nothing can then be
+    wrong with them.
     """
 
     name: str
@@ -103,17 +108,24 @@ class Case:
     flow: ExactFlow | None = None
     frames_per_second: float = 24.0
     attributes: Mapping[str, str | float] = field(default_factory=dict)
+    sees_everything: bool = False
+    kept: Mapping[str, Masks] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_frames(self.frames)
-        check_masks(self.holes, self.frames)
+        for masks in (self.holes, *self.kept.values()):
+            check_masks(masks, self.frames)
         if self.truth is not None and self.truth.shape != self.frames.shape:
             raise ValueError(f"truth has shape {self.truth.shape}, frames have {self.frames.shape}")
 
     def holed(self) -> Holed:
-        """Return what the method gets: a copy of the frames in which pixels inside the holes are 0, and the holes."""
+        """Return what the method gets: copies of the holes and of the frames, in which pixels inside the holes are 0.
+
+        They are left where the method ``sees_everything``.
+        """
         frames = self.frames.copy()
-        frames[self.holes] = 0
+        if not self.sees_everything:
+            frames[self.holes] = 0
         return Holed(self.name, frames, self.holes.copy())
 
     @cached_property

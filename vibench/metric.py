@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from vibench.clip import Case, Frames
+from vibench.clip import Case, Frames, Masks
 
 Direction = Literal["higher", "lower"]
 Aggregate = Literal["mean", "frechet-distance"]
@@ -82,6 +82,8 @@ class Metric(typing.Protocol):
     def measure(self, frames: Frames, case: Case) -> Mapping[str, Series]:
         """Return the series of each region, usually ``frame`` (all pixels) and ``hole`` (pixels in the hole).
 
+        A metric that compares with the truth also gives one for each region of ``case.kept``; see ``kept_alike``.
+
         ``frames`` are a method's output for ``case``, uint8 (T, H, W, 3) in 0..255, composited as the protocol says.
         """
         ...
@@ -92,3 +94,14 @@ def truth_of(case: Case) -> Frames:
     if case.truth is None:
         raise ValueError(f"case {case.name} has no truth, and the metric needs it")
     return case.truth
+
+
+def kept_alike(frames: Frames, case: Case) -> Iterator[tuple[str, Frames, Masks]]:
+    """Yield, for each region that a method should leave alone, its name, a clip, and its masks, bool (T, H, W).
+
+    The clip has the pixels of ``frames`` in the region and those of the truth everywhere else, so that a metric which
+    looks at windows or at whole frames finds nothing but the damage in the region. Nothing is yielded where the output
+    is composited. Raises ValueError where the case has no truth.
+    """
+    for region, masks in case.kept.items():
+        yield region, np.where(masks[..., None], frames, truth_of(case)), masks

@@ -25,6 +25,9 @@ from vibench.errors import InputError
 
 FOLDER = Path(__file__).parent / "protocols"
 
+Sees = Literal["holed", "everything"]
+"""What a method may see of a case: frames whose holes are cut to 0, or the frames as they are."""
+
 
 class Data(Frozen):
     """Which clips are used: those of a data set, of one ``split`` of it, or only the ``clips`` that are named.
@@ -77,24 +80,37 @@ class Scoring(Frozen):
     """How the frames that a method returns become numbers.
 
     ``composite = "holes"`` takes the method's pixels inside the hole only and the input's outside it; ``none`` scores
-    the frames as they were returned. ``quantise`` says how float frames become uint8: ``round`` (halves away from
-    zero) or ``truncate``. ``averaging = "clips"`` takes the mean over the frames of each clip and then over clips;
-    ``frames`` takes the mean over all frames of all clips, in which long clips weigh more. ``metrics`` are the
-    metrics' names.
+    the frames as they were returned, and then metrics with a truth also have the region ``kept``: all that lies outside
+    the hole, which a method should leave alone. With ``kept_margin_px = N`` there is also ``kept-Npx``, which is what
+    lies outside the hole after it was dilated N times by a 3x3 cross. ``quantise`` says how float frames become uint8:
+    ``round`` (halves away from zero) or ``truncate``. ``averaging = "clips"`` takes the mean over the frames of each
+    clip and then over clips; ``frames`` takes the mean over all frames of all clips, in which long clips weigh more.
+    ``metrics`` are the metrics' names.
     """
 
     composite: Literal["holes", "none"] = "holes"
     quantise: Literal["round", "truncate"] = "round"
     averaging: Literal["clips", "frames"] = "clips"
+    kept_margin_px: int | None = Field(default=None, ge=1, le=256)
     metrics: tuple[str, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _kept_pixels_can_be_wrong(self) -> Scoring:
+        if self.kept_margin_px is not None and self.composite != "none":
+            raise ValueError(
+                '"kept_margin_px" measures pixels that a method should keep, so it needs composite = "none"'
+            )
+        return self
 
 
 class Protocol(Frozen):
     """All decisions behind a table of results, which a paper cites as ``name@version``.
 
     ``task = "restore"`` cuts holes into true frames, so that the truth is known. ``remove`` takes objects away, and
-    the truth is the clip's background where the data set knows it. Each case is repeated ``repeats`` times with other
-    seeds, all of which follow from ``seed``.
+    the truth is the clip's background where the data set knows it. ``sees = "holed"`` gives a method frames whose
+    holes are cut to 0; ``everything`` gives it the frames as they are, for removers that need to see the object, and is
+    possible only where the input shows no truth: ``task = "remove"``, with the clip's own objects as holes. Each case
+    is repeated ``repeats`` times with other seeds, all of which follow from ``seed``.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -102,12 +118,23 @@ class Protocol(Frozen):
     title: str
     description: str
     task: Literal["restore", "remove"] = "restore"
+    sees: Sees = "holed"
     seed: int = Field(ge=0)
     repeats: int = Field(default=1, ge=1, le=100)
     data: Data
     resize: Resize | None = None
     holes: tuple[Holes, ...] = Field(min_length=1)
     scoring: Scoring
+
+    @model_validator(mode="after")
+    def _no_truth_in_sight(self) -> Protocol:
+        if self.sees == "everything" and self.task != "remove":
+            raise ValueError('sees = "everything" needs task = "remove": in a task "restore" the input is the truth')
+        if self.sees == "everything" and any(holes.source != "objects" for holes in self.holes):
+            raise ValueError(
+                'sees = "everything" needs holes with source = "objects": under any other hole the input is the truth'
+            )
+        return self
 
     @property
     def label(self) -> str:
@@ -118,10 +145,12 @@ class Protocol(Frozen):
     def digest(self) -> str:
         """Sha256 of every decision. Title and description are left out, so that they can be corrected."""
         decisions = self.model_dump(mode="json", exclude={"title", "description"})
-        for holes in decisions["holes"]:
-            # The field came after the first protocols, whose digests must stay: its default value does not count.
-            if holes["pairing"] == "next":
-                del holes["pairing"]
+        parts = {"protocol": [decisions], "holes": decisions["holes"], "scoring": [decisions["scoring"]]}
+        for part, fields in _LATER_FIELDS.items():
+            for name, unset in fields.items():
+                for table in parts[part]:
+                    if table[name] == unset:
+                        del table[name]
         return hashlib.sha256(json.dumps(decisions, sort_keys=True).encode()).hexdigest()
 
     def plan(self, clips: list[str]) -> Iterator[PlannedCase]:
@@ -133,6 +162,14 @@ class Protocol(Frozen):
 
     def _seed(self, clip: str, holes: Holes, repeat: int) -> int:
         return zlib.crc32(f"{self.seed}/{clip}/{holes.name}/{repeat}".encode())
+
+
+_LATER_FIELDS: dict[str, dict[str, Any]] = {
+    "protocol": {"sees": "holed"},
+    "holes": {"pairing": "next"},
+    "scoring": {"kept_margin_px": None},
+}
+"""Fields that came after the first protocols, whose digests must stay: their default values do not count."""
 
 
 @dataclass(frozen=True)

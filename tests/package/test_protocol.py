@@ -42,6 +42,7 @@ def test_every_bundled_protocol_is_valid_and_named_like_its_file() -> None:
 DIGESTS = {
     "bundled@1": "94d733a784e8e348",
     "davis-object@1": "819af5ee02b09b1d",
+    "davis-object-raw@1": "5f99f8815dc70363",
     "davis-stationary@1": "a0a8514a63064d87",
     "e2fgvi-davis@1": "17f117905e93e7cf",
     "propainter-davis@1": "7ceb4bbf548694b8",
@@ -81,6 +82,31 @@ def test_words_may_be_mended_without_a_new_digest(tmp_path: Path) -> None:
 def test_every_decision_is_in_the_digest(tmp_path: Path, old: str, new: str) -> None:
     assert old in MINIMAL
     assert from_text(tmp_path, MINIMAL).digest != from_text(tmp_path, MINIMAL.replace(old, new)).digest
+
+
+REMOVAL = MINIMAL.replace('generator = "stationary-square"', 'source = "objects"').replace(
+    "seed = 1", 'seed = 1\ntask = "remove"'
+)
+
+
+RAW = MINIMAL.replace("[scoring]", '[scoring]\ncomposite = "none"')
+
+
+@pytest.mark.parametrize(
+    ("base", "place", "unset", "changed"),
+    [
+        (REMOVAL, "seed = 1", 'sees = "holed"', 'sees = "everything"'),
+        (RAW, "[scoring]", "", "kept_margin_px = 4"),
+    ],
+)
+def test_a_later_field_counts_only_where_it_is_set(
+    tmp_path: Path, base: str, place: str, unset: str, changed: str
+) -> None:
+    """Protocols of users from before the field keep their digests, and so their runs."""
+    plain, same, other = (
+        from_text(tmp_path, base.replace(place, f"{place}\n{line}")).digest for line in ("", unset, changed)
+    )
+    assert plain == same != other
 
 
 @pytest.mark.parametrize(

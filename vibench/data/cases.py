@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from vibench import plugins
-from vibench.clip import Case, Clip, Masks
+from vibench.clip import Case, Clip, Frames, Masks
 from vibench.data.attributes import attributes_of
 from vibench.data.dataset import Dataset
 from vibench.data.layouts import open_dataset
@@ -20,6 +20,12 @@ from vibench.protocol import PlannedCase, Protocol, Resize
 
 DRAWN_FROM = ("frames", "height", "width", "seed")
 """What a mask generator is given by the harness; its other parameters are options."""
+
+SAME_LEVELS = 2
+"""Pixels of the input and the truth that differ by no more in any channel count as the same: codecs do that much."""
+
+MOST_SHOWN = 0.5
+"""The largest share of a hole in which the input may be the truth where methods see everything."""
 
 
 def check_generators(protocol: Protocol) -> None:
@@ -32,17 +38,22 @@ def check_generators(protocol: Protocol) -> None:
 
 def build_case(protocol: Protocol, planned: PlannedCase, clips: Dataset) -> Case:
     """Make the case that ``planned`` describes; raise InputError with one sentence where the clip cannot give it."""
+    from vibench.media.resize import kept_regions
+
     with foreign(f"case {planned.name!r} cannot be made"):
         clip = resized(clips.load(planned.clip, limit_frames=protocol.data.frames), protocol.resize)
         holes = _holes(protocol, planned, clip, clips)
     if not holes.any():
         raise InputError(f"the hole of case {planned.name!r} is empty in every frame, so there is nothing to fill")
     removing = protocol.task == "remove"
+    truth = clip.background if removing else clip.frames
+    if protocol.sees == "everything" and truth is not None:
+        _check_hidden(planned.name, clip.frames, truth, holes)
     return Case(
         name=planned.name,
         frames=clip.frames,
         holes=holes,
-        truth=clip.background if removing else clip.frames,
+        truth=truth,
         flow=clip.background_flow if removing else clip.flow,
         frames_per_second=clip.frames_per_second,
         attributes={
@@ -50,7 +61,22 @@ def build_case(protocol: Protocol, planned: PlannedCase, clips: Dataset) -> Case
             "hole": planned.holes.name,
             **attributes_of(clip.frames, holes, clip.objects),
         },
+        sees_everything=protocol.sees == "everything",
+        kept={} if protocol.scoring.composite == "holes" else kept_regions(holes, protocol.scoring.kept_margin_px or 0),
     )
+
+
+def _check_hidden(case: str, frames: Frames, truth: Frames, holes: Masks) -> None:
+    """Raise InputError where the input shows the truth in most of the hole: seeing it, no method would fill anything.
+
+    A dilated hole shows some of the truth around the object.
+    """
+    difference = np.abs(frames[holes].astype(np.int16) - truth[holes]).max(axis=-1)
+    if (shown := float((difference <= SAME_LEVELS).mean())) > MOST_SHOWN:
+        raise InputError(
+            f'case {case!r} cannot be shown to methods as sees = "everything": its input is the truth in {shown:.0%} '
+            'of the hole; use sees = "holed", or an input with the object in it'
+        )
 
 
 def resized(clip: Clip, resize: Resize | None) -> Clip:

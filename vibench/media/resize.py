@@ -63,6 +63,16 @@ def dilate(masks: Masks, iterations: int) -> Masks:
     return np.stack(grown).astype(np.bool_)
 
 
+def kept_regions(holes: Masks, margin_px: int = 0) -> dict[str, Masks]:
+    """Return what a method should leave alone, bool (T, H, W) by the name of the region.
+
+    ``kept`` is all outside the holes. With a margin there is also ``kept-Npx``, all outside the holes after they were
+    dilated so many times.
+    """
+    margins = (0, margin_px) if margin_px else (0,)
+    return {f"kept-{margin}px" if margin else "kept": ~dilate(holes, margin) for margin in margins}
+
+
 def _check_size(width_px: int, height_px: int) -> None:
     if min(width_px, height_px) < 1:
         raise InputError(f"a clip cannot be resized to {width_px}x{height_px}; both sides must be at least 1 px")

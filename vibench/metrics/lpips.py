@@ -17,7 +17,7 @@ from torch import Tensor
 
 from vibench.clip import Case, Frames, as_frames, check_pair
 from vibench.errors import InputError
-from vibench.metric import MetricInfo, Series, truth_of
+from vibench.metric import MetricInfo, Series, kept_alike, truth_of
 from vibench.metrics.networks import backbones
 from vibench.metrics.networks.weights import State, packaged_file, sha256_of
 
@@ -86,9 +86,9 @@ class LPIPS:
         self._last: tuple[str, dict[int, Features]] = ("", {})
 
     def measure(self, frames: Frames, case: Case) -> Mapping[str, Series]:
-        """Return one value per frame in the regions ``frame`` and ``hole``.
+        """Return one value per frame in the regions ``frame``, ``hole`` and those of ``case.kept``.
 
-        ``frame`` holds the published number, ``hole`` the mean of the map over the hole's pixels; see ``lpips``. Frames
+        ``frame`` holds the published number, the others the mean of the map over their pixels; see ``lpips``. Frames
         that are too small for the network raise InputError.
         """
         height, width = frames.shape[1:3]
@@ -96,15 +96,17 @@ class LPIPS:
             raise InputError(
                 f"{self.info.name} needs frames of at least {self._least_px} px a side, not {width}x{height}"
             )
-        whole: list[float | None] = []
-        inside: list[float | None] = []
-        for start, truth in self._truth_features(case):
-            batch = slice(start, start + len(truth[0]))
-            found = distances(self._network, deep_features(self._network, frames[batch]), truth, (height, width))
-            whole.extend(found.frame.tolist())
-            for spatial, hole in zip(found.spatial, case.holes[batch], strict=True):
-                inside.append(float(spatial[hole].mean(dtype=np.float64)) if hole.any() else None)
-        return {"frame": Series.of(whole), "hole": Series.of(inside)}
+        found: dict[str, list[float | None]] = {"frame": []}
+        for region, clip, masks in (("hole", frames, case.holes), *kept_alike(frames, case)):
+            inside = found.setdefault(region, [])
+            for start, truth in self._truth_features(case):
+                batch = slice(start, start + len(truth[0]))
+                batched = distances(self._network, deep_features(self._network, clip[batch]), truth, (height, width))
+                if region == "hole":
+                    found["frame"].extend(batched.frame.tolist())
+                for spatial, mask in zip(batched.spatial, masks[batch], strict=True):
+                    inside.append(float(spatial[mask].mean(dtype=np.float64)) if mask.any() else None)
+        return {region: Series.of(values) for region, values in found.items()}
 
     def _truth_features(self, case: Case) -> Iterator[tuple[int, Features]]:
         """Yield the index of each batch's first frame and the features of the truth in that batch."""
@@ -149,7 +151,7 @@ def _lpips(name: str, title: str, backbone: State, least_px: int, device: str) -
         title=f"LPIPS ({title})",
         unit="",
         better="lower",
-        source="Zhang et al. 2018, lpips 0.1 on [-1, 1]; hole: spatial map, mean over hole pixels",
+        source="Zhang et al. 2018, lpips 0.1 on [-1, 1]; hole, kept: spatial map, mean over their pixels",
     )
     linear = packaged_file("lpips==0.1.4", f"weights/v0.1/{name}.pth", None)
     resources = {**backbones.resources(name), f"lpips v0.1 {name}.pth": sha256_of(linear)}

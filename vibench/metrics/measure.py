@@ -14,6 +14,7 @@ from vibench import plugins
 from vibench.clip import Case, ExactFlow, as_frames, as_masks, check_pair
 from vibench.errors import InputError
 from vibench.machine.device import resolve
+from vibench.media.resize import kept_regions
 from vibench.metric import Direction, Metric, MetricInfo, Series
 
 
@@ -67,6 +68,7 @@ def measure(
     holes: NDArray[np.bool_] | None = None,
     *,
     flow: ExactFlow | None = None,
+    kept_margin_px: int | None = None,
     device: str = "auto",
     name: str = "clip",
 ) -> Measured:
@@ -77,8 +79,10 @@ def measure(
     method and ``truth`` is what they should be, both uint8 (T, H, W, 3) in 0..255; they are compared as they are, so
     copy the truth around the holes into ``frames`` first if only the filled pixels shall count. ``holes`` are bool
     (T, H, W), or (H, W) for all frames, True inside the hole; without them no frame has a hole, and only the region
-    ``frame`` has values. ``flow`` is the exact motion of ``truth``, which some metrics need. ``device`` is ``auto``,
-    ``cpu`` or ``cuda``; networks run there. ``name`` is what errors call the clip.
+    ``frame`` has values. ``kept_margin_px`` asks for what lies outside the holes by itself, which only says something
+    of frames that were not put back into the truth: 0 gives the region ``kept``, and N also ``kept-Npx``, outside the
+    holes after N dilations by a 3x3 cross. ``flow`` is the exact motion of ``truth``, which some metrics need.
+    ``device`` is ``auto``, ``cpu`` or ``cuda``; networks run there. ``name`` is what errors call the clip.
 
     Raises InputError with one sentence that says what to pass where an array, the metric's name or an option is wrong,
     or where the metric needs something that was not given. Raises MissingResource where its weights are not on this
@@ -92,7 +96,8 @@ def measure(
     measuring = _made(metric, device) if isinstance(metric, str) else metric
     info = measuring.info
     _check_needs(info, true is not None, flow is not None)
-    case = Case(name, clip if true is None else true, masks, true, flow)
+    kept = {} if kept_margin_px is None else kept_regions(masks, kept_margin_px)
+    case = Case(name, clip if true is None else true, masks, true, flow, kept=kept)
     regions = {region: series.values for region, series in measuring.measure(clip, case).items()}
     if holes is None and not any(value is not None for values in regions.values() for value in values):
         raise InputError(f"{info.name} has a value only where there is a hole; pass holes, bool (T, H, W)")

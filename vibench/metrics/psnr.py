@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from vibench.clip import Case, Frame, Frames, Mask, as_mask, as_pair
-from vibench.metric import MetricInfo, Series, truth_of
+from vibench.metric import MetricInfo, Series, kept_alike, truth_of
 
 PEAK = 255.0
 PERFECT_DB = 100.0
@@ -32,7 +32,7 @@ def psnr(frame: Frame, truth: Frame, region: Mask | None = None) -> float | None
 
 
 class PSNR:
-    """PSNR of every frame, over the whole frame and over its hole alone."""
+    """PSNR of every frame, over the whole frame, over its hole alone, and over what should have been left alone."""
 
     info = MetricInfo(
         name="psnr",
@@ -43,10 +43,9 @@ class PSNR:
     )
 
     def measure(self, frames: Frames, case: Case) -> Mapping[str, Series]:
-        """Return one value per frame in the regions ``frame`` (all pixels) and ``hole`` (pixels in the hole only)."""
+        """Return one value per frame in the regions ``frame`` (all pixels), ``hole`` and those of ``case.kept``."""
         truth = truth_of(case)
-        triples = list(zip(frames, truth, case.holes, strict=True))
-        return {
-            "frame": Series.of([psnr(frame, true) for frame, true, _ in triples]),
-            "hole": Series.of([psnr(frame, true, hole) for frame, true, hole in triples]),
-        }
+        found = {"frame": Series.of([psnr(frame, true) for frame, true in zip(frames, truth, strict=True)])}
+        for region, clip, masks in (("hole", frames, case.holes), *kept_alike(frames, case)):
+            found[region] = Series.of([psnr(*triple) for triple in zip(clip, truth, masks, strict=True)])
+        return found

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vibench.clip import Case, Frame, Frames, Mask, as_mask
-from vibench.metric import MetricInfo, Series, truth_of
+from vibench.metric import MetricInfo, Series, kept_alike, truth_of
 from vibench.metrics.ssim import Image, check_size, ssim_map
 
 Pixel = TypeVar("Pixel", bound=np.generic)
@@ -62,13 +62,17 @@ class SSIMGaussian:
     )
 
     def measure(self, frames: Frames, case: Case) -> Mapping[str, Series]:
-        """Return one value per frame in the regions ``frame`` and ``hole``; see ``ssim_gaussian``."""
+        """Return one value per frame in the regions ``frame``, ``hole`` and those of ``case.kept``."""
         whole, inside = [], []
         for frame, truth, hole in zip(frames, truth_of(case), case.holes, strict=True):
             similar = similarity(frame, truth)
             whole.append(float(similar.mean()))
             inside.append(_mean_inside(similar, valid(hole)))
-        return {"frame": Series.of(whole), "hole": Series.of(inside)}
+        kept = {
+            region: Series.of([ssim_gaussian(*triple) for triple in zip(clip, truth_of(case), masks, strict=True)])
+            for region, clip, masks in kept_alike(frames, case)
+        }
+        return {"frame": Series.of(whole), "hole": Series.of(inside), **kept}
 
 
 def _mean_inside(similar: Image, hole: Mask) -> float | None:

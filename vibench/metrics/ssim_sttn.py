@@ -10,25 +10,28 @@ from collections.abc import Mapping
 import cv2
 import numpy as np
 
-from vibench.clip import Case, Frame, Frames
-from vibench.metric import MetricInfo, Series, truth_of
+from vibench.clip import Case, Frame, Frames, Mask, as_mask
+from vibench.metric import MetricInfo, Series, kept_alike, truth_of
 from vibench.metrics.ssim import Image, check_size, ssim_map
 
 WINDOW_PX = 65
 SAMPLE_COVARIANCE = WINDOW_PX**2 / (WINDOW_PX**2 - 1)
 
 
-def ssim_sttn(frame: Frame, truth: Frame) -> float:
+def ssim_sttn(frame: Frame, truth: Frame, region: Mask | None = None) -> float | None:
     """Return the mean structural similarity of two frames, uint8 (H, W, 3): from -1 to 1, higher is better.
 
     It equals ``skimage.metrics.structural_similarity(win_size=65, data_range=255, channel_axis=2)``. The mean is over
-    RGB and over the pixels whose 65x65 window lies inside the frame. Frames of other dtypes or shapes, or frames
-    smaller than the window, raise InputError.
+    RGB and over the pixels whose 65x65 window lies inside the frame; with ``region``, bool (H, W), over those of them
+    that lie in it. It is None where there are none. Frames of other dtypes or shapes, or frames smaller than the
+    window, raise InputError.
     """
     check_size(frame, WINDOW_PX, "ssim-sttn")
-    margin = WINDOW_PX // 2
-    similar = ssim_map(frame, truth, _smooth, SAMPLE_COVARIANCE)
-    return float(similar[margin:-margin, margin:-margin].mean())
+    whole = slice(WINDOW_PX // 2, -(WINDOW_PX // 2))
+    similar = ssim_map(frame, truth, _smooth, SAMPLE_COVARIANCE)[whole, whole]
+    if region is not None:
+        similar = similar[as_mask(region, frame, "region")[whole, whole]]
+    return float(similar.mean()) if similar.size else None
 
 
 class SSIMSttn:
@@ -43,9 +46,12 @@ class SSIMSttn:
     )
 
     def measure(self, frames: Frames, case: Case) -> Mapping[str, Series]:
-        """Return one value per frame in the region ``frame``; see ``ssim_sttn``."""
-        pairs = zip(frames, truth_of(case), strict=True)
-        return {"frame": Series.of([ssim_sttn(frame, truth) for frame, truth in pairs])}
+        """Return one value per frame in the region ``frame`` and those of ``case.kept``; see ``ssim_sttn``."""
+        truth = truth_of(case)
+        found = {"frame": Series.of([ssim_sttn(frame, true) for frame, true in zip(frames, truth, strict=True)])}
+        for region, clip, masks in kept_alike(frames, case):
+            found[region] = Series.of([ssim_sttn(*triple) for triple in zip(clip, truth, masks, strict=True)])
+        return found
 
 
 def _smooth(image: Image) -> Image:

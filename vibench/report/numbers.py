@@ -116,6 +116,7 @@ def footnotes(table: Table) -> list[str]:
         f"Protocol {results.label}, {counted_cases(results)}. {average(results)} "
         + "Only those cases count that every method has a value for (methods without any value aside)."
         + (" Brackets hold the 95 % bootstrap interval over clips." if bracketed else ""),
+        handling(results),
         *_about_marks(table),
     ]
     notes += [f"{row.method}: {row.warning}" for row in table.rows if row.warning]
@@ -158,6 +159,17 @@ def average(results: Results) -> str:
         return "A number is the mean over the frames of a clip, then over clips."
     mean = "all frames of all cases" if results.averages_frames else "the frames of a case, then over cases"
     return f"A number is the mean over {mean}. Cases of one clip are not independent: they are one value in all tests."
+
+
+def handling(results: Results) -> str:
+    """Say what methods were shown, and whether their output was put back into the input before it was measured."""
+    seen = "everything, also what lies inside the holes" if results.sees_everything else "frames with empty holes"
+    if results.composited:
+        return f"Methods saw {seen}; outside the holes the input was put back (composited)."
+    kept = any(region.startswith("kept") for metric in results.metrics for region in results.regions(metric))
+    return f"Methods saw {seen}; their output was measured as it came (not composited)" + (
+        ", and the region kept is what lies outside the holes." if kept else "."
+    )
 
 
 def _about_marks(table: Table) -> list[str]:

@@ -96,6 +96,8 @@ def as_json(tables: Iterable[Table]) -> str:
 def _plain(table: Table) -> dict[str, Any]:
     return {
         "protocol": table.results.label,
+        "sees": "everything" if table.results.sees_everything else "holed",
+        "composite": "holes" if table.results.composited else "none",
         "protocol_digest": table.results.runs[0].protocol_digest,
         "runs": [run.digest for run in table.results.runs],
         "cases": list(table.results.cases),

@@ -54,6 +54,16 @@ class Results:
         """Whether every frame counts equally in a mean over clips, so that a long clip counts more than a short one."""
         return bool(self.protocol.get("scoring", {}).get("averaging") == "frames")
 
+    @property
+    def sees_everything(self) -> bool:
+        """Whether methods saw what is inside the holes; a run from before the field existed cut it out."""
+        return bool(self.protocol.get("sees", "holed") == "everything")
+
+    @property
+    def composited(self) -> bool:
+        """Whether only the pixels inside the holes are the methods' own, and the input's were put back outside."""
+        return bool(self.protocol.get("scoring", {}).get("composite", "holes") == "holes")
+
     def regions(self, metric: MetricFacts) -> tuple[str, ...]:
         """Name the regions in which a metric has a value, in alphabetical order."""
         return tuple(

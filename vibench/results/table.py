@@ -118,9 +118,11 @@ class Table:
     def frame(self) -> pd.DataFrame:
         """Tidy: one row a method and column, with mean, interval, counts, mark and p.
 
-        ``clips`` is how many clips the interval and the test are over, and ``cases`` how many cases these have.
-        ``interval`` says how ``low`` and ``high`` were made or why they are empty (see ``Estimate.interval_kind``).
-        ``p`` is against the method with the best mean, and ``p_corrected`` says for how many comparisons, or 0.
+        ``sees`` says what methods were shown and ``composite`` whether the input was put back outside the holes, both
+        in the protocol's words. ``clips`` is how many clips the interval and the test are over, and ``cases`` how many
+        cases these have. ``interval`` says how ``low`` and ``high`` were made or why they are empty (see
+        ``Estimate.interval_kind``). ``p`` is against the method with the best mean, and ``p_corrected`` says for how
+        many comparisons, or 0.
         """
         rows = []
         for row in self.rows:
@@ -130,6 +132,8 @@ class Table:
                 rows.append(
                     {
                         "protocol": self.results.label,
+                        "sees": "everything" if self.results.sees_everything else "holed",
+                        "composite": "holes" if self.results.composited else "none",
                         "method": row.method,
                         "metric": column.metric.name,
                         "region": column.region,

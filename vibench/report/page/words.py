@@ -10,12 +10,18 @@ from vibench.results.record import MethodFacts, RunInfo
 from vibench.results.results import Results
 from vibench.results.statistics import FEWEST, TOO_FEW
 
+_SEEN = {
+    "holed": "Methods see frames in which the pixels inside the holes are cut to 0.",
+    "everything": "Methods see the frames as they are, with what is to be removed inside the holes.",
+}
+
 
 def sentences(results: Results) -> list[str]:
     """Say the protocol in sentences: data, size, holes, what is scored, how it is averaged."""
     protocol = results.protocol
     said = [_data(protocol, counted_cases(results)), _size(protocol.get("resize"))]
     said += [_holes(holes) for holes in protocol.get("holes", ())]
+    said.append(_SEEN.get(str(protocol.get("sees", "holed")), ""))
     said += [*_scoring(protocol.get("scoring", {})), average(results)]
     said.append(
         "Time is measured from uint8 frames in to uint8 frames out, after a warm-up and with the device synchronised; "
@@ -111,7 +117,8 @@ def _scoring(scoring: dict[str, Any]) -> list[str]:
     return [
         {
             "holes": "Only a method's pixels inside the hole are taken; outside, the input is scored.",
-            "none": "A method's frames are scored as returned, also outside the hole.",
+            "none": "A method's frames are scored as returned, also outside the hole; for the region “kept”, which is "
+            "all that lies outside, both pictures show the truth inside the hole.",
         }.get(str(scoring.get("composite")), ""),
         {
             "round": "Frames of floating point are rounded to uint8 before scoring.",
