@@ -34,7 +34,17 @@ MAX_CASE_BYTES = 4 * 2**30
 
 
 class FromDisk:
-    """Take the frames that another program has written, from_disk[path=FOLDER_OR_ARCHIVE]; they are never timed."""
+    """Take the frames that another program has written, from_disk[path=FOLDER_OR_ARCHIVE]; they are never timed.
+
+    A case is a folder of images, one a frame, in natural order of their names, or a video file:
+
+        PATH/blackswan/stationary-square/00000.png, 00001.png, ...
+        PATH/blackswan/stationary-square.mp4
+
+    The command vibench export writes inputs under the same names. With by=clip the part after the clip's name is left
+    out (PATH/blackswan/00000.png), for programs that know only clips. PATH may be a .zip, .tar, .tar.gz or .tgz of it.
+    Every frame has the protocol's size.
+    """
 
     def __init__(self, *, path: str, by: Literal["case", "clip"] = "case") -> None:
         self.path, self.by = Path(str(path)), by

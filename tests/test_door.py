@@ -148,7 +148,7 @@ def test_everything_that_is_installed_is_listed_with_a_line(kind: str) -> None:
 
 def test_runs_are_listed(done: vibench.Run) -> None:
     (listed,) = vibench.list_runs(done.folder.parent)
-    assert listed.name == done.folder.name and "Level, telea" in listed.about
+    assert listed.name == str(done.folder) and "Level, telea" in listed.about
 
 
 def test_speed_and_profile_are_measured_from_python(tmp_path: Path) -> None:

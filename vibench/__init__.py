@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from vibench.report.comparison import comparison_text
     from vibench.report.figure import write_figure
     from vibench.report.film import write_video
+    from vibench.report.frames import write_frames
     from vibench.report.page.folder import write_report
     from vibench.report.paper_table import load_paper_table, paper_tables, write_paper_table
     from vibench.report.terminal import print_summary
@@ -115,6 +116,7 @@ __all__ = [
     "speed_text",
     "study_text",
     "write_figure",
+    "write_frames",
     "write_manifest",
     "write_paper_table",
     "write_report",
@@ -139,6 +141,7 @@ _HOMES = {
     "vibench.report.comparison": ("comparison_text",),
     "vibench.report.figure": ("write_figure",),
     "vibench.report.film": ("write_video",),
+    "vibench.report.frames": ("write_frames",),
     "vibench.report.page.folder": ("write_report",),
     "vibench.report.paper_table": ("load_paper_table", "paper_tables", "write_paper_table"),
     "vibench.report.terminal": ("print_summary",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -174,3 +175,12 @@ def test_lists_are_plain_text_without_markup_or_internal_names(kind: str) -> Non
     assert shown.exit_code == 0
     for markup in ("`", "**", "InputError", "MissingResource", "UserError"):
         assert markup not in shown.output
+
+
+def test_a_list_for_programs_is_json_and_one_name_gives_all_its_help(vibench: Callable[..., Outcome]) -> None:
+    _, out, _ = vibench("list", "methods", "--json")
+    assert {"from_disk", "telea"} <= {one["name"] for one in json.loads(out)}
+    _, alone, _ = vibench("list", "methods", "from_disk")
+    assert "PATH/blackswan/stationary-square/00000.png" in alone and "telea" not in alone
+    status, _, error = vibench("list", "methods", "nobody")
+    assert status == 2 and "none of the methods" in error

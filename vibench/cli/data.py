@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -19,16 +20,29 @@ Name = Annotated[str, typer.Argument(help="A data set that vibench list datasets
 
 def list_things(
     kind: Annotated[str, typer.Argument(help="methods, metrics, masks, protocols, datasets or runs.")],
+    name: Annotated[str, typer.Argument(help="Only this one, with all that it says of itself.")] = "",
     output: Annotated[Path, typer.Option("--output", "-o", help="Where runs are looked for.")] = Path("results"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list, for programs.")] = False,
 ) -> None:
-    """Print what there is of one kind: each name, a line about it, and the options that it takes in brackets."""
+    """Print what there is of one kind: each name, a line about it, and the options that it takes in brackets.
+
+    Names are printed as the other commands take them; of a run that is its folder. With a name, as in vibench list
+    methods from_disk, only that one is printed, with all that it says of itself.
+    """
     import vibench
 
     if kind not in KINDS:
         raise InputError(f"nothing called {kind!r} can be listed; choose one of {', '.join(KINDS)}")
     found = vibench.list_runs(output) if kind == "runs" else getattr(vibench, f"list_{kind}")()
-    for name, about, options in found:
-        typer.echo(f"{name:<24}  {about}" + (f"  [{', '.join(options)}]" if options else ""))
+    chosen = [one for one in found if name in ("", one.name)]
+    if not chosen and name:
+        raise InputError(f"{name!r} is none of the {kind}; they are {', '.join(one.name for one in found)}")
+    if as_json:
+        typer.echo(json.dumps([one._asdict() for one in chosen], indent=1))
+        return
+    for one in chosen:
+        about = one.help if name and one.help else one.about
+        typer.echo(f"{one.name:<24}  {about}" + (f"  [{', '.join(one.options)}]" if one.options else ""))
 
 
 @app.command()
@@ -64,7 +78,8 @@ def export(
 ) -> None:
     """Write every case's holed frames and masks as PNG, for a program that vibench cannot call.
 
-    Give what that program makes back with the method from_disk.
+    Give what that program makes back with the method from_disk. A README.md in the folder says what lies where, and
+    how the filled frames must lie to be scored.
     """
     import vibench
 

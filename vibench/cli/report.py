@@ -1,4 +1,4 @@
-"""The commands ``vibench report``, ``figure`` and ``video``: runs shown as a page, a picture or a film."""
+"""The commands ``vibench report``, ``figure``, ``video`` and ``frames``: runs shown as a page, a picture or a film."""
 
 from __future__ import annotations
 
@@ -46,6 +46,21 @@ def figure(
 
     vibench.write_figure(run, case, output, kind, methods, frames, row)
     typer.echo(f"figure: {output}")
+
+
+def frames(
+    run: OneRun,
+    method: Annotated[str, typer.Argument(help="A method of the run; or input, truth or holes.")],
+    case: CaseName,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="Folder for PNG images, or a video: .mp4, .mov, .m4v, or .mkv, lossless."),
+    ],
+) -> None:
+    """Take the frames of one method on one case out of a run, as images or as a video."""
+    import vibench
+
+    typer.echo(f"{vibench.write_frames(run, method, case, output)} frames: {output}")
 
 
 def video(

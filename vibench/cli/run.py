@@ -36,12 +36,15 @@ def run(
     in_process: Annotated[
         bool, typer.Option("--in-process", help="Run methods in this process, for a debugger; a crash ends the run.")
     ] = False,
+    name: Annotated[str, typer.Option(help="Name of the run's folder, instead of protocol and digest.")] = "",
 ) -> None:
     """Fill the holes of every case with every method, time it, score it, and write one record each.
 
     The same command continues where it stopped, be it by Ctrl-C, a kill or a full disk. Another command makes another
-    run. With further --metrics, only these are measured, on the frames that were kept. The exit status is 0 if every
-    case was filled, and 4 if a method failed on one: its record and the table say why.
+    run, and takes over what a run in the same --output has made by the same method of the same data: to add a method
+    measures that one. To measure all again, name another --output. With further --metrics, only these are measured, on
+    the frames that were kept. The exit status is 0 if every case was filled, and 4 if a method failed on one: its
+    record and the table say why.
     """
     import vibench
     from vibench.cli.progress import progress
@@ -63,6 +66,7 @@ def run(
             retry_failed=retry_failed,
             time_limit_seconds=time_limit,
             in_process=in_process,
+            name=name,
             listener=listener,
             command=shlex.join(["vibench", *sys.argv[1:]]),
         )

@@ -14,7 +14,7 @@ from vibench.data.attributes import attributes_of
 from vibench.data.dataset import Dataset
 from vibench.data.layouts import open_dataset
 from vibench.errors import InputError, foreign
-from vibench.files import replacing
+from vibench.files import replacing, write_atomically
 from vibench.masks.chance import Chance
 from vibench.protocol import PlannedCase, Protocol, Resize
 
@@ -168,10 +168,12 @@ def export_cases(protocol: Protocol, output: Path, data: Path | None, limit: int
     """Write each case as images under ``output/<case>/``, and yield its name and number of frames.
 
     The images are for programs that vibench cannot call. ``frames/00000.png`` are RGB, with 0 inside the hole;
-    ``masks/00000.png`` are grey, 255 inside the hole and 0 outside. The truth is not written.
+    ``masks/00000.png`` are grey, 255 inside the hole and 0 outside. The truth is not written. ``README.md`` says so,
+    and how the filled frames must lie.
     """
     from PIL import Image
 
+    write_atomically(output / "README.md", _README.format(protocol=protocol.label).encode())
     clips = open_dataset(protocol.data.dataset, data, protocol.data.split)
     for planned in planned_cases(protocol, clips.clip_names(), limit=limit):
         holed = build_case(protocol, planned, clips).holed()
@@ -180,3 +182,22 @@ def export_cases(protocol: Protocol, output: Path, data: Path | None, limit: int
                 with replacing(output / planned.name / kind / f"{index:05d}.png") as partial:
                     Image.fromarray(picture).save(partial)
         yield planned.name, len(holed.frames)
+
+
+_README = """# Cases of {protocol}, to be filled by another program
+
+    CASE/frames/00000.png   one frame, RGB, 0 (black) inside the hole
+    CASE/masks/00000.png    its hole, grey: 255 inside, 0 outside
+
+CASE is a clip and the kind of its hole, such as `blackswan/stationary-square`. Frames are numbered from 00000. A
+program that fills them writes as many frames of the same size:
+
+    FILLED/CASE/00000.png, 00001.png, ...    images, in natural order of their names
+    FILLED/CASE.mp4                          or a video file, if it must (what its coding loses is counted too)
+
+They are scored like any other method, but never timed:
+
+    vibench run --protocol {protocol} --methods 'from_disk[path=FILLED]'
+
+(and `--data FOLDER`, where the data set is not bundled). `vibench list methods from_disk` says what else it takes.
+"""

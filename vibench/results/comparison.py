@@ -84,7 +84,7 @@ def compare(
     compare, and Incomparable where the two runs follow different protocols.
     """
     (old, old_method), (new, new_method) = _side(first), _side(second)
-    groups = gather(distinct([old, new]))
+    groups = gather(distinct([old, new]), apart=True)
     if len(groups) > 1:
         raise Incomparable(
             f"incomparable: {old.info.protocol_label} and {new.info.protocol_label} are different protocols "

@@ -33,8 +33,9 @@ class Record(Frozen):
     options and files that measured it, ``unavailable`` to the reason why it could not be measured. ``input_sha256``,
     ``truth_sha256`` and ``holes_sha256`` are those of the arrays that the method and the metrics saw, and
     ``output_sha256`` is that of the composited frames. ``versions`` are those of the packages whose arithmetic is in
-    the numbers. A field that the version which wrote the record did not know is empty. Everything but ``timing`` is
-    equal when the run is repeated.
+    the numbers. ``made_by`` is the digest of the run that filled the case, where this run took the record over from
+    that one. A field that the version which wrote the record did not know is empty. Everything but ``timing`` and
+    ``made_by`` is equal when the run is repeated.
     """
 
     schema_version: int = Field(default=SCHEMA, alias="schema")
@@ -57,6 +58,7 @@ class Record(Frozen):
     unavailable: dict[str, str] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
     timing: Timing | None = None
+    made_by: str = ""
 
     @property
     def clip(self) -> str:
@@ -77,6 +79,12 @@ class MethodFacts(Frozen):
     source_sha256: str
     options: dict[str, bool | int | float | str | None] = Field(default_factory=dict)
     facts: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What the method's frames depend on: its options, its code, its weights, and files of results it reads."""
+        contents = (str(self.facts.get(name)) for name in ("weights_sha256", "content_sha256"))
+        return self.label, self.source_sha256, *contents
 
     @property
     def warning(self) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from vibench.errors import InputError
+from vibench.machine.facts import differing_facts
 from vibench.results.record import TRUTH, MethodFacts, MetricFacts, Record, RunInfo
 from vibench.results.store import Store
 
@@ -155,12 +156,16 @@ def distinct(runs: Iterable[Store]) -> list[Store]:
     return list(found.values())
 
 
-def gather(runs: Sequence[Store]) -> list[Results]:
-    """Put runs of the same protocol together, one ``Results`` for each protocol, in the order given."""
+def gather(runs: Sequence[Store], apart: bool = False) -> list[Results]:
+    """Put runs of the same protocol together, one ``Results`` for each protocol, in the order given.
+
+    A method that several runs hold, with the same code and options, on the same machine, and with equal frames wherever
+    both have a case, is one method. With ``apart`` each run's is one of its own, for a comparison of the runs.
+    """
     groups: dict[str, list[Store]] = {}
     for run in runs:
         groups.setdefault(run.info.protocol_digest, []).append(run)
-    return [_merged(group) for group in groups.values()]
+    return [_merged(group, apart) for group in groups.values()]
 
 
 def name_in_run(label: str, digest: str) -> str:
@@ -181,25 +186,32 @@ def _suffix(digest: str) -> str:
     return f" (run {digest[:6]})"
 
 
-def _merged(runs: list[Store]) -> Results:
+def _merged(runs: list[Store], apart: bool) -> Results:
     if len(runs) == 1:
         return Results.of(runs[0].info, runs[0].records())
     methods: dict[str, MethodFacts] = {}
+    homes: dict[str, RunInfo] = {}
     metrics: dict[str, MetricFacts] = {}
     cases: dict[str, None] = {}
     records: dict[tuple[str, str], Record] = {}
     notes: list[str] = []
     for run in runs:
-        labels = _new_labels(run.info, methods, notes)
+        found = run.records()
+        same = set[str]() if apart else _same_methods(run.info, found, methods, homes, records)
+        labels = _new_labels(run.info, methods, homes, same, notes)
         names = _new_metric_names(run.info, metrics, notes)
         cases.update(dict.fromkeys(run.info.cases))
-        for record in run.records():
+        for record in found:
             label = labels.get(record.method, record.method)
-            renamed = {names.get(name, name): regions for name, regions in record.metrics.items()}
-            if earlier := records.get((label, record.case)):
-                # Every run measures the truth, and one may have measured more of it than another.
-                renamed |= earlier.metrics
-            records[label, record.case] = record.model_copy(update={"method": label, "metrics": renamed})
+            renamed = record.model_copy(
+                update={
+                    "method": label,
+                    "metrics": {names.get(name, name): regions for name, regions in record.metrics.items()},
+                    "measured_by": {names.get(name, name): code for name, code in record.measured_by.items()},
+                }
+            )
+            earlier = records.get((label, record.case))
+            records[label, record.case] = renamed if earlier is None else _with_more(earlier, renamed)
     infos = tuple(run.info for run in runs)
     return _aggregated(
         Results(
@@ -257,16 +269,70 @@ def _aggregated(results: Results) -> Results:
     return replace(results, metrics=tuple(metrics), notes=notes)
 
 
-def _new_labels(info: RunInfo, methods: dict[str, MethodFacts], notes: list[str]) -> dict[str, str]:
-    """Add a run's methods to ``methods``; one whose name is taken gets the run's digest behind its name."""
+def _with_more(earlier: Record, later: Record) -> Record:
+    """The earlier of two records of the same frames, with what only the later has: one may hold more values.
+
+    Where the earlier is a failure, it is the later.
+    """
+    if earlier.status == "failed":
+        return later
+    metrics = later.metrics | earlier.metrics
+    unavailable = later.unavailable | earlier.unavailable
+    changes = {
+        "status": "scored" if "scored" in (earlier.status, later.status) else earlier.status,
+        "metrics": metrics,
+        "unavailable": {name: reason for name, reason in unavailable.items() if name not in metrics},
+        "measured_by": later.measured_by | earlier.measured_by,
+        "timing": earlier.timing or later.timing,
+    }
+    return earlier.model_copy(update=changes)
+
+
+def _same_methods(
+    info: RunInfo,
+    found: Sequence[Record],
+    methods: dict[str, MethodFacts],
+    homes: dict[str, RunInfo],
+    records: dict[tuple[str, str], Record],
+) -> set[str]:
+    """The methods of a run that an earlier run holds too: of equal identity, machine, and frames where both have any.
+
+    ``homes`` says of which run each of ``methods`` is, and ``records`` are those of the earlier runs.
+    """
+    same = set()
+    for facts in info.methods:
+        known = methods.get(facts.label)
+        if known is None or known.identity != facts.identity or homes[facts.label].device != info.device:
+            continue
+        if not differing_facts([homes[facts.label].machine, info.machine]):
+            same.add(facts.label)
+    for record in found:
+        earlier = records.get((record.method, record.case))
+        frames = {each.output_sha256 for each in (earlier, record) if each is not None and each.status != "failed"}
+        if len(frames) > 1 or "" in frames:
+            same.discard(record.method)
+    return same
+
+
+def _new_labels(
+    info: RunInfo, methods: dict[str, MethodFacts], homes: dict[str, RunInfo], same: set[str], notes: list[str]
+) -> dict[str, str]:
+    """Add a run's methods to ``methods``.
+
+    One whose name is taken gets the run's digest behind its name, unless it is one of ``same``.
+    """
     labels = {}
     for facts in info.methods:
         label = facts.label
+        if label in same:
+            labels[label] = label
+            continue
         if label in methods:
             label = facts.label + _suffix(info.digest)
             notes.append(f"{facts.label} is in more than one run; that of run {info.digest[:6]} is shown as {label}.")
         labels[facts.label] = label
         methods[label] = facts.model_copy(update={"label": label})
+        homes[label] = info
     return labels
 
 

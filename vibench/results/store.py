@@ -19,6 +19,7 @@ import io
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ from pydantic import BaseModel
 
 from vibench.clip import Case, Frames, Masks, digest
 from vibench.errors import InputError, one_line, reading, reason_of
-from vibench.files import disk_errors, slug, write_atomically
+from vibench.files import disk_errors, replacing, slug, write_atomically
 from vibench.protocol import Protocol
 from vibench.results.damage import LaterVersion, Problem, impossible, parsed, unpacked_holes, where_is, without_steering
 from vibench.results.record import MetricFacts, Record, RunInfo
@@ -44,15 +45,24 @@ class Store:
     info: RunInfo
 
     @classmethod
-    def create(cls, output: Path, info: RunInfo) -> Store:
-        """Make the folder for the run ``info`` under ``output``, or open it again where this very run began before."""
-        folder = output / f"{slug(info.protocol_label)}-{info.digest[:12]}"
+    def create(cls, output: Path, info: RunInfo, name: str = "") -> Store:
+        """Make the folder for the run ``info`` under ``output``, or open it again where this very run began before.
+
+        ``name`` is that of the folder; InputError where another run has it.
+        """
+        folder = output / (slug(name) if name else f"{slug(info.protocol_label)}-{info.digest[:12]}")
         path = folder / "run.json"
         with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             known = parsed(path, RunInfo) if os.path.lexists(path) else None
             if isinstance(known, LaterVersion):
                 raise InputError(known.sentence)
+            if name and isinstance(known, RunInfo) and known.digest != info.digest:
+                methods = ", ".join(facts.label for facts in known.methods)
+                raise InputError(
+                    f"the run {str(folder)!r} is another one ({known.protocol_label}: {one_line(methods)}); give this "
+                    "one another --name: what that one has made of it is taken over"
+                )
             if not isinstance(known, RunInfo) or known.digest != info.digest:
                 write_atomically(path, _json(info))
         return cls.open(folder)
@@ -147,6 +157,22 @@ class Store:
             elif record.status != "failed":
                 told.unlink(missing_ok=True)
             write_atomically(path, _json(record))
+
+    def adopt(self, other: Store, record: Record) -> None:
+        """Take over a record of ``other``, a run of the same protocol, with its frames and its case where it kept them.
+
+        Files are linked, not copied, where the file system can do that; files of a run are only ever replaced, never
+        written into. The record comes last. Raises UserError where the disk is full.
+        """
+        paths = [self._frames_path(record.method, record.case)]
+        paths += [self._case_path(record.case, ending) for ending in (".mkv", ".truth.mkv", ".holes.npz")]
+        taken = record.model_copy(update={"run": self.info.digest, "made_by": record.made_by or record.run})
+        with disk_errors(self.folder):
+            for path in paths:
+                source = other.folder / path.relative_to(self.folder)
+                if source.exists() and not path.exists():
+                    _linked(source, _made(path))
+            write_atomically(self._record_path(record.method, record.case), _json(taken))
 
     def with_metrics(self, metrics: tuple[MetricFacts, ...]) -> Store:
         """Return the same run after its page was made to name ``metrics`` too, which its records now hold."""
@@ -332,6 +358,14 @@ def _holds(path: Path, frames: Frames | None) -> bool:
     if frames is None or not path.exists():
         return frames is None and not path.exists()
     return lossless_digest(path) == digest(frames)
+
+
+def _linked(source: Path, path: Path) -> None:
+    try:
+        os.link(source, path)
+    except OSError:  # another disk, or a file system without links
+        with replacing(path) as partial:
+            shutil.copyfile(source, partial)
 
 
 def _made(path: Path) -> Path:

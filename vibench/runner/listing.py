@@ -12,11 +12,15 @@ from vibench.errors import UserError
 
 
 class Listed(NamedTuple):
-    """One thing: its name, a line about it, and the options that may follow the name in brackets."""
+    """One thing: its name as commands take it, a line about it, and the options that may follow the name in brackets.
+
+    ``help`` is all that it says of itself, as plain text; empty where that is the line.
+    """
 
     name: str
     about: str
     options: tuple[str, ...] = ()
+    help: str = ""
 
 
 def list_methods() -> list[Listed]:
@@ -49,7 +53,7 @@ def list_datasets() -> list[Listed]:
 
 
 def list_runs(output: str | Path = "results") -> list[Listed]:
-    """Every run right inside ``output``."""
+    """Every run right inside ``output``, named by its folder, as ``open_run`` and all commands take it."""
     return list(_runs(Path(output)))
 
 
@@ -62,7 +66,8 @@ def _plugins(kind: plugins.Kind) -> Iterator[Listed]:
             yield Listed(name, f"unavailable: {error}")
             continue
         options = tuple(key for key in parameters if key not in _GIVEN)
-        yield Listed(name, (inspect.getdoc(build) or "").partition("\n")[0], options)
+        said = inspect.getdoc(build) or ""
+        yield Listed(name, said.partition("\n")[0], options, said)
 
 
 # What the harness passes by itself, and so no option of a plug-in.
@@ -76,9 +81,9 @@ def _runs(output: Path) -> Iterator[Listed]:
         try:
             store = Store.open(path.parent)
         except UserError as error:
-            yield Listed(path.parent.name, f"unreadable: {error}")
+            yield Listed(str(path.parent), f"unreadable: {error}")
             continue
         info, records = store.info, store.records()
         methods = ", ".join(facts.label for facts in info.methods)
         about = f"{info.protocol_label}: {methods}; {len(records)} records, started {info.started}"
-        yield Listed(path.parent.name, about)
+        yield Listed(str(path.parent), about)

@@ -22,7 +22,8 @@ class Order:
     these seeded repeats of the protocol (empty: all). ``jobs`` cases run side by side. ``predict_only`` fills and keeps
     frames and scores nothing. ``retry_failed`` tries cases again that failed before. ``time_limit_seconds`` ends a
     method that takes longer on one case. ``factories`` are methods and metrics that were given as Python objects, by
-    (kind, name). ``command`` says how the run was started, for its page.
+    (kind, name). ``name`` is that of the run's folder (empty: its digest). ``command`` says how the run was started,
+    for its page.
     """
 
     protocol: Protocol
@@ -40,6 +41,7 @@ class Order:
     retry_failed: bool = False
     time_limit_seconds: float | None = None
     in_process: bool = False
+    name: str = ""
     factories: Mapping[tuple[plugins.Kind, str], Callable[..., Any]] = field(default_factory=dict)
     command: str = ""
 

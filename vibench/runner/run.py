@@ -29,6 +29,7 @@ from vibench.results.run import Run
 from vibench.results.store import Store
 from vibench.runner.bench import Filling, Workbench, untold
 from vibench.runner.order import Order, Task, repeats_named
+from vibench.runner.reuse import take_over
 
 Factories = dict[tuple[plugins.Kind, str], Callable[..., Any]]
 """Methods and metrics that were given as Python objects, by (kind, name)."""
@@ -91,13 +92,15 @@ def run(
     retry_failed: bool = False,
     time_limit_seconds: float | None = None,
     in_process: bool = False,
+    name: str = "",
     listener: Listener | None = None,
     command: str = "",
 ) -> Run:
     """Fill the holes of every case with every method, time it, score it, and write one record each.
 
     The same call continues where an earlier one stopped, and what is there already is not made again. A call with other
-    methods, another protocol or other cases goes into a folder of its own.
+    methods, another protocol or other cases goes into a folder of its own; what another run in ``output`` has made by
+    the same method of the same data is taken over from there, so that only what is new is made.
 
     Args:
         protocol: ``"davis-stationary"``, ``"davis-stationary@1"``, a .toml file, or a ``Protocol``.
@@ -115,7 +118,9 @@ def run(
         keep_frames: keep output frames, losslessly, for scoring and reports.
         retry_failed: try failed cases once more.
         time_limit_seconds: longest time that a method may take for a case.
-        in_process: let methods work in this process instead of one each, for a debugger.
+        in_process: let methods work in this process instead of one each, for a debugger; nothing is then taken over
+            from other runs.
+        name: name of the run's folder; made of the protocol and a digest when left out.
         listener: told how the run goes.
         command: how the run was started, for its page; this call when left out.
 
@@ -149,6 +154,7 @@ def run(
         retry_failed=retry_failed,
         time_limit_seconds=time_limit_seconds,
         in_process=in_process,
+        name=name,
         factories=factories,
         command=command or _as_call(chosen.label, [spec.label for spec in specs], str(output)),
     )
@@ -206,8 +212,9 @@ def carry_out(order: Order, listener: Listener) -> Store:
         )
         info = run_info(order, bench, planned)
         bench.run_digest = info.digest
-        store = Store.create(order.output, info)
+        store = Store.create(order.output, info, order.name)
         with store.lock(listener.say):
+            take_over(bench, store, planned, listener.say)
             tasks = _unfinished(bench, store, planned, listener)
             listener.started(len(planned) * len(bench.rows), sum(task.count for task in tasks))
             _make(bench, store, tasks, listener)
@@ -384,7 +391,7 @@ def run_info(order: Order, bench: Workbench, planned: list[PlannedCase]) -> RunI
     versions = package_versions()
     deciding = {
         "protocol": order.protocol.digest,
-        "methods": sorted(_identity(facts) for facts in methods),
+        "methods": sorted(list(facts.identity) for facts in methods),
         "cases": [case.name for case in planned],
         "device": order.device,
         "vibench": versions["vibench"],
@@ -405,12 +412,6 @@ def run_info(order: Order, bench: Workbench, planned: list[PlannedCase]) -> RunI
         command=order.command,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-
-
-def _identity(facts: MethodFacts) -> list[str]:
-    """What a method's frames depend on: its options, its code, its weights, and files of results that it reads."""
-    contents = [str(facts.facts.get(name)) for name in ("weights_sha256", "content_sha256")]
-    return [facts.label, facts.source_sha256, *contents]
 
 
 def method_facts(spec: Spec, method: Method | Child) -> MethodFacts:
