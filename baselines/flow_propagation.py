@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import cv2
@@ -12,17 +13,22 @@ from scipy.sparse import linalg
 
 from vibench.clip import Frame, Frames, Holed, Mask, Masks
 from vibench.errors import InputError
+from vibench.method import Window, windows
 from vinet.dis import SMALLEST_PX, Flow, away_from_holes, dis
 
 MARGIN_PX = 6
 """DIS matches 8 px patches, so flow nearer than this to a hole has seen the hole's edge and is completed instead."""
 COARSE = 4
 """Flow inside holes is smooth: it is solved for at a quarter of the size."""
+OVERLAP = 8
+"""So many frames on either side does a window see of its neighbours."""
+WINDOW_BYTES = 640 * 2**20
+"""What the arrays of a window may take; 432x240 has room for some 900 frames, 1280x720 for 85, with a hole of 6 %."""
 NEVER = np.iinfo(np.int32).max
 
 
 class Origin(NamedTuple):
-    """Where the pixels of one frame come from, (H, W) each: frame, place in it, and how many frames away it is.
+    """Where pixels of one frame come from, arrays of one shape: frame, place in it, and how many frames away it is.
 
     ``age`` is 0 where the pixel itself is visible and NEVER where nothing was found.
     """
@@ -38,32 +44,62 @@ class FlowPropagation:
 
     Flow: Kroeger et al. 2016 (DIS), Laplace-completed inside holes. Coordinates, not colours, are carried from frame to
     frame, so that a pixel is interpolated once however far it comes from. What neither direction finds, Telea fills.
+
+    A clip that is too long for the memory of ``WINDOW_BYTES`` is filled in windows, each of which sees ``OVERLAP``
+    frames of its neighbours; ``window`` is the number of frames in one, 0 for as many as there is room for.
     """
 
-    def __init__(self, passes: int = 2) -> None:
+    def __init__(self, passes: int = 2, window: int = 0) -> None:
         if not isinstance(passes, int) or not 1 <= passes <= 10:
             raise InputError(f"flow_propagation: passes is {passes!r}; it must be a whole number from 1 to 10")
-        self.passes = passes
+        if not isinstance(window, int) or (window != 0 and window < 4 * OVERLAP):
+            raise InputError(f"flow_propagation: window is {window!r}; it must be 0 or {4 * OVERLAP} frames or more")
+        self.passes, self.window = passes, window
 
     def __call__(self, holed: Holed) -> Frames:
-        """Fill all frames, each from all others."""
-        frames, masks = holed.frames, holed.masks
-        # Grown by a pixel: a colour interpolated at the very border of a hole would be half black.
-        grown = np.stack([np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((3, 3)))) > 0 for mask in masks])
-        grey = [_smooth_grey(frame, mask) for frame, mask in zip(frames, masks, strict=True)]
-        for _ in range(self.passes):
-            filled = _propagated(frames, masks, grown, grey)
-            # A smooth patch that moves with its hole drags the flow around it along; a filled hole drags it much less.
-            grey = [np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8) for frame in filled]
+        """Fill all frames, each from the others in its window."""
+        filled = np.empty_like(holed.frames)
+        for t, frame in enumerate(self.stream_windows(holed.frames, holed.masks)):
+            filled[t] = frame
         return filled
 
+    def stream_windows(self, frames: Iterable[Frame], masks: Iterable[Mask]) -> Iterator[Frame]:
+        """Fill window after window, so that frames come in bursts."""
+        for window in windows(
+            frames, masks, overlap=OVERLAP, most_frames=self.window, most_bytes=WINDOW_BYTES, bytes_of=_bytes
+        ):
+            yield from _filled_window(window, self.passes)
 
-def _propagated(frames: Frames, masks: Masks, grown: Masks, grey: list[NDArray[np.uint8]]) -> Frames:
-    forth = [_flow(grey[t], grey[t + 1], masks[t], masks[t + 1]) for t in range(len(frames) - 1)]
-    back = [_flow(grey[t + 1], grey[t], masks[t + 1], masks[t]) for t in range(len(frames) - 1)]
-    past = _origins(grown, [None, *back], range(len(frames)))
-    future = _origins(grown, [*forth, None], range(len(frames) - 1, -1, -1))
-    return np.stack([_filled(frames, masks[t], past[t], future[t], t) for t in range(len(frames))])
+
+def _bytes(mask: Mask) -> int:
+    """What a frame takes in a window: itself, its holes, grey and grown mask 6 a pixel; two origins 32 a hole pixel."""
+    return 6 * mask.size + 32 * int(np.count_nonzero(mask))
+
+
+def _filled_window(window: Window, passes: int) -> Iterator[Frame]:
+    frames, masks = window.frames, window.masks
+    # Grown by a pixel: a colour interpolated at the very border of a hole would be half black.
+    grown = np.stack([np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((3, 3)))) > 0 for mask in masks])
+    grey = [_smooth_grey(frame, mask) for frame, mask in zip(frames, masks, strict=True)]
+    for left in range(passes - 1, -1, -1):
+        past, future = _past_and_future(masks, grown, grey)
+        for t in range(len(frames)) if left else range(window.begin, window.end):
+            filled = _filled(frames, masks[t], past[t], future[t], t)
+            if not left:
+                yield filled
+                continue
+            # A smooth patch that moves with its hole drags the flow around it along; a filled hole drags it much less.
+            grey[t] = np.asarray(cv2.cvtColor(filled, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def _past_and_future(masks: Masks, grown: Masks, grey: list[NDArray[np.uint8]]) -> tuple[list[Origin], list[Origin]]:
+    """The origins of each frame's hole pixels among the frames before it, and among those after it."""
+
+    def flow(t: int, to: int) -> Flow:
+        return _flow(grey[t], grey[to], masks[t], masks[to])
+
+    order = range(len(masks))
+    return _origins(masks, grown, order, flow), _origins(masks, grown, order[::-1], flow)
 
 
 def _smooth_grey(frame: Frame, mask: Mask) -> NDArray[np.uint8]:
@@ -124,23 +160,22 @@ def _harmonic(values: NDArray[np.float32], unknown: Mask) -> NDArray[np.float32]
     return filled
 
 
-def _origins(masks: Masks, flows: list[Flow | None], order: range) -> list[Origin]:
-    """Find the origins of every frame by walking the clip in ``order``.
+def _origins(masks: Masks, grown: Masks, order: range, flow: Callable[[int, int], Flow]) -> list[Origin]:
+    """The origins of every frame's hole pixels (N,), found by walking the clip in ``order``.
 
-    ``flows[t]`` leads from frame t to the one that is walked before it.
+    ``flow(t, to)`` leads from frame t to the frame ``to``, which is walked before it. Whole frames of origins are held
+    for two frames only.
     """
-    height, width = masks.shape[1:]
-    x, y = _grid(height, width)
+    x, y = _grid(*masks.shape[1:])
     found: dict[int, Origin] = {}
+    earlier: Origin | None = None
     for before, t in zip([None, *order], order, strict=False):
-        hole = masks[t]
-        origin = Origin(
-            np.full((height, width), t, np.int32), x.copy(), y.copy(), np.where(hole, NEVER, 0).astype(np.int32)
-        )
-        flow = flows[t]
-        if before is not None and flow is not None and hole.any():
-            _follow(origin, masks, t, flow, found[before])
-        found[t] = origin
+        hole = grown[t]
+        origin = Origin(np.full(hole.shape, t, np.int32), x.copy(), y.copy(), np.where(hole, NEVER, 0).astype(np.int32))
+        if before is not None and earlier is not None and hole.any():
+            _follow(origin, grown, t, flow(t, before), earlier)
+        found[t] = Origin(*(part[masks[t]] for part in origin))
+        earlier = origin
     return [found[t] for t in range(len(masks))]
 
 
@@ -173,8 +208,8 @@ def _filled(frames: Frames, mask: Mask, past: Origin, future: Origin, t: int) ->
     if not mask.any():
         return filled
     y, x = np.nonzero(mask)
-    ages = np.stack([past.age[y, x], future.age[y, x]]).astype(np.float64)
-    colours = np.stack([_sampled(frames, origin, y, x) for origin in (past, future)])
+    ages = np.stack([past.age, future.age]).astype(np.float64)
+    colours = np.stack([_sampled(frames, origin) for origin in (past, future)])
     weights = np.where(ages < NEVER, 1 / ages, 0)
     found = weights.sum(axis=0) > 0
     blended = (weights[..., None] * colours).sum(axis=0) / np.maximum(weights.sum(axis=0), 1e-12)[:, None]
@@ -186,12 +221,11 @@ def _filled(frames: Frames, mask: Mask, past: Origin, future: Origin, t: int) ->
     return filled
 
 
-def _sampled(frames: Frames, origin: Origin, y: NDArray[np.int64], x: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Colours (N, 3) of the pixels (y, x) at their origins, bilinear; 0 where there is none."""
-    colours = np.zeros((len(y), 3))
-    found = origin.age[y, x] < NEVER
-    y, x = y[found], x[found]
-    places = np.stack([origin.frame[y, x].astype(np.float64), origin.y[y, x], origin.x[y, x]])
+def _sampled(frames: Frames, origin: Origin) -> NDArray[np.float64]:
+    """Colours (N, 3) at the origins of N pixels, bilinear; 0 where there is none."""
+    colours = np.zeros((len(origin.age), 3))
+    found = origin.age < NEVER
+    places = np.stack([origin.frame[found].astype(np.float64), origin.y[found], origin.x[found]])
     for channel in range(3):
         colours[found, channel] = ndimage.map_coordinates(
             frames[..., channel], places, np.float64, order=1, mode="nearest"

@@ -8,10 +8,12 @@ A factory that has a ``device`` parameter is given the run's device.
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, runtime_checkable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, runtime_checkable
 
-from vibench.clip import Frame, Frames, Holed, Mask
+import numpy as np
+
+from vibench.clip import Frame, Frames, Holed, Mask, Masks
 
 
 class Method(typing.Protocol):
@@ -32,6 +34,18 @@ class StreamingMethod(typing.Protocol):
 
 
 @runtime_checkable
+class WindowedMethod(typing.Protocol):
+    """A method that can work window after window, in memory that does not grow with the clip (see ``windows``).
+
+    Its frames come in bursts, so that only the time of the whole clip means anything: it is timed through its call.
+    """
+
+    def stream_windows(self, frames: Iterable[Frame], masks: Iterable[Mask]) -> Iterator[Frame]:
+        """Yield one filled frame per input frame, in order, equal to those of a call with the whole clip."""
+        ...
+
+
+@runtime_checkable
 class DescribedMethod(typing.Protocol):
     """A method that adds facts to the record.
 
@@ -45,3 +59,51 @@ class DescribedMethod(typing.Protocol):
     def describe(self) -> Mapping[str, Any]:
         """Return the facts as JSON values."""
         ...
+
+
+class Window(NamedTuple):
+    """A part of a clip, uint8 (T, H, W, 3) and bool (T, H, W), of which the frames ``begin`` to ``end`` are wanted.
+
+    The frames before ``begin`` and from ``end`` on are there to be looked at; they are wanted from another window.
+    """
+
+    frames: Frames
+    masks: Masks
+    begin: int
+    end: int
+
+
+def windows(
+    frames: Iterable[Frame],
+    masks: Iterable[Mask],
+    *,
+    overlap: int,
+    most_frames: int = 0,
+    most_bytes: int = 0,
+    bytes_of: Callable[[Mask], int] = lambda mask: 4 * mask.size,
+) -> Iterator[Window]:
+    """Divide a clip of any length into windows that overlap, for a method that looks at frames before and after.
+
+    A wanted frame has ``overlap`` frames on either side in its window, fewer only at the ends of the clip. A window has
+    at most ``most_frames`` frames, and at most ``most_bytes`` bytes by what ``bytes_of`` says of each frame's mask (0:
+    no limit), but four times ``overlap`` at least, or most of the work would be done twice. A clip within both limits
+    is one window.
+    """
+    shown: list[Frame] = []
+    holes: list[Mask] = []
+    sizes: list[int] = []
+    begin = 0
+    for frame, mask in zip(frames, masks, strict=True):
+        size = bytes_of(mask)
+        full = len(shown) >= most_frames > 0 or (most_bytes and sum(sizes) + size > most_bytes)
+        if full and len(shown) >= max(1, 4 * overlap):
+            end = len(shown) - overlap
+            yield Window(np.stack(shown), np.stack(holes), begin, end)
+            for kept in (shown, holes, sizes):
+                del kept[: end - overlap]
+            begin = overlap
+        shown.append(frame)
+        holes.append(mask)
+        sizes.append(size)
+    if shown:
+        yield Window(np.stack(shown), np.stack(holes), begin, len(shown))

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
+import tracemalloc
 import zlib
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from patchmatch import patch_match
 from skimage.restoration import inpaint_biharmonic
 
 from baselines.biharmonic import Biharmonic
 from baselines.flow_propagation import FlowPropagation
 from baselines.last_seen import LastSeen
 from baselines.navier_stokes import NavierStokes
+from baselines.patchmatch import PatchMatch
 from baselines.telea import Telea
 from baselines.temporal_median import TemporalMedian
 from vibench import plugins
@@ -68,7 +72,9 @@ def test_frames_come_back_in_the_same_shape_the_same_every_time_and_the_input_is
         np.testing.assert_array_equal(np.stack(list(method.stream(holed.frames, holed.masks))), filled)
 
 
-CLASSICAL = ["telea", "navier_stokes", "biharmonic", "temporal_median", "last_seen", "flow_propagation", "identity"]
+CLASSICAL = [
+    "telea", "navier_stokes", "biharmonic", "patchmatch", "temporal_median", "last_seen", "flow_propagation", "identity"
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", CLASSICAL)
@@ -147,6 +153,65 @@ def test_temporal_median_is_the_lower_median_of_what_is_visible() -> None:
     assert checked > 100
 
 
+def test_patchmatch_is_pypatchmatch_s_and_takes_nothing_from_elsewhere() -> None:
+    """A texture of two colours is filled with these two: patches are copied, where diffusion would mix them."""
+    frames = np.kron(np.indices((12, 16)).sum(0) % 2, np.ones((4, 4)))[None, ..., None].repeat(3, -1)
+    frames = np.where(frames > 0, np.uint8(230), np.uint8(20))
+    masks = np.zeros((1, 48, 64), bool)
+    masks[:, 16:30, 20:40] = True
+    holed = cut(frames, masks)
+    patch_match.set_random_seed(0)
+    expected = patch_match.inpaint(holed.frames[0], masks[0], patch_size=3)
+    np.testing.assert_array_equal(PatchMatch()(holed)[0], expected)
+    between = (expected[masks[0]] > 60) & (expected[masks[0]] < 190)
+    assert between.mean() < 0.2
+    telea = Telea()(holed)[0][masks[0]]
+    assert ((telea > 60) & (telea < 190)).mean() > between.mean()
+
+
+WINDOWED = [FlowPropagation, LastSeen]
+
+
+@pytest.mark.parametrize("method", WINDOWED)
+def test_a_clip_that_fits_one_window_is_filled_as_a_whole_and_the_limits_only_divide_it(
+    method: Any, panning: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = importlib.import_module(method.__module__)
+    holed = cut(panning.frames, moving_square(*panning.frames.shape[:3], 9))
+    whole = method()(holed)
+    np.testing.assert_array_equal(np.stack(list(method().stream_windows(holed.frames, holed.masks))), whole)
+    monkeypatch.setattr(module, "OVERLAP", 2)
+    np.testing.assert_array_equal(method(window=len(holed.frames))(holed), whole)
+    monkeypatch.setattr(module, "OVERLAP", len(holed.frames))
+    np.testing.assert_array_equal(method(window=0)(holed), whole)
+    monkeypatch.setattr(module, "OVERLAP", 2)
+    parts = method(window=8)(holed)
+    assert parts.shape == whole.shape and not np.array_equal(parts, whole)
+    assert error(parts, panning.frames, holed.masks) < 3 * error(whole, panning.frames, holed.masks)
+    monkeypatch.setattr(module, "WINDOW_BYTES", 8 * sum(map(module._bytes, holed.masks)) // len(holed.masks))
+    assert not np.array_equal(method()(holed), whole), "too little memory for the whole clip"
+
+
+@pytest.mark.parametrize("method", WINDOWED)
+def test_memory_does_not_grow_with_the_clip(method: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice the frames, streamed in windows, take no more than the stated bytes and some for what is not arrays."""
+    module = importlib.import_module(method.__module__)
+    monkeypatch.setattr(module, "OVERLAP", 3)
+    frame, mask = noise(1, 240, 320)[0], stationary_square(1, 240, 320, 2)[0]
+    monkeypatch.setattr(module, "WINDOW_BYTES", 12 * module._bytes(mask))
+    peaks = []
+    for count in (24, 60):
+        tracemalloc.start()
+        try:
+            given = (np.roll(frame, t, axis=1) for t in range(count))
+            assert sum(1 for _ in method().stream_windows(given, (mask for _ in range(count)))) == count
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0]
+    assert peaks[1] < 2 * module.WINDOW_BYTES + 100 * mask.size, "what is stated, and single frames of numbers"
+
+
 def test_flow_propagation_follows_a_moving_camera(panning: Clip) -> None:
     """Every pixel of a hole narrower than the camera's way is visible in some frame; the rest is interpolation."""
     masks = np.zeros(panning.frames.shape[:3], bool)
@@ -181,7 +246,8 @@ def test_a_second_pass_of_flow_propagation_helps_on_a_moving_camera(panning: Cli
     "spec",
     [
         "telea[radius_px=0]", "navier_stokes[radius_px=-1]",
-        "flow_propagation[passes=0]", "flow_propagation[passes=1.5]",
+        "flow_propagation[passes=0]", "flow_propagation[passes=1.5]", "flow_propagation[window=31]",
+        "last_seen[window=95]", "patchmatch[radius_px=0]", "patchmatch[radius_px=31]",
         "temporal_median[window=-1]", "frame_baseline[weights=absent.safetensors]",
     ],
 )  # fmt: skip
