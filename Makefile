@@ -41,9 +41,6 @@ test: $(VENV)/.installed-dev ## Install and run the tests (some minutes on two c
 test-slow: $(VENV)/.installed-dev ## The tests that take more than about 20 seconds each.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow
 
-torture: $(VENV)/.installed-dev ## 3,000 damaged files and every kind of damaged run (half an hour); ARGS="--only png".
-	OMP_NUM_THREADS=1 $(BIN)/python tests/torture/torture.py $(ARGS)
-
 lint: $(VENV)/.installed-dev ## Style.
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
@@ -75,9 +72,9 @@ bench: $(VENV)/.installed-dev ## Benchmarks of pieces and methods at SIZE=64x64 
 	OMP_NUM_THREADS=1 BENCH_SIZE=$(SIZE) $(BIN)/python -m pytest tests/benchmarks \
 	  -o addopts= -q --benchmark-only --benchmark-autosave
 
-torture: $(VENV)/.installed-dev ## Damaged files and runs, and kills at random moments (an hour).
-	OMP_NUM_THREADS=1 $(BIN)/python tests/torture/torture.py
-	OMP_NUM_THREADS=1 $(BIN)/python tests/torture/kills.py --times 100 --jobs 1,2
+torture: $(VENV)/.installed-dev ## Damaged files and runs, and kills at random moments (an hour); ARGS="--only png".
+	OMP_NUM_THREADS=1 $(BIN)/python tests/torture/torture.py $(ARGS)
+	[ -n '$(ARGS)' ] || OMP_NUM_THREADS=1 $(BIN)/python tests/torture/kills.py --times 100 --jobs 1,2
 
 clean: ## Remove what the other targets made, results too.
 	rm -rf $(VENV) report $(OUTPUT) .pytest_cache .mypy_cache .ruff_cache .hypothesis

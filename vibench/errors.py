@@ -4,7 +4,8 @@
 
     UserError              what a user can fix; printed as one sentence, exit status 2
     ├── InputError         a file, folder, option or protocol that cannot be used as given
-    └── MissingResource    weights, data or a package that is not on this machine
+    ├── MissingResource    weights, data or a package that is not on this machine
+    └── MethodFailed       a method that raised, died, took too long, or gave back something else than frames
 
 Where vibench's own parts call each other wrongly, they raise a plain ``ValueError``.
 """
@@ -25,7 +26,13 @@ SHOWN_CHARACTERS = 300
 
 
 class UserError(Exception):
-    """Something the user can fix: one sentence with the offending value and what would be right."""
+    """Something the user can fix: one sentence with the offending value and what would be right.
+
+    ``traceback`` is that of foreign code which brought it about, followed by the end of what that code had printed. It
+    is empty where there is neither.
+    """
+
+    traceback: str = ""
 
 
 class InputError(UserError):
@@ -34,6 +41,14 @@ class InputError(UserError):
 
 class MissingResource(UserError):
     """Weights, data or a package that this machine does not have."""
+
+
+class MethodFailed(UserError):
+    """A method raised, died, took too long, or gave back something else than frames."""
+
+    def __init__(self, message: str, traceback: str = "") -> None:
+        super().__init__(f"the method failed: {message}")
+        self.traceback = traceback
 
 
 @contextmanager
@@ -76,6 +91,11 @@ def reason_of(error: BaseException) -> str:
     if isinstance(error, UserError | OSError | ValueError | RuntimeError) and text:
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def shown_text(text: str) -> str:
+    """Return a text of several lines as it can stand on a terminal: each line as ``shown_name`` returns it."""
+    return "\n".join(shown_name(line.expandtabs()) for line in text.splitlines())
 
 
 def shown_name(name: str) -> str:

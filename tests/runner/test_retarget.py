@@ -68,6 +68,16 @@ def test_what_cannot_be_squeezed_is_one_sentence(tmp_path: Path, options: dict[s
     assert not (tmp_path / "out.mkv").exists()
 
 
+def test_the_input_is_never_written_over(tmp_path: Path) -> None:
+    frames, masks = scene()
+    write_lossless(tmp_path / "in.mkv", frames, 12)
+    np.save(tmp_path / "mask.npy", masks)
+    before = (tmp_path / "in.mkv").read_bytes()
+    with pytest.raises(InputError, match="is also the input; name another file"):
+        retarget(tmp_path / "in.mkv", tmp_path / "mask.npy", Spec("telea"), tmp_path / "." / "in.mkv", factor=0.8)
+    assert (tmp_path / "in.mkv").read_bytes() == before
+
+
 def test_times_and_sound_are_kept(tmp_path: Path) -> None:
     film = write_film(tmp_path / "in.mp4", drifting(8), [0, 1, 2, 6, 7, 8, 9, 20], beep=0.3)
     cv2.imwrite(str(tmp_path / "mask.png"), box())

@@ -44,7 +44,7 @@ def made_up_clock() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(speed_methods, "pass_time", pass_time)
-        patch.setattr("vibench.machine.worker.perf_counter", lambda: now)
+        patch.setattr("vibench.machine.call.perf_counter", lambda: now)
         yield
 
 

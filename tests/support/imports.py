@@ -47,11 +47,19 @@ def imports(file: Path, known: dict[str, Path], *, at_run_time: bool = False) ->
             continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in known)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            inside = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            around = _package(file, node.level) if node.level else []
+            module = ".".join([*around, *([node.module] if node.module else [])])
+            inside = [f"{module}.{alias.name}" for alias in node.names]
             yield from (name for name in inside if name in known)
-            if node.module in known and not all(name in known for name in inside):
-                yield node.module
+            if module in known and not all(name in known for name in inside):
+                yield module
+
+
+def _package(file: Path, level: int) -> list[str]:
+    """The package that so many dots stand for in a file of this checkout."""
+    parts = file.relative_to(CHECKOUT).with_suffix("").parts
+    return list(parts[: len(parts) - level])
 
 
 def _for_types(node: ast.AST) -> bool:

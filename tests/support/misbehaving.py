@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import locale
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ import numpy as np
 from vibench.clip import Frame, Frames, Holed, Mask
 
 FAILED, SCORED = "failed", "scored"
+LIMIT = "took longer than --time-limit"
 
 
 class Unsayable(Exception):
@@ -65,6 +67,12 @@ def start_process() -> None:
     subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)  # vibench-left-over"])
 
 
+def fork_and_exit() -> None:
+    if os.fork():
+        os._exit(3)
+    time.sleep(600)  # it holds the pipes that it has inherited
+
+
 def torch_changed() -> None:
     import torch
 
@@ -89,6 +97,7 @@ BEHAVIOURS: dict[str, tuple[Any, str, str]] = {
     "sys_exit_text": (lambda h: sys.exit("give me a GPU"), FAILED, "give me a GPU"),
     "os_exit_0": (lambda h: os._exit(0), FAILED, "ended its process with status 0"),
     "os_exit_3": (lambda h: os._exit(3), FAILED, "ended its process with status 3"),
+    "fork_and_exit": (lambda h: fork_and_exit(), FAILED, "ended its process with status 3"),
     "segfault": (lambda h: ctypes.string_at(0), FAILED, "ended by SIGSEGV"),
     "abort": (lambda h: os.abort(), FAILED, "ended by SIGABRT"),
     "killed": (lambda h: os.kill(os.getpid(), signal.SIGKILL), FAILED, "ended by SIGKILL"),
@@ -99,8 +108,8 @@ BEHAVIOURS: dict[str, tuple[Any, str, str]] = {
     "unsayable": (lambda h: raising(Unsayable()), FAILED, "Unsayable"),
     "surrogates": (lambda h: raising(ValueError("caf\udce9")), FAILED, "ValueError"),
     "long_message": (lambda h: raising(ValueError("x" * 10**6)), FAILED, "ValueError: xxx"),
-    "endless": (lambda h: endless(), FAILED, "took longer than --time-limit"),
-    "c_loop": (lambda h: 7 ** (7**9), FAILED, "took longer than --time-limit"),
+    "endless": (lambda h: endless(), FAILED, LIMIT),
+    "c_loop": (lambda h: 7 ** (7**9), FAILED, LIMIT),
     "closed_pipes": (lambda h: os.closerange(3, 512), FAILED, "its process"),
     "nothing": (lambda h: None, FAILED, "NoneType"),
     "a_list": (lambda h: list(grey(h)), FAILED, "builtins.list"),
@@ -120,6 +129,7 @@ BEHAVIOURS: dict[str, tuple[Any, str, str]] = {
     "half_floats": (lambda h: grey(h).astype(np.float16), SCORED, ""),
     "big_integers": (lambda h: grey(h).astype(np.int64), SCORED, ""),
     "changes_folder": (lambda h: changed(h, os.chdir("/")), SCORED, ""),
+    "changes_locale": (lambda h: changed(h, locale.setlocale(locale.LC_ALL, "C")), SCORED, ""),
     "closes_output": (lambda h: changed(h, close_output()), SCORED, ""),
     "prints_much": (lambda h: changed(h, [print("line", number) for number in range(300_000)]), SCORED, ""),
     "prints_answers": (lambda h: changed(h, print('{"done": {}}', flush=True)), SCORED, ""),
@@ -140,7 +150,7 @@ class Misbehaving:
         self.how = how
 
     def __call__(self, holed: Holed) -> Frames:
-        if len(holed.frames) <= 2 and BEHAVIOURS[self.how][1] == FAILED and "time-limit" not in BEHAVIOURS[self.how][2]:
+        if len(holed.frames) <= 2 and BEHAVIOURS[self.how][1] == FAILED and LIMIT not in BEHAVIOURS[self.how][2]:
             return grey(holed)  # the warm-up passes: the timed call is what fails
         answer: Frames = BEHAVIOURS[self.how][0](holed)
         return answer
@@ -148,12 +158,12 @@ class Misbehaving:
 
 STREAMS = {
     "few": "must return uint8 or float", "many": "must return uint8 or float", "small": "must return uint8 or float",
-    "raises": "the third frame", "endless": "took longer than --time-limit", "empty": "NoneType",
+    "raises": "the third frame", "endless": LIMIT, "empty": "NoneType",
 }  # fmt: skip
 
 
 class Streaming:
-    """Streams wrongly in the way that ``how`` says."""
+    """Streams wrongly in the way that ``how`` says: one of ``STREAMS``, or of ``BEHAVIOURS`` in the fourth frame."""
 
     def __init__(self, *, how: str) -> None:
         self.how = how
@@ -162,7 +172,8 @@ class Streaming:
         return grey(holed)
 
     def stream(self, frames: Iterable[Frame], masks: Iterable[Mask]) -> Iterator[Any]:
-        for index, (frame, _) in enumerate(zip(frames, masks, strict=True)):
+        for index, (frame, mask) in enumerate(zip(frames, masks, strict=True)):
+            one = Holed("one", frame[None], mask[None])
             if index == 3:
                 if self.how == "few":
                     return
@@ -170,6 +181,9 @@ class Streaming:
                     raise RuntimeError("the third frame")
                 if self.how == "endless":
                     endless()
-            yield {"small": frame[::2], "empty": None}.get(self.how, frame)
+                if self.how in BEHAVIOURS and self.how not in STREAMS:
+                    yield BEHAVIOURS[self.how][0](one)[0]
+                    continue
+            yield {"small": frame[::2], "empty": None}.get(self.how, grey(one)[0])
             if self.how == "many":
                 yield frame

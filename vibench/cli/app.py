@@ -13,7 +13,7 @@ import typer
 
 from vibench.cli import compare, data, inpaint, regress, report, reproduce, run, speed, study
 from vibench.cli.cache import cache
-from vibench.errors import UserError, disk_sentence, one_line, reason_of
+from vibench.errors import MethodFailed, UserError, disk_sentence, one_line, reason_of, shown_text
 
 TRACEBACK_VARIABLE = "VIBENCH_TRACEBACK"
 """Set to anything, it lets an unexpected exception through with its traceback, for a report or a debugger."""
@@ -37,9 +37,10 @@ app = typer.Typer(
 def main() -> None:
     """Run the command line and end the process.
 
-    What a user can fix is one sentence on standard error and exit status 2. An exception that nobody foresaw is one
-    line too, with exit status 70; its traceback is printed where ``$VIBENCH_TRACEBACK`` is set. A reader of the output
-    that goes away, such as ``head``, ends the command quietly.
+    What a user can fix is one sentence on standard error and exit status 2; above it stands the traceback of a method
+    that failed, and what it had printed. An exception that nobody foresaw is one line too, with exit status 70; its
+    traceback is printed where ``$VIBENCH_TRACEBACK`` is set, and that of a plug-in that could not be imported or made.
+    A reader of the output that goes away, such as ``head``, ends the command quietly.
     """
     _write_whatever_the_terminal_takes()
     _find_modules_of_the_current_folder()
@@ -61,6 +62,9 @@ def main() -> None:
             sys.exit(1)
         if os.environ.get(TRACEBACK_VARIABLE) and not isinstance(error, UserError):
             raise
+        told = os.environ.get(TRACEBACK_VARIABLE) or isinstance(error, MethodFailed)
+        if isinstance(error, UserError) and error.traceback and told:
+            typer.secho(shown_text(error.traceback), err=True, dim=True)
         sentence, status = _sentence(error)
         typer.secho(sentence, err=True, fg="red")
         sys.exit(status)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vibench.cli.options import Device, OutputVideo, Overwrite, ends_after_interrupt, refuse_to_replace
+from vibench.cli.options import Device, InProcess, OutputVideo, Overwrite, ends_after_interrupt, refuse_to_replace
 
 Threshold = Annotated[
     int | None,
@@ -20,6 +20,13 @@ Threshold = Annotated[
 ]
 NoSound = Annotated[
     bool, typer.Option("--no-sound", help="Leave out sound, subtitles, chapters and titles instead of copying them.")
+]
+TimeLimit = Annotated[
+    float | None,
+    typer.Option(
+        min=0.001,
+        help="Seconds that the method may take for its next frame where it streams, or else for the whole video.",
+    ),
 ]
 Video = Annotated[Path, typer.Argument(help="A video file, or a folder of images.")]
 
@@ -39,6 +46,8 @@ def inpaint(
     no_sound: NoSound = False,
     overwrite: Overwrite = False,
     device: Device = "auto",
+    time_limit: TimeLimit = None,
+    in_process: InProcess = False,
 ) -> None:
     """Remove what the mask marks from one video; times, sound and titles are kept, and pixels outside the mask."""
     import vibench
@@ -55,6 +64,8 @@ def inpaint(
             dilation_iterations=dilate,
             mask_threshold=mask_threshold,
             sound=not no_sound,
+            time_limit_seconds=time_limit,
+            in_process=in_process,
             say=_say,
             progress=progress,
         )
@@ -75,6 +86,8 @@ def retarget(
     no_sound: NoSound = False,
     overwrite: Overwrite = False,
     device: Device = "auto",
+    time_limit: TimeLimit = None,
+    in_process: InProcess = False,
 ) -> None:
     """Squeeze a video without squeezing the object in it: fill behind it, squeeze, paste it back."""
     import vibench
@@ -93,6 +106,8 @@ def retarget(
             dilation_iterations=dilate,
             mask_threshold=mask_threshold,
             sound=not no_sound,
+            time_limit_seconds=time_limit,
+            in_process=in_process,
             say=_say,
             progress=progress,
         )

@@ -29,6 +29,9 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace OUTPUT if 
 OutputVideo = Annotated[Path, typer.Option("--output", "-o", help="Video to write: .mp4, .mov, .m4v or lossless .mkv.")]
 OneMethod = Annotated[str, typer.Argument(help="One method with its options: 'vinet\\[memory=false]'.")]
 Size = Annotated[str, typer.Option(help="Width x height of the clip in pixels.")]
+InProcess = Annotated[
+    bool, typer.Option("--in-process", help="Run the method in this process, for a debugger; a crash ends the command.")
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N; auto takes CUDA when there is one.")]
 
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)(s|m|h)?$")

@@ -1,52 +1,28 @@
-"""A method in a process of its own, which can be ended whatever it is doing: the parent's side of ``worker.py``."""
+"""A method in a process of its own, which can be ended whatever it is doing."""
 
 from __future__ import annotations
 
-import json
 import os
-import selectors
-import shutil
-import signal
-import subprocess
 import sys
-import tempfile
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import monotonic, sleep
-from typing import IO, Any, Self
+from time import monotonic
+from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from vibench.clip import Frames, Holed
+from vibench import plugins
+from vibench.clip import Frame, Frames, Holed, Mask
 from vibench.errors import InputError, MissingResource, UserError
+from vibench.machine.exchange import Exchange
+from vibench.machine.ring import Ring, slots_for
+from vibench.machine.worker_process import ChildFailed, WorkerProcess
+from vibench.plugins import Spec
 
-PROTOCOL = 1
 START_SECONDS = 900.0
 """Longest time that a method may take to load: some download and compile."""
-PRINTED_SECONDS = 1.0
-"""Longest time that a failure waits for what was printed before it."""
-KEPT_OUTPUT_BYTES = 16_384
-"""So much of what a method prints is kept, for its traceback."""
-
-_PREFIX = "vibench-frames-"
-_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory")
-
-
-class ChildFailed(Exception):
-    """A method raised, died or took too long.
-
-    ``kind`` is ``error``, ``out-of-memory``, ``time-out``, ``bad-input`` or ``missing-resource``; ``traceback`` is that
-    of the method's own code, with the end of what it had printed. ``classes`` are the names of the classes of what was
-    raised.
-    """
-
-    def __init__(self, kind: str, message: str, traceback: str = "", classes: Sequence[str] = ()) -> None:
-        super().__init__(message)
-        self.kind, self.message, self.traceback, self.classes = kind, message, traceback, tuple(classes)
 
 
 @dataclass
@@ -54,7 +30,8 @@ class Child:
     """One method in a process of its own: started when it is first needed, and again after it has died.
 
     ``module`` and ``attribute`` name the factory, ``options`` are its arguments, and ``threads`` is how many threads
-    its libraries get (0: as they like). ``python`` is the interpreter, this one by default.
+    its libraries get (0: as they like). ``python`` is the interpreter, this one by default. ``path`` are the folders in
+    which it looks for modules first, those of this process by default, and ``environment`` is its environment.
     """
 
     module: str
@@ -65,9 +42,11 @@ class Child:
     python: str = sys.executable
     described: dict[str, Any] = field(default_factory=dict)
     streams: bool = False
-    _process: subprocess.Popen[bytes] | None = None
-    _folder: Path | None = None
-    _maps: dict[str, Any] = field(default_factory=dict)
+    path: Sequence[str] | None = None
+    environment: Mapping[str, str] | None = None
+    file: str = ""
+    _process: WorkerProcess | None = None
+    _exchange: Exchange = field(default_factory=Exchange)
 
     def __enter__(self) -> Self:
         return self
@@ -75,41 +54,46 @@ class Child:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def name(self) -> str:
+        """``module:attribute``."""
+        return f"{self.module}:{self.attribute}"
+
     def look(self) -> None:
         """Import the factory's module there, before anybody imports it here.
 
         InputError where that ends the process or fails; of a missing module the import here will tell better.
         """
         try:
-            self._ask(None, "look", module=self.module, attribute=self.attribute, path=_search_path())
+            self._look(START_SECONDS)
         except ChildFailed as failed:
             if "ModuleNotFoundError" in failed.classes:
                 return
             self.stop()
             raise _as_user_error(self.name, "cannot be imported", failed) from failed
 
-    @property
-    def name(self) -> str:
-        """``module:attribute``."""
-        return f"{self.module}:{self.attribute}"
-
     def load(self) -> None:
         """Make the method; InputError or MissingResource, naming it, where it cannot be made."""
         try:
-            self._load()
+            self.start()
         except ChildFailed as failed:
-            self.stop()
             raise _as_user_error(self.name, "cannot be made", failed) from failed
 
-    def _load(self) -> None:
-        self._ask(None, "look", module=self.module, attribute=self.attribute, path=_search_path())
-        made = self._ask(
-            None, "make", module=self.module, attribute=self.attribute, options=_as_json(self.options),
-            device=self.device, threads=self.threads,
-        )  # fmt: skip
-        if not made["callable"]:
-            raise ChildFailed("bad-input", f"it makes no method: what {self.name} gives cannot be called")
-        self.described, self.streams = made["described"], bool(made["streams"])
+    def start(self, limit_seconds: float = START_SECONDS) -> None:
+        """Make the method, and say what it is; ChildFailed where it cannot be made."""
+        until = monotonic() + limit_seconds
+        try:
+            self._look(limit_seconds)
+            made = self._running().ask(
+                "make", max(0.0, until - monotonic()), module=self.module, attribute=self.attribute,
+                options=_as_json(self.options), device=self.device, threads=self.threads,
+            )  # fmt: skip
+            if not made["callable"]:
+                raise ChildFailed("bad-input", f"it makes no method: what {self.name} gives cannot be called")
+        except ChildFailed:
+            self.stop()
+            raise
+        self.described, self.streams, self.file = made["described"], bool(made["streams"]), str(made["file"])
 
     def fill(
         self,
@@ -126,166 +110,133 @@ class Child:
         Raises ChildFailed where the method raises, dies, or takes longer than ``limit_seconds``, warm-up included; the
         process is then ended if it must be, and the next call starts another.
         """
-        if self._process is None or self._process.poll() is not None:
-            self.stop()
-            self._load()
-        frames, masks = self._given("frames", holed.frames), self._given("masks", holed.masks)
-        output = self._given("output", np.empty(0, np.uint8), size=holed.frames.size)
-        until = None if limit_seconds is None else monotonic() + limit_seconds
-        try:
-            answer = self._ask(
-                until, "fill", name=holed.name, shape=list(holed.frames.shape), frames=str(frames), masks=str(masks),
-                output=str(output), seed=seed, how=how, timed=timed, progress=progress,
+        size = holed.frames.size
+        frames, masks = self._exchange.give("frames", holed.frames), self._exchange.give("masks", holed.masks)
+        output, filled = self._exchange.room("output", size)
+        with _told_of_limit(limit_seconds):
+            answer = self._made().ask(
+                "fill", limit_seconds, progress, name=holed.name, shape=list(holed.frames.shape), frames=str(frames),
+                masks=str(masks), output=str(output), seed=seed, how=how, timed=timed,
             )  # fmt: skip
-        except ChildFailed as failed:
-            if failed.kind == "time-out":
-                message = f"took longer than --time-limit {limit_seconds:g} seconds"
-                raise ChildFailed("time-out", message, failed.traceback) from failed
-            raise
-        filled = np.array(self._maps["output"][: holed.frames.size]).reshape(holed.frames.shape)
-        return filled, answer["timing"]
+        return np.array(filled[:size]).reshape(holed.frames.shape), answer["timing"]
+
+    def stream(
+        self,
+        pairs: Iterator[tuple[Frame, Mask]],
+        height: int,
+        width: int,
+        *,
+        seed: int = 0,
+        how: str = "round",
+        limit_seconds: float | None = None,
+    ) -> Iterator[Frame]:
+        """Fill a video frame by frame: frames uint8 (H, W, 3) with their masks in, uint8 frames (H, W, 3) out.
+
+        Memory does not grow with the video: what is read of ``pairs`` is at most a ring of slots ahead of what the
+        method has asked for. Raises ChildFailed as ``fill`` does; ``limit_seconds`` is how long the next frame may be
+        waited for.
+        """
+        process, slots = self._made(), slots_for(height, width)
+        file, flat = self._exchange.room("ring", Ring.size(slots, height, width))
+        ring = Ring(flat, slots, height, width)
+        process.begin("stream", ring=str(file), slots=slots, height=height, width=width, seed=seed, how=how)
+        over = False
+        try:
+            with _told_of_limit(limit_seconds, " for a frame"):
+                yield from _crossing(process, ring, pairs, limit_seconds)
+            over = True
+        finally:
+            if not over:
+                self.stop()  # in the midst of a video it takes no other order
 
     def stop(self) -> None:
         """End the process and what it has started, whatever they are doing."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        for pipe in (self._orders, self._answers):
-            pipe.close()
-        self._printed.join(1.0)
+        if self._process is not None:
+            self._process.stop()
+            self._process = None
 
     def close(self) -> None:
         """End the process and remove the folder through which frames crossed."""
         self.stop()
-        self._maps.clear()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
+        self._exchange.close()
 
-    def _given(self, name: str, array: NDArray[Any], size: int = 0) -> Path:
-        """A file that both processes map, with the bytes of ``array``; kept, so that its memory is taken only once."""
-        flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-        path = self._exchange() / name
-        kept = self._maps.get(name)
-        if kept is None or len(kept) < max(size, len(flat)):
-            kept = self._maps[name] = np.memmap(path, np.uint8, "w+", shape=(max(1, size, len(flat)),))
-        kept[: len(flat)] = flat
-        return path
+    def _running(self) -> WorkerProcess:
+        """The process; a new one where there is none, or where it has ended."""
+        if self._process is None or not self._process.runs:
+            self.stop()
+            self._process = WorkerProcess(self.python, self.environment)
+        return self._process
 
-    def _exchange(self) -> Path:
-        if self._folder is None:
-            memory = Path("/dev/shm")  # a folder in memory, where the system has one with room
-            room = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2**30
-            place = memory if room else Path(tempfile.gettempdir())
-            _sweep(place)
-            self._folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=place))
-        return self._folder
+    def _made(self) -> WorkerProcess:
+        """The process, with the method in it."""
+        if self._process is None or not self._process.runs:
+            self.start()
+        return self._running()
 
-    def _start(self) -> None:
-        order_end, self_orders = os.pipe()
-        self_answers, answer_end = os.pipe()
-        file = Path(__file__).with_name("worker.py")
-        command = [self.python, "-P", str(file), str(order_end), str(answer_end), str(os.getpid())]
-        if self.python != sys.executable:
-            command.remove("-P")  # an older Python does not know it
-        try:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                pass_fds=(order_end, answer_end),
-                start_new_session=True,  # so that all that it starts can be ended with it, and Ctrl-C is ours to answer
-            )
-        except OSError as error:
-            for end in (self_orders, self_answers):
-                os.close(end)
-            raise ChildFailed("bad-input", f"{self.python} cannot be run: {error.strerror}") from error
-        finally:
-            for end in (order_end, answer_end):
-                os.close(end)
-        self._orders, self._answers = os.fdopen(self_orders, "wb"), os.fdopen(self_answers, "rb")
-        self._rest, self._tail = b"", b""
-        stdout = self._process.stdout
-        if stdout is None:
-            raise ValueError("the worker was started without a pipe")
-        self._printed = threading.Thread(target=self._drain, args=(stdout,), daemon=True)
-        self._printed.start()
+    def _look(self, limit_seconds: float) -> None:
+        path = [os.path.abspath(place) for place in sys.path] if self.path is None else list(self.path)
+        self._running().ask("look", limit_seconds, module=self.module, attribute=self.attribute, path=path)
 
-    def _drain(self, pipe: IO[bytes]) -> None:
-        """Read what the method prints, so that it never waits for us, and keep the end of it."""
-        with pipe:
-            while piece := pipe.read1(65_536):  # type: ignore[attr-defined]
-                self._tail = (self._tail + piece)[-KEPT_OUTPUT_BYTES:]
 
-    def _ask(
-        self, until: float | None, verb: str, progress: Callable[[int], None] | None = None, **order: Any
-    ) -> dict[str, Any]:
-        if self._process is None:
-            self._start()
-        until = monotonic() + START_SECONDS if until is None and verb != "fill" else until
-        try:
-            self._orders.write(json.dumps({"protocol": PROTOCOL, "do": verb, **order}).encode() + b"\n")
-            self._orders.flush()
-        except OSError as error:
-            raise self._died() from error
-        while True:
-            answer = json.loads(self._line(until))
-            if "progress" in answer:
-                if progress is not None:
-                    progress(int(answer["progress"]))
-                continue
-            if "error" in answer:
-                raise _failure(answer["error"], self._printed_text())
-            done: dict[str, Any] = answer["done"]
-            return done
+def supervised(spec: Spec, device: str, threads: int = 0) -> Child:
+    """A named method, made in a process of its own; InputError or MissingResource where it cannot be.
 
-    def _line(self, until: float | None) -> bytes:
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._answers, selectors.EVENT_READ)
-            while b"\n" not in self._rest:
-                left = None if until is None else max(0.0, until - monotonic())
-                if not selector.select(left):
-                    text = self._printed_text()
-                    self.stop()
-                    raise ChildFailed("time-out", "it did not answer in time", text)
-                received = os.read(self._answers.fileno(), 65_536)
-                if not received:
-                    raise self._died()
-                self._rest += received
-        line, _, self._rest = self._rest.partition(b"\n")
-        return line
+    The module of its factory is imported there first, so that one which ends its process ends no other.
+    """
+    module, _, attribute = plugins.target("methods", spec.name).partition(":")
+    child = Child(module, attribute, device=device, threads=threads)
+    try:
+        child.look()
+        _, child.options = plugins.arguments("methods", spec, device=device)
+        child.load()
+    except BaseException:
+        child.close()
+        raise
+    return child
 
-    def _died(self) -> ChildFailed:
-        """How the process ended: by a signal, or by an exit of its own."""
-        process = self._process
-        with suppress(subprocess.TimeoutExpired):
-            if process is not None:
-                process.wait(10)
-        status = None if process is None else process.returncode
-        self.stop()
-        text = self._printed_text()
-        if status is None:
-            return ChildFailed("error", "the method's process closed its pipes and stayed", text)
-        if status >= 0:
-            return ChildFailed("error", f"the method ended its process with status {status}", text)
-        name = signal.Signals(-status).name if -status in set(signal.Signals) else f"signal {-status}"
-        # The kernel ends what takes too much memory by SIGKILL, which nobody else here sends unasked.
-        kind = "out-of-memory" if name == "SIGKILL" else "error"
-        hint = " (the system does that where memory runs out)" if name == "SIGKILL" else ""
-        return ChildFailed(kind, f"the method's process was ended by {name}{hint}", text)
 
-    def _printed_text(self) -> str:
-        """The end of what the method has printed, once the thread that reads it has caught up."""
-        pipe = None if self._process is None else self._process.stdout
-        deadline = monotonic() + PRINTED_SECONDS
-        while pipe is not None and not pipe.closed and _waiting_bytes(pipe) and monotonic() < deadline:
-            sleep(0.001)
-        sleep(0.002)
-        return self._tail.decode("utf-8", "backslashreplace")
+def _crossing(
+    process: WorkerProcess, ring: Ring, pairs: Iterator[tuple[Frame, Mask]], limit_seconds: float | None
+) -> Iterator[Frame]:
+    """Lay frames into the ring and fetch what the method lays there, until it has finished."""
+    laid = taken = fetched = 0
+    waited, last = 0.0, False
+    while True:
+        while not last and laid - taken < ring.slots:
+            pair = next(pairs, None)
+            if pair is None:
+                last = True
+                process.tell(last=laid)
+                break
+            ring.frames[laid % ring.slots], ring.masks[laid % ring.slots] = pair
+            laid += 1
+            process.tell(laid=laid)
+        began = monotonic()
+        answer = process.answer(None if limit_seconds is None else began + limit_seconds - waited)
+        waited += monotonic() - began
+        if "taken" in answer:
+            taken = answer["taken"]
+        elif "given" in answer:
+            frame = np.array(ring.answers[fetched % ring.slots])
+            fetched, waited = fetched + 1, 0.0
+            process.tell(fetched=fetched)
+            yield frame
+        elif "finished" in answer:
+            process.tell(over=True)
+        else:
+            return
+
+
+@contextmanager
+def _told_of_limit(limit_seconds: float | None, what: str = "") -> Iterator[None]:
+    """Let a method that took too long in the block say how long it was allowed to take."""
+    try:
+        yield
+    except ChildFailed as failed:
+        if failed.kind != "time-out" or limit_seconds is None:
+            raise
+        message = f"took longer than --time-limit {limit_seconds:g} seconds{what}"
+        raise ChildFailed("time-out", message, failed.traceback) from failed
 
 
 def _as_json(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -293,54 +244,11 @@ def _as_json(options: Mapping[str, Any]) -> dict[str, Any]:
     return {key: {"path": str(value)} if isinstance(value, Path) else value for key, value in options.items()}
 
 
-def _sweep(place: Path) -> None:
-    """Remove the folders of processes that were killed before they could do it themselves."""
-    for folder in place.glob(f"{_PREFIX}*-*"):
-        owner = folder.name.removeprefix(_PREFIX).partition("-")[0]
-        if owner.isdecimal() and not _is_alive(int(owner)):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # somebody else's
-        return True
-    return True
-
-
-def _waiting_bytes(pipe: IO[bytes]) -> int:
-    """How many bytes nobody has read yet; 0 where the system does not say."""
-    try:
-        import fcntl
-        import termios
-
-        return int.from_bytes(fcntl.ioctl(pipe.fileno(), termios.FIONREAD, b"\0" * 4), sys.byteorder)
-    except (ImportError, OSError, ValueError):
-        return 0
-
-
-def _failure(error: Mapping[str, Any], printed: str) -> ChildFailed:
-    classes, message = list(error["classes"]), str(error["message"])
-    text = f"{classes[0]}: {message}" if message else classes[0]
-    trace = str(error["traceback"]) + (f"\nIt had printed:\n{printed}" if printed.strip() else "")
-    if "MemoryError" in classes or any(words in text.lower() for words in _OUT_OF_MEMORY):
-        return ChildFailed("out-of-memory", text, trace, classes)
-    if "UserError" in classes:
-        return ChildFailed("missing-resource" if "MissingResource" in classes else "bad-input", message, trace, classes)
-    return ChildFailed("error", text, trace, classes)
-
-
 def _as_user_error(name: str, what: str, failed: ChildFailed) -> UserError:
     if failed.kind == "missing-resource":
         return MissingResource(failed.message)
     if failed.kind == "bad-input":
         return InputError(failed.message)
-    return InputError(f"the method {name} {what}: {failed.message}")
-
-
-def _search_path() -> list[str]:
-    """Where this process looks for modules, as absolute paths."""
-    return [os.path.abspath(place) for place in sys.path]
+    error = InputError(f"the method {name} {what}: {failed.message}")
+    error.traceback = failed.traceback
+    return error

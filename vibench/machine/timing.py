@@ -9,15 +9,15 @@ from typing import Any, Literal
 
 from vibench.clip import Frames, Holed
 from vibench.document import Frozen
+from vibench.machine.call import filled
 from vibench.machine.stopwatch import Reading, is_disturbed
-from vibench.machine.worker import filled
 from vibench.method import Method
 
 AGAIN_SECONDS = 5.0
 
 
 def timed_fill(method: Method, holed: Holed, device: str, how: Literal["round", "truncate"]) -> tuple[Frames, Timing]:
-    """Fill ``holed`` in this process and say how long it took; ``worker.filled`` says what is timed.
+    """Fill ``holed`` in this process and say how long it took; ``call.filled`` says what is timed.
 
     ``how`` is how a method's float frames become uint8. Raises whatever the method raises, and TypeError or ValueError
     where it gives back something else than frames of the input's shape.
@@ -27,7 +27,7 @@ def timed_fill(method: Method, holed: Holed, device: str, how: Literal["round", 
 
 
 def timing_of(fields: Mapping[str, Any], jobs: int = 1) -> Timing:
-    """The fields that ``worker.filled`` gives, with what only this process can say: the processor's clock."""
+    """The fields that ``call.filled`` gives, with what only this process can say: the processor's clock."""
     return Timing(**fields, jobs=jobs, clock_megahertz=clock_megahertz())
 
 

@@ -14,13 +14,11 @@ from vibench.data.dataset import Dataset
 from vibench.data.layouts import open_dataset
 from vibench.data.manifest import check_against_published
 from vibench.errors import InputError, UserError
-from vibench.machine.child import Child
+from vibench.machine.call import thread_count
 from vibench.machine.facts import deciding_versions
-from vibench.machine.worker import thread_count
-from vibench.method import Method
-from vibench.plugins import Spec
+from vibench.machine.host import Host, hosted
 from vibench.results.record import TRUTH, Failure, Record
-from vibench.runner.fill import Rules, fill_case, supervised
+from vibench.runner.fill import Rules, fill_case
 from vibench.runner.order import Order, Task
 from vibench.runner.score import Scorer
 
@@ -55,7 +53,7 @@ class Workbench:
 
     order: Order
     clips: Dataset
-    methods: dict[str, Method | Child]
+    methods: dict[str, Host]
     scorer: Scorer
     run_digest: str
     versions: dict[str, str]
@@ -76,7 +74,7 @@ class Workbench:
         bench = cls(order, clips, {}, scorer, run_digest, deciding_versions())
         try:
             for spec in order.methods:
-                bench.methods[spec.label] = _made(spec, order)
+                bench.methods[spec.label] = hosted(spec, order.device, thread_count(), in_process=order.in_process)
         except BaseException:
             bench.close()
             raise
@@ -84,9 +82,8 @@ class Workbench:
 
     def close(self) -> None:
         """End the processes of the methods."""
-        for method in self.methods.values():
-            if isinstance(method, Child):
-                method.close()
+        for host in self.methods.values():
+            host.close()
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -186,12 +183,3 @@ class Workbench:
             )  # fmt: skip
         for record in task.score:
             yield Made(record, said=f"{task.planned.name}: {error}")
-
-
-def _made(spec: Spec, order: Order) -> Method | Child:
-    """A method in a process of its own, unless the order wants it here or no other process could import it."""
-    module = plugins.target("methods", spec.name).partition(":")[0]
-    if order.in_process or module == "__main__":
-        made: Method = plugins.make("methods", spec, device=order.device)
-        return made
-    return supervised(spec, order.device, thread_count())

@@ -11,19 +11,14 @@ import numpy as np
 
 from vibench import plugins
 from vibench.clip import Case, Frames, as_frames, as_masks
-from vibench.errors import UserError
-from vibench.machine.child import Child, ChildFailed
-from vibench.machine.timing import Timing, time_limit, timing_of
-from vibench.machine.worker import checked_answer, checked_shape, filled, quantised, seed_everything
-from vibench.method import DescribedMethod, Method
+from vibench.errors import MethodFailed, UserError
+from vibench.machine.device import resolve
+from vibench.machine.host import ChildFailed, Here, Host
+from vibench.machine.timing import Timing, timing_of
+from vibench.method import Method
 from vibench.plugins import Spec
 from vibench.protocol import Scoring
 from vibench.results.record import Failure, FailureKind
-
-__all__ = [
-    "Filled", "MethodFailed", "Rules", "checked_answer", "composited", "failure_of", "fill", "fill_case", "made_method",
-    "seed_everything", "supervised",
-]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -72,46 +67,34 @@ def fill(method: str | Spec | Method, frames: Any, holes: Any, *, device: str = 
     """
     shown = as_frames(frames, "frames")
     case = Case("clip", shown, as_masks(holes, shown), None)
-    done = fill_case(made_method(method, device), case, Rules(PLAIN), seed)
+    done = fill_case(_here(method, device), case, Rules(PLAIN), seed)
     if done.frames is None:
         raise MethodFailed(done.failure.message if done.failure else "it gave nothing", done.traceback)
     return done.frames
 
 
-def supervised(spec: Spec, device: str, threads: int = 0) -> Child:
-    """A named method, made in a process of its own; InputError or MissingResource where it cannot be.
-
-    The module of its factory is imported there first, so that one which ends its process ends no other.
-    """
-    module, _, attribute = plugins.target("methods", spec.name).partition(":")
-    child = Child(module, attribute, device=device, threads=threads)
-    child.look()
-    _, child.options = plugins.arguments("methods", spec, device=device)
-    child.load()
-    return child
-
-
-def made_method(method: str | Spec | Method, device: str = "auto") -> Method:
+def _here(method: str | Spec | Method, device: str) -> Here:
     """A method that is named, made for ``device`` (``auto``, ``cpu``, ``cuda`` or ``cuda:N``); any other as it is."""
-    from vibench.machine.device import resolve
-
     if not isinstance(method, str | Spec):
-        return method
+        return Here(method)
+    where = resolve(device)
     spec = Spec.parse(method) if isinstance(method, str) else method
-    made: Method = plugins.make("methods", spec, device=resolve(device))
-    return made
+    return Here(plugins.make("methods", spec, device=where), where)
 
 
 def fill_case(
-    method: Method | Child, case: Case, rules: Rules, seed: int = 0, progress: Callable[[int], None] | None = None
+    host: Host, case: Case, rules: Rules, seed: int = 0, progress: Callable[[int], None] | None = None
 ) -> Filled:
-    """Let ``method`` fill ``case``: it sees frames whose holes are cut, and what it raises becomes a failure.
+    """Let a method fill ``case``: it sees frames whose holes are cut, and what it raises becomes a failure.
 
     A ``Child`` can be ended whatever it does; a method in this process only where it comes back to Python. ``progress``
     is told how many frames a streaming method has filled.
     """
+    timed, how = not host.described.get("not_timed"), rules.scoring.quantise
     try:
-        frames, fields = _answer(method, case, rules, seed, progress)
+        frames, fields = host.fill(
+            case.holed(), seed=seed, how=how, timed=timed, limit_seconds=rules.time_limit_seconds, progress=progress
+        )
     except ChildFailed as failed:
         return Filled(failure=_failure(failed.kind, failed.message), traceback=failed.traceback)
     except Exception as error:  # noqa: BLE001 - foreign code: whatever it raises is a result, not our end
@@ -123,29 +106,6 @@ def fill_case(
 
 PLAIN = Scoring(metrics=("psnr",))
 """Composited in the hole and rounded; no metric is measured."""
-
-
-class MethodFailed(UserError):
-    """A method raised, or gave back something else than frames; ``traceback`` is that of its own code."""
-
-    def __init__(self, message: str, traceback: str = "") -> None:
-        super().__init__(f"the method failed: {message}")
-        self.traceback = traceback
-
-
-def _answer(
-    method: Method | Child, case: Case, rules: Rules, seed: int, progress: Callable[[int], None] | None
-) -> tuple[Frames, dict[str, Any] | None]:
-    how = rules.scoring.quantise
-    if isinstance(method, Child):
-        timed = not method.described.get("not_timed")
-        limit = rules.time_limit_seconds
-        return method.fill(case.holed(), seed=seed, how=how, timed=timed, limit_seconds=limit, progress=progress)
-    seed_everything(seed)
-    with time_limit(rules.time_limit_seconds):
-        if isinstance(method, DescribedMethod) and method.describe().get("not_timed"):
-            return checked_shape(quantised(method(case.holed()), how), case.frames.shape), None
-        return filled(method, case.holed(), how, rules.device, seed, progress)
 
 
 def composited(filled: Frames, case: Case) -> Frames:

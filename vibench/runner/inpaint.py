@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import tee
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from vibench.clip import Frame, Frames, Holed, Mask, Masks
-from vibench.errors import InputError, UserError
+from vibench.clip import Frame, Holed, Mask
+from vibench.errors import InputError, MethodFailed
 from vibench.files import disk_errors
+from vibench.machine.call import thread_count
+from vibench.machine.device import resolve
+from vibench.machine.host import Host, hosted, method_failures
+from vibench.machine.processes import exit_on_termination
 from vibench.media.beside import Say, unheard
 from vibench.media.frames import FrameSource, open_frames
 from vibench.media.look import refuse_interlaced
@@ -22,20 +25,17 @@ from vibench.media.pairing import fitting_masks
 from vibench.media.resize import dilate
 from vibench.media.video import MAX_CLIP_BYTES, TimedFrame
 from vibench.media.video_writer import VideoWriter, open_writer
-from vibench.method import Method, StreamingMethod
 from vibench.plugins import Spec
-from vibench.protocol import quantise
-from vibench.runner.fill import MethodFailed, checked_answer, failure_of, made_method, seed_everything
 
-T = TypeVar("T")
 END: Any = object()
 """What a stream of frames gives after its last one."""
 
 
 class Pair(NamedTuple):
-    """A frame with its times, and its hole: bool (H, W)."""
+    """A frame with its times and its mask, bool (H, W); ``hole`` is the mask dilated, which is what is filled."""
 
     timed: TimedFrame
+    mask: Mask
     hole: Mask
 
 
@@ -49,6 +49,8 @@ def inpaint(
     dilation_iterations: int = 0,
     mask_threshold: int | None = None,
     sound: bool = True,
+    time_limit_seconds: float | None = None,
+    in_process: bool = False,
     say: Say = unheard,
     progress: Callable[[int | None], Callable[[], None]] | None = None,
 ) -> int:
@@ -63,27 +65,35 @@ def inpaint(
     memory that does not grow with the video. ``output`` appears only when it is complete. ``progress(total)`` is told
     how many frames there are and returns what is called after each one.
 
+    The method works in a process of its own, or in this one ``in_process``, for a debugger. ``time_limit_seconds`` is
+    how long it may take for its next frame where it streams, and for the whole video where it does not.
+
     Raises InputError, before anything is filled, for files that do not fit together, and for HDR and interlaced video;
-    MethodFailed where the method raises or gives back something else than frames.
+    MethodFailed where the method raises, dies, takes too long or gives back something else than frames.
     """
     video, mask, output = Path(video), Path(mask), Path(output)
     source = open_to_fill(video, say)
     masks = open_masks(mask, source.height, source.width, mask_threshold)
-    if output.resolve() in (video.resolve(), mask.resolve()):
-        raise InputError(f"{output} is also the input; name another file to write to")
-    with open_rewritten(output, source.height, source.width, source, video if sound else None, say) as writer:
+    refuse_input_as_output(output, video, mask)
+    with (
+        exit_on_termination(),
+        open_rewritten(output, source.height, source.width, source, video if sound else None, say) as writer,
+    ):
         masks = fitting_masks(source, masks, say)
-        filler = made_method(method, device)
-        seed_everything(0)
-        advance = progress(source.frames) if progress else lambda: None
-        pairs, originals = tee(_pairs(source, masks, dilation_iterations))
-        filled = _stream(filler, pairs) if isinstance(filler, StreamingMethod) else _whole(filler, pairs, source)
-        count = 0
-        for frame, (timed, hole) in _matched(filled, originals):
-            writer.write(np.where(hole[..., None], frame, timed.frame), timed.begins, timed.lasts)
-            count += 1
-            advance()
+        with filling(method, device, in_process) as host:
+            advance = progress(source.frames) if progress else lambda: None
+            count = 0
+            for frame, (timed, _, _) in filled(host, source, masks, dilation_iterations, time_limit_seconds):
+                writer.write(frame, timed.begins, timed.lasts)
+                count += 1
+                advance()
     return count
+
+
+def refuse_input_as_output(output: Path, *inputs: Path) -> None:
+    """Raise InputError where a file that is read would be written over."""
+    if output.resolve() in [path.resolve() for path in inputs]:
+        raise InputError(f"{output} is also the input; name another file to write to")
 
 
 def open_to_fill(video: Path, say: Say) -> FrameSource:
@@ -122,69 +132,65 @@ def open_rewritten(
         yield writer
 
 
-def filled_clip(method: Method, frames: Frames, holes: Masks) -> Frames:
-    """Let ``method`` fill ``holes``, bool (T, H, W), of frames, uint8 (T, H, W, 3), which are black there.
+@contextmanager
+def filling(method: str | Spec, device: str, in_process: bool) -> Iterator[Host]:
+    """Make a named method and, when the block has ended, end the process in which it works."""
+    spec = Spec.parse(method) if isinstance(method, str) else method
+    host = hosted(spec, resolve(device), thread_count(), in_process=in_process)
+    try:
+        yield host
+    finally:
+        host.close()
 
-    Returns uint8 frames of that shape. Raises MethodFailed where the method raises or returns something else.
+
+def filled(
+    host: Host, source: FrameSource, masks: MaskSource, dilation_iterations: int, limit_seconds: float | None
+) -> Iterator[tuple[Frame, Pair]]:
+    """Yield each frame with its hole filled, and all else of it kept, with what it was made of.
+
+    MethodFailed where the method does not give one frame for each.
     """
-    shape = frames.shape
-    return settled(called(lambda: method(Holed("video", frames, holes))), shape)
-
-
-def called(step: Callable[[], T]) -> T:
-    """Run a step of a method; whatever it raises becomes MethodFailed, but for what is wrong with our own files."""
-    try:
-        return step()
-    except UserError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise MethodFailed(failure_of(error).message, traceback.format_exc()) from error
-
-
-def settled(answer: Any, shape: tuple[int, ...]) -> Frames:
-    """Return what a method answered as uint8 of ``shape``; MethodFailed says what it should have returned."""
-    try:
-        frames = quantise(checked_answer(answer), "round")
-    except (TypeError, ValueError) as error:
-        raise MethodFailed(str(error)) from error
-    if frames.shape != shape:
-        raise MethodFailed(f"the method returned {frames.dtype} {frames.shape}; it must return uint8 or float {shape}")
-    return frames
+    pairs, originals = tee(_pairs(source, masks, dilation_iterations))
+    answers = (
+        _stream(host, pairs, source, limit_seconds) if host.streams else _whole(host, pairs, source, limit_seconds)
+    )
+    for frame, original in _matched(answers, originals):
+        yield np.where(original.hole[..., None], frame, original.timed.frame), original
 
 
 def _pairs(source: FrameSource, masks: MaskSource, dilation_iterations: int) -> Iterator[Pair]:
     for timed, mask in paired(source.timed(), masks):
-        yield Pair(timed, dilate(mask[None], dilation_iterations)[0])
+        yield Pair(timed, mask, dilate(mask[None], dilation_iterations)[0])
 
 
-def _stream(method: StreamingMethod, pairs: Iterable[Pair]) -> Iterator[Frame]:
-    # tee holds only what one side has read ahead of the other: the method's look-ahead.
-    left, right = tee(pairs)
-    shape: tuple[int, ...] = ()
-
-    def frames() -> Iterator[Frame]:
-        nonlocal shape
-        for pair in left:
-            shape = pair.timed.frame.shape
-            yield _cut(*pair)
-
-    answers = called(lambda: iter(method.stream(frames(), (mask.copy() for _, mask in right))))
-    while (answer := called(lambda: next(answers, END))) is not END:
-        yield settled(answer, shape)
+def _stream(host: Host, pairs: Iterable[Pair], source: FrameSource, limit_seconds: float | None) -> Iterator[Frame]:
+    given = host.stream(
+        ((_cut(pair), pair.hole) for pair in pairs), source.height, source.width, limit_seconds=limit_seconds
+    )
+    while True:
+        with method_failures():
+            frame = next(given, END)
+        if frame is END:
+            return
+        yield frame
 
 
-def _whole(method: Method, pairs: Iterable[Pair], source: FrameSource) -> Iterator[Frame]:
-    frames, masks, room = [], [], MAX_CLIP_BYTES
-    for timed, mask in pairs:
-        room -= timed.frame.nbytes
+def _whole(host: Host, pairs: Iterable[Pair], source: FrameSource, limit_seconds: float | None) -> Iterator[Frame]:
+    frames, holes, room = [], [], MAX_CLIP_BYTES
+    for pair in pairs:
+        room -= pair.timed.frame.nbytes
         if room < 0:
             raise InputError(
-                f"{type(method).__name__} needs the whole video in memory, and this one takes more than "
+                f"a method that does not stream needs the whole video in memory, and this one takes more than "
                 f"{MAX_CLIP_BYTES >> 30} GiB at {source.width}x{source.height}; cut it, or take a method that streams"
             )
-        frames.append(_cut(timed, mask))
-        masks.append(mask)
-    yield from filled_clip(method, np.stack(frames), np.stack(masks))
+        frames.append(_cut(pair))
+        holes.append(pair.hole)
+    holed = Holed("video", np.stack(frames), np.stack(holes))
+    frames.clear()
+    with method_failures():
+        answer, _ = host.fill(holed, timed=False, limit_seconds=limit_seconds)
+    yield from answer
 
 
 def _matched(filled: Iterator[Frame], originals: Iterator[Pair]) -> Iterator[tuple[Frame, Pair]]:
@@ -200,7 +206,7 @@ def _matched(filled: Iterator[Frame], originals: Iterator[Pair]) -> Iterator[tup
         raise MethodFailed(f"the method gave {count} frames and the video has more; it must give one each")
 
 
-def _cut(timed: TimedFrame, mask: Mask) -> Frame:
-    cut = timed.frame.copy()
-    cut[mask] = 0
+def _cut(pair: Pair) -> Frame:
+    cut = pair.timed.frame.copy()
+    cut[pair.hole] = 0
     return cut

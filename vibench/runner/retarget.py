@@ -6,24 +6,21 @@ pasted back in its own proportions where the squeezed one would have been.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 import cv2
 import numpy as np
 
-from vibench.clip import Frame, Frames, Mask, Masks
+from vibench.clip import Frame, Mask
 from vibench.errors import InputError
+from vibench.machine.processes import exit_on_termination
 from vibench.media.beside import Say, unheard
-from vibench.media.masks import open_masks, read_masks
+from vibench.media.masks import MaskSource, open_masks
 from vibench.media.pairing import fitting_masks
-from vibench.media.resize import dilate
-from vibench.media.video import collected
-from vibench.method import Method
 from vibench.plugins import Spec
-from vibench.runner.fill import made_method, seed_everything
-from vibench.runner.inpaint import filled_clip, open_rewritten, open_to_fill
+from vibench.runner.inpaint import filled, filling, open_rewritten, open_to_fill, refuse_input_as_output
 
 Axis = Literal["width", "height"]
 FEATHER_PX = 1.0
@@ -42,14 +39,17 @@ def retarget(
     dilation_iterations: int = 4,
     mask_threshold: int | None = None,
     sound: bool = True,
+    time_limit_seconds: float | None = None,
+    in_process: bool = False,
     say: Say = unheard,
     progress: Callable[[int | None], Callable[[], None]] | None = None,
 ) -> int:
     """Write ``video`` squeezed to ``factor`` (0.1 to 1) of its width or height; return the number of frames.
 
     ``mask`` marks the object that keeps its shape; its surroundings of ``dilation_iterations`` pixels are filled with
-    it. Times, sound, ``mask_threshold`` and ``say`` are as in ``inpaint``. Raises InputError where files do not fit
-    together or the object does not fit into the squeezed frame, and MethodFailed where the method fails.
+    it. Times, sound, limits, ``mask_threshold``, ``in_process``, ``say`` and memory are as in ``inpaint``. Raises
+    InputError where files do not fit together or the object does not fit into the squeezed frame, and MethodFailed
+    where the method fails.
     """
     if not 0.1 <= factor <= 1:
         raise InputError(f"the factor is {factor}; it must be from 0.1 to 1")
@@ -57,36 +57,24 @@ def retarget(
         raise InputError(f"the axis is {axis!r}; it is width or height")
     video, mask, output = Path(video), Path(mask), Path(output)
     source = open_to_fill(video, say)
+    refuse_input_as_output(output, video, mask)
     masks = fitting_masks(source, open_masks(mask, source.height, source.width, mask_threshold), say)
-    times = []
-
-    def timing_frames() -> Iterator[Frame]:
-        for timed in source.timed():
-            times.append((timed.begins, timed.lasts))
-            yield timed.frame
-
-    frames = collected(timing_frames(), None, source.height, source.width, video)
-    objects = read_masks(mask, *frames.shape[:3], masks_of=masks)
-    height, width = _squeezed_size(frames, factor, axis)
-    if _largest_extent(objects, axis) > (width if axis == "width" else height):
+    height, width = _squeezed_size(source.height, source.width, factor, axis)
+    if _largest_extent(masks, axis) > (width if axis == "width" else height):
         raise InputError(f"the object of {mask} is wider than the squeezed frame of {width}x{height}; squeeze less")
-    filler = made_method(method, device)
-    background = filled_background(filler, frames, dilate(objects, dilation_iterations))
-    advance = progress(len(frames)) if progress else lambda: None
-    with open_rewritten(output, height, width, source, video if sound else None, say) as writer:
-        for frame, behind, thing, time in zip(frames, background, objects, times, strict=True):
+    with (
+        exit_on_termination(),
+        open_rewritten(output, height, width, source, video if sound else None, say) as writer,
+        filling(method, device, in_process) as host,
+    ):
+        advance = progress(source.frames) if progress else lambda: None
+        count = 0
+        for behind, (timed, thing, _) in filled(host, source, masks, dilation_iterations, time_limit_seconds):
             squeezed = np.asarray(cv2.resize(behind, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-            writer.write(pasted(squeezed, frame, thing), *time)
+            writer.write(pasted(squeezed, timed.frame, thing), timed.begins, timed.lasts)
+            count += 1
             advance()
-    return len(frames)
-
-
-def filled_background(method: Method, frames: Frames, holes: Masks) -> Frames:
-    """Return ``frames`` with ``holes`` filled by ``method`` and everything else kept; MethodFailed where it fails."""
-    seed_everything(0)
-    cut = frames.copy()
-    cut[holes] = 0
-    return np.where(holes[..., None], filled_clip(method, cut, holes), frames)
+    return count
 
 
 def pasted(canvas: Frame, frame: Frame, thing: Mask) -> Frame:
@@ -110,15 +98,19 @@ def pasted(canvas: Frame, frame: Frame, thing: Mask) -> Frame:
     return mixed
 
 
-def _squeezed_size(frames: Frames, factor: float, axis: Axis) -> tuple[int, int]:
+def _squeezed_size(height: int, width: int, factor: float, axis: Axis) -> tuple[int, int]:
     """Height and width in pixels, even, as most video formats want it."""
-    height, width = frames.shape[1:3]
     if axis == "width":
         return height, max(2, 2 * round(width * factor / 2))
     return max(2, 2 * round(height * factor / 2)), width
 
 
-def _largest_extent(objects: Masks, axis: Axis) -> int:
+def _largest_extent(objects: MaskSource, axis: Axis) -> int:
     """Pixels from the first to the last column (or row) of the object in the frame where it is largest."""
-    lines = np.asarray(objects.any(axis=1 if axis == "width" else 2))
-    return max(int(np.ptp(np.flatnonzero(line))) + 1 for line in lines if line.any())
+    largest = 0
+    for mask in objects:
+        lines = np.flatnonzero(mask.any(axis=0 if axis == "width" else 1))
+        largest = max(largest, int(np.ptp(lines)) + 1 if len(lines) else 0)
+        if objects.still:
+            break
+    return largest

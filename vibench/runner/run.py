@@ -17,11 +17,9 @@ from vibench import plugins
 from vibench.data.cases import planned_cases
 from vibench.data.contents import known_contents
 from vibench.errors import InputError, UserError
-from vibench.machine.child import Child
 from vibench.machine.facts import commit, deciding_versions, machine_facts, package_versions
+from vibench.machine.host import Host
 from vibench.machine.processes import worker_pool
-from vibench.machine.worker import plain
-from vibench.method import DescribedMethod, Method
 from vibench.plugins import Spec
 from vibench.protocol import PlannedCase, Protocol, load_protocol
 from vibench.results.record import TRUTH, MethodFacts, Record, RunInfo
@@ -414,7 +412,7 @@ def run_info(order: Order, bench: Workbench, planned: list[PlannedCase]) -> RunI
     )
 
 
-def method_facts(spec: Spec, method: Method | Child) -> MethodFacts:
+def method_facts(spec: Spec, host: Host) -> MethodFacts:
     """What the run's page says of one method."""
     build = plugins.factory("methods", spec.name)
     values = plugins.option_values(build, spec)
@@ -423,12 +421,5 @@ def method_facts(spec: Spec, method: Method | Child) -> MethodFacts:
         factory=f"{build.__module__}:{build.__qualname__}",
         source_sha256=plugins.source_digest(build),
         options={key: str(value) if isinstance(value, Path) else value for key, value in values.items()},
-        facts=_described(method),
+        facts=dict(host.described),
     )
-
-
-def _described(method: Method | Child) -> dict[str, Any]:
-    """What a method says of itself, as JSON knows it."""
-    if isinstance(method, Child):
-        return method.described
-    return dict(plain(dict(method.describe()))) if isinstance(method, DescribedMethod) else {}
