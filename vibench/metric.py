@@ -12,7 +12,7 @@ import numpy as np
 from vibench.clip import Case, Frames, Masks
 
 Direction = Literal["higher", "lower"]
-Aggregate = Literal["mean", "frechet-distance"]
+Aggregate = Literal["mean", "frechet-distance", "kernel-distance"]
 Need = Literal["truth", "exact-flow"]
 
 
@@ -29,7 +29,8 @@ class MetricInfo:
     ``aggregate`` says how the clips of a method become one number. With ``mean`` it is the mean over the clips. With
     ``frechet-distance`` the series of each clip is one feature vector, and the number is the Frechet distance between
     the vectors of the method's clips and those of the true clips, for which ``has_floor`` must be True. Where a
-    protocol repeats its cases with other seeds, there is one distance per repeat, and the number is their mean.
+    protocol repeats its cases with other seeds, there is one distance per repeat, and the number is their mean. With
+    ``kernel-distance`` it is the kernel distance of these vectors, with an interval over clips.
     """
 
     name: str
@@ -72,6 +73,9 @@ class Metric(typing.Protocol):
     A metric may also have an attribute ``resources``: a mapping from the name of a file to the sha256 of its content
     (or the first digits of it), for every file that decides its values, such as weights. It is part of what a value is
     told to be measured by, beside the metric's code and options: with other files, values are measured again.
+
+    A metric that takes long may have a method ``seconds_per_frame()``: how many seconds a frame takes on this machine,
+    or None where that is little. A run calls it once and says how long it will take before it starts.
     """
 
     @property

@@ -14,6 +14,7 @@ import results
 NOT_MADE = """\
 Not made here, since they need more than the repository holds, or minutes of time:
 - docs/results.md, from finished runs on DAVIS: make docs-results RUNS="FOLDER FOLDER ..."
+- the picture and table of bias in docs/removal.md, in a minute: python docs/make/bias.py
 - the pictures of methods in docs/images, from the bundled clips, in a minute: make docs-pictures
 - the table of departures in docs/training.md, from half an hour of training: make docs-departures PHOTOS=FOLDER
 - the curves in docs/images, from a training's folder: vinet curve RUN -o docs/images/NAME.png"""

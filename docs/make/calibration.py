@@ -19,6 +19,7 @@ from pages import CHECKOUT, DOCS, keep, run, section
 
 sys.path.insert(0, str(CHECKOUT / "tests" / "support"))  # the golden clip is a fixture, not part of the package
 
+import removal
 from golden_metrics import EXPECTED, array, golden_case, golden_composite, truncated_composite
 
 from vibench import plugins
@@ -211,6 +212,40 @@ def table(lines: Iterable[Line]) -> str:
     )
 
 
+def removal_tables() -> str:
+    """The metrics of object removal; MissingResource where transformers is not installed."""
+    close: list[Line] = []
+    loose, equal = [], []
+    for row in removal.rows():
+        name, numbers = f"{row.what}: `{row.path}`", removal.pairs(row)
+        if row.allowed == 0:
+            equal.append(f"- {name}: {'equal' if numbers[0] == numbers[1] else '**not equal**'}")
+        elif row.allowed is None:
+            close.append(line(name, *numbers))
+        else:
+            found = line(name, *numbers)
+            loose.append(
+                f"| {name} | {found.ours:.10g} | {found.original:.10g} | {found.largest:.1e} | {row.allowed:.0e} |"
+            )
+    head = "| number | ours | original | largest difference | allowed |\n|---|---:|---:|---:|---:|"
+    of_rounding, of_whole_numbers = "\n".join([head, *loose]), "\n".join(equal)
+    return f"""\
+The numbers of `tests/golden/removal/expected.json`, by their place in that file; a row shows the means of all numbers
+there and the largest difference of any. Where the file has what the original gives in float32 and what the same code
+gives in float64, it is the latter. The networks are tiny ones of the same class; only the weights differ in use.
+
+{table(close)}
+
+Where the file has float32 alone, or what another library's image processor gives, the originals' own rounding allows
+more:
+
+{of_rounding}
+
+Whole numbers, and what has no value:
+
+{of_whole_numbers}"""
+
+
 ABOUT = """\
 Made by `python docs/make/calibration.py`; do not edit. Each line compares a number of ours with what the original's own
 code gave on the clip of `tests/golden/metrics` (its README says which code and versions). The page shows the means of
@@ -225,6 +260,7 @@ def page(committed: str) -> str:
         "Time": lambda: table(temporal_metrics(case)),
         "Distances": lambda: table(distances()),
         "Features of I3D": lambda: table(features(case)),
+        "Object removal": removal_tables,
         "Floors of the warping error": _floors,
         "Floors with GMFlow": _gmflow_floors,
         "Equal to the byte": lambda: "\n".join(

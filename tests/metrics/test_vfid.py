@@ -7,12 +7,12 @@ from golden_metrics import array, case_of, golden_case, golden_composite
 from vibench.errors import InputError, MissingResource
 from vibench.metrics.frechet import frechet_distance
 from vibench.metrics.networks import weights
-from vibench.metrics.vfid import VFID, vfid, vfid_sttn
+from vibench.metrics.vfid import ClipFeatures, vfid, vfid_sttn
 
 PING_PONG = [0, 1, 2, 3, 4, 5, 4, 3, 2, 1, 0, 1, 2, 3, 4, 5]
 
 
-def made(factory: object) -> VFID:
+def made(factory: object) -> ClipFeatures:
     """The metric; its checkpoint is too large to bundle, so most tests need it on the machine."""
     try:
         return factory()  # type: ignore[operator,no-any-return]

@@ -46,6 +46,7 @@ DIGESTS = {
     "davis-stationary@1": "a0a8514a63064d87",
     "e2fgvi-davis@1": "17f117905e93e7cf",
     "propainter-davis@1": "7ceb4bbf548694b8",
+    "removal@1": "1d340ee7aaf910e4",
     "sttn-davis@1": "eefd826050cfb03e",
     "synthetic@1": "190a83ef2797bc09",
     "vinet-davis-fvid@1": "2edf11000a7b5ff8",

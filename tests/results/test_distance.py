@@ -19,6 +19,7 @@ from vibench.cli.app import app
 from vibench.clip import Case, Frames
 from vibench.metric import MetricInfo, Series
 from vibench.metrics.frechet import frechet_distance
+from vibench.metrics.kernel import paired_distance
 from vibench.metrics.networks import weights
 from vibench.plugins import Spec
 from vibench.protocol import Protocol
@@ -370,3 +371,50 @@ def test_compare_in_the_terminal_shows_both_and_is_no_failure(tmp_path: Path) ->
     assert shown.exit_code == 0
     (line,) = (line for line in shown.output.splitlines() if line.startswith(KEY))
     assert "4.0000" in line and "10.0000" in line and "unclear (a distance between sets" in line
+
+
+KVD = VFID.model_copy(update={"name": "vfid", "title": "KVD", "aggregate": "kernel-distance"})
+
+
+def kernel_table(vectors: Vectors, repeats: int = 1, cases: int = 4) -> Table:
+    methods = [method for method in vectors if method != TRUTH]
+    info = info_of(methods, cases=cases, repeats=repeats, metric=KVD)
+    return tabulate(Results.of(info, records_of(info, vectors)))
+
+
+def test_a_kernel_distance_stands_with_its_interval_over_clips_in_every_form() -> None:
+    generator = np.random.default_rng(5)
+    truth = generator.normal(size=(8, 32))
+    table = kernel_table({"near": truth + 0.1, "far": truth + 1, TRUTH: truth}, cases=8)
+    for method, vectors in (("near", truth + 0.1), ("far", truth + 1)):
+        found = table.row(method).cells[KEY].estimate
+        assert found is not None and found.count == 8 and found.interval_kind == "bootstrap"
+        assert (found.mean, found.low, found.high) == pytest.approx(paired_distance(vectors, truth))
+        assert found.low is not None and found.high is not None and found.low < found.mean < found.high
+    truth_cell = table.row(TRUTH).cells[KEY].estimate
+    assert truth_cell is not None and (truth_cell.mean, truth_cell.low, truth_cell.high) == (0, 0, 0)
+    assert {row.cells[KEY].mark for row in table.rows} == {None}
+    assert any("not biased by how many they are" in note for note in table.notes[KEY])
+    frame = table.frame()
+    assert set(frame[frame.metric == "vfid"]["aggregate"]) == {"kernel-distance"}
+    assert "[" in markdown([table])
+
+
+def test_a_kernel_distance_of_repeats_compares_within_each() -> None:
+    generator = np.random.default_rng(6)
+    truth = generator.normal(size=(12, 8))
+    ours = truth + generator.normal(size=truth.shape)
+    table = kernel_table({"method": ours, TRUTH: truth}, repeats=2, cases=6)
+    clips = [f"clip{k}" for k in range(6) for _ in range(2)]
+    expected = paired_distance(ours, truth, clips, [0, 1] * 6)
+    found = table.row("method").cells[KEY].estimate
+    assert found is not None and (found.mean, found.low, found.high) == pytest.approx(expected)
+    assert (found.count, found.cases) == (6, 12)
+
+
+def test_two_methods_kernel_distances_are_compared_side_by_side() -> None:
+    generator = np.random.default_rng(7)
+    truth = generator.normal(size=(8, 8))
+    table = kernel_table({"one": truth + 0.1, "other": truth + 1, TRUTH: truth}, cases=8)
+    finding = next(found for found in compare_methods(table.results, "one", "other", 0.01).findings if found.key == KEY)
+    assert finding.verdict == "unclear" and "no difference clip by clip" in (finding.reason or "")

@@ -1,13 +1,16 @@
-"""VFID, the video Frechet distance: how far the distribution of a method's clips lies from that of the true clips.
+"""VFID and KVD: how far the distribution of a method's clips lies from that of the true clips, in features of I3D.
 
-Source: Wang et al., Video-to-Video Synthesis, NeurIPS 2018; as the STTN family computes it (MCG-NKU/E2FGVI
-``core/metrics.py``), save that here the network is in evaluation mode and sees the range it was trained on.
+VFID is their Frechet distance. Source: Wang et al., Video-to-Video Synthesis, NeurIPS 2018; as the STTN family computes
+it (MCG-NKU/E2FGVI ``core/metrics.py``), save that here the network is in evaluation mode and sees the range it was
+trained on. KVD is the kernel distance of the same features, which few clips do not bias; see
+``vibench.metrics.kernel``.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from math import ceil
 from pathlib import Path
 
@@ -43,7 +46,7 @@ def video_features(network: I3D, frames: Frames, as_sttn: bool = False) -> NDArr
     return pooled_features(network, clip if as_sttn else clip * 2 - 1)
 
 
-class VFID:
+class ClipFeatures:
     """The features of a clip, the mean of I3D's layer Mixed_5c; a table compares those of all clips."""
 
     def __init__(self, info: MetricInfo, weights: str | None, device: str, as_sttn: bool) -> None:
@@ -55,27 +58,41 @@ class VFID:
 
     def measure(self, frames: Frames, case: Case) -> Mapping[str, Series]:
         """Return 1,024 values of the whole clip of the region ``features``, kept on disk."""
-        key = f"{self.info.name} {WEIGHTS_SHA256} {self._device} {digest(frames)}"
+        key = f"{'vfid-sttn' if self._as_sttn else 'vfid'} {WEIGHTS_SHA256} {self._device} {digest(frames)}"
         features = kept("i3d", key, (FEATURES,), lambda: video_features(self._network, frames, self._as_sttn))
         # Seven digits are what float32 holds, and half as long in a record.
         return {"features": Series.of([float(f"{value:.7g}") for value in features])}
 
 
-def vfid(weights: str | None = None, device: str = "cpu") -> VFID:
+def vfid(weights: str | None = None, device: str = "cpu") -> ClipFeatures:
     """Frechet distance of I3D features, with the network used as it was trained.
 
     The network is in evaluation mode and sees values in -1..1. ``weights``: see ``load_i3d``.
     """
-    return VFID(_info("vfid", "VFID", "evaluation mode, input in [-1, 1]"), weights, device, as_sttn=False)
+    return ClipFeatures(_info("vfid", "VFID", "evaluation mode, input in [-1, 1]"), weights, device, as_sttn=False)
 
 
-def vfid_sttn(weights: str | None = None, device: str = "cpu") -> VFID:
+def vfid_sttn(weights: str | None = None, device: str = "cpu") -> ClipFeatures:
     """Frechet distance of I3D features as STTN, E2FGVI and ProPainter compute it.
 
     Their code leaves the network in training mode and gives it values in 0..1. ``weights``: see ``load_i3d``.
     """
     info = _info("vfid-sttn", "VFID (STTN)", "as in E2FGVI core/metrics.py: training mode, input in [0, 1]")
-    return VFID(info, weights, device, as_sttn=True)
+    return ClipFeatures(info, weights, device, as_sttn=True)
+
+
+def kvd(weights: str | None = None, device: str = "cpu") -> ClipFeatures:
+    """Kernel distance of I3D features, not biased by the number of clips, with an interval over clips.
+
+    The features are those of ``vfid``. ``weights``: see ``load_i3d``.
+    """
+    info = replace(
+        _info("kvd", "KVD", "evaluation mode, input in [-1, 1]"),
+        aggregate="kernel-distance",
+        source="squared MMD of I3D features by KID's kernel (x.y / 1024 + 1)³, u-statistic of pairs (Gretton et al. "
+        f"2012); mean of Mixed_5c, one vector a clip; weights {WEIGHTS_SHA256[:8]}",
+    )
+    return ClipFeatures(info, weights, device, as_sttn=False)
 
 
 def load_i3d(weights: str | None) -> I3D:

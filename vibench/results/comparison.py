@@ -13,7 +13,7 @@ import numpy as np
 
 from vibench.errors import InputError, UserError
 from vibench.machine.facts import differing_facts
-from vibench.results.distance import frechet_distances
+from vibench.results.distance import distances_of
 from vibench.results.record import TRUTH, Record
 from vibench.results.results import Results, distinct, gather, label_beside
 from vibench.results.run import Run
@@ -199,7 +199,7 @@ def _other_holes(results: Results, first: str, second: str) -> str | None:
 
 def _of_sets(results: Results, column: Column, first: str, second: str) -> Finding:
     """Two distances stand side by side: how sure their difference is, nobody can say from one number each."""
-    distances = frechet_distances(results, column.metric.name, column.region).estimates
+    distances = distances_of(results, column.metric, column.region).estimates
     if not {first, second} <= set(distances):
         return Finding(column.key, column.metric.unit, "incomparable", reason="no set of clips has a distance of both")
     old, new = distances[first], distances[second]

@@ -262,7 +262,9 @@ def _aggregated(results: Results) -> Results:
     """
     distances = {name for record in results.records for name, regions in record.metrics.items() if FEATURES in regions}
     metrics = (
-        metric.model_copy(update={"aggregate": "frechet-distance"}) if metric.name in distances else metric
+        metric.model_copy(update={"aggregate": "frechet-distance"})
+        if metric.name in distances and metric.aggregate == "mean"
+        else metric
         for metric in results.metrics
     )
     notes = (*results.notes, *_version_notes(results.records))

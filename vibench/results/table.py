@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
-from vibench.results.distance import frechet_distances
+from vibench.results.distance import distances_of
 from vibench.results.record import TRUTH, MetricFacts
 from vibench.results.results import Results
 from vibench.results.statistics import Difference, Estimate, estimate, holm_corrected, paired_difference
@@ -243,7 +243,7 @@ class _Entry(NamedTuple):
 
 
 def _distances(results: Results, column: Column) -> _Entry:
-    found = frechet_distances(results, column.metric.name, column.region)
+    found = distances_of(results, column.metric, column.region)
     return _Entry(found.cases, {label: Cell(known) for label, known in found.estimates.items()}, found.notes)
 
 

@@ -26,6 +26,7 @@ from vibench.results.record import TRUTH, MethodFacts, Record, RunInfo
 from vibench.results.run import Run
 from vibench.results.store import Store
 from vibench.runner.bench import Filling, Workbench, untold
+from vibench.runner.forecast import forecasts
 from vibench.runner.order import Order, Task, repeats_named
 from vibench.runner.reuse import take_over
 
@@ -215,6 +216,7 @@ def carry_out(order: Order, listener: Listener) -> Store:
             take_over(bench, store, planned, listener.say)
             tasks = _unfinished(bench, store, planned, listener)
             listener.started(len(planned) * len(bench.rows), sum(task.count for task in tasks))
+            _foretell(bench, tasks, listener)
             _make(bench, store, tasks, listener)
             # Written last, so that the page names no metric before it is measured.
             return store.with_metrics(bench.scorer.facts())
@@ -244,8 +246,14 @@ def rescore(
     with store.lock(listener.say):
         tasks = _unmeasured(bench, store, list(protocol.plan(bench.clips.clip_names())))
         listener.started(len(store.records()), sum(task.count for task in tasks))
+        _foretell(bench, tasks, listener)
         _make(bench, store, tasks, listener)
         return store.with_metrics(bench.scorer.facts())
+
+
+def _foretell(bench: Workbench, tasks: Sequence[Task], listener: Listener) -> None:
+    for sentence in forecasts(bench, tasks):
+        listener.say(sentence)
 
 
 def _unfinished(bench: Workbench, store: Store, planned: list[PlannedCase], listener: Listener) -> list[Task]:

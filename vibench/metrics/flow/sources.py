@@ -65,6 +65,15 @@ class FlowSource:
             self._last.popitem(last=False)
         return self._last[key]
 
+    def forward(self, frames: Frames) -> Flows:
+        """Return the flow from each frame of a clip, uint8 (T, H, W, 3), to the next: float32 (T - 1, H, W, 2), in px.
+
+        It is not remembered; kept on disk it is where the source keeps flow there. One frame raises InputError.
+        """
+        if len(frames) < 2:
+            raise InputError("the clip has one frame; what moves between frames needs at least two")
+        return self._flows(frames[:-1], frames[1:])
+
     def _bytes(self) -> int:
         return sum(motion.forward.nbytes + motion.visible.nbytes for motion in self._last.values())
 
