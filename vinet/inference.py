@@ -4,8 +4,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from itertools import chain, islice
-from typing import Literal, NamedTuple
+from itertools import chain, count, islice
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -16,10 +16,14 @@ from torch.nn import functional
 from vinet.dis import HoledGrey, dis_flow, holed_grey
 from vinet.errors import VINetError
 from vinet.network.encoder import Features
+from vinet.network.flow import enlarge_flow
 from vinet.network.memory import State
 from vinet.network.pixels import Neighbours
 from vinet.network.vinet import Previous, Step, VINet, beside
 
+T = TypeVar("T")
+END: Any = object()
+"""What a sequence gives after its last item."""
 Frame = NDArray[np.uint8]
 """(H, W, 3) RGB."""
 Mask = NDArray[np.bool_]
@@ -50,14 +54,20 @@ class Settings:
     `compile`."""
 
 
-class Known(NamedTuple):
-    """A frame that has been read: everything about it that does not depend on which frame is being filled."""
+class Seen(NamedTuple):
+    """A frame as the network sees it."""
 
     image: Tensor  # (1, 3, H, W) in the network's range and channel order, padded, holes at 0
     mask: Tensor  # (1, 1, H, W)
-    features: Features  # as a source
     size: tuple[int, int]  # before padding
     grey: HoledGrey | None  # for flow from outside, where the network wants it
+
+
+class Known(NamedTuple):
+    """A frame that has been read: everything about it that does not depend on which frame is being filled."""
+
+    seen: Seen
+    features: Features  # as a source
 
 
 class Filled(NamedTuple):
@@ -73,6 +83,24 @@ def reflect(index: int, length: int) -> int:
         return 0
     index %= 2 * (length - 1)
     return min(index, 2 * (length - 1) - index)
+
+
+def neighbourhoods(items: Iterable[T], offsets: tuple[int, ...]) -> Iterator[tuple[T, list[T]]]:
+    """Each item of a sequence with those at `offsets` from it, as soon as the farthest has come; the ends reflect."""
+    window: deque[T] = deque()
+    coming, ahead = iter(items), max(0, *offsets, 0)
+    first = 0  # index of window[0]
+    for now in count():
+        while first + len(window) <= now + ahead and (item := next(coming, END)) is not END:
+            window.append(item)
+        known = first + len(window)
+        if now == known:
+            return
+        # Fewer items than are looked ahead to: the end is known, and what is reflected there is in the window.
+        yield window[now - first], [window[reflect(now + offset, known) - first] for offset in offsets]
+        while first <= now - ahead:
+            window.popleft()
+            first += 1
 
 
 class Inpainter:
@@ -116,89 +144,94 @@ class Inpainter:
         return islice(self._run(everything), len(start), None)
 
     def _run(self, pairs: Iterator[tuple[Frame, Mask]]) -> Iterator[Filled]:
-        window: deque[Known] = deque()
-        first = 0  # index of window[0]
         before: Known | None = None
         previous: Previous | None = None
         memory: State | None = None
-        now = 0
-        while True:
-            while first + len(window) <= now + self.config.lookahead and (pair := next(pairs, None)) is not None:
-                window.append(self._read(*pair, like=window[-1] if window else None))
-            known = first + len(window)
-            if now == known:
-                return
-            # Fewer frames than the look-ahead asks for: the end is known, and what is reflected there is in the window.
-            nearby = [window[reflect(now + offset, known) - first] for offset in self.config.neighbour_offsets]
-            current = window[now - first]
+        for current, nearby in neighbourhoods(self._read_all(pairs), self.config.neighbour_offsets):
             step = self._step(current, nearby, before, previous, memory)
-            yield Filled(self._to_frame(step.output, current.size), step)
+            yield Filled(self.to_frame(step.output, current.seen.size), step)
             before = current
             previous = None
             if self.settings.recurrence:
                 with torch.inference_mode():
-                    previous = self.network.feed_back(current.image, current.mask, step.output)
+                    previous = self.network.feed_back(current.seen.image, current.seen.mask, step.output)
             memory = step.memory if self.settings.memory else None
-            now += 1
-            while first < now - self.config.lookahead:
-                window.popleft()
-                first += 1
+
+    def _read_all(self, pairs: Iterator[tuple[Frame, Mask]]) -> Iterator[Known]:
+        size: tuple[int, int] | None = None
+        for frame, mask in pairs:
+            if size not in (None, mask.shape):
+                raise ValueError(f"all frames of a video have one size, {size}, got {mask.shape}")
+            size = mask.shape
+            yield self._read(frame, mask)
 
     @torch.inference_mode()
-    def _read(self, frame: Frame, mask: Mask, like: Known | None) -> Known:
+    def look(self, frame: Frame, mask: Mask) -> Seen:
+        """A frame for the network, holes at 0 whatever they hold."""
         if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or mask.shape != frame.shape[:2]:
             raise ValueError(f"a frame is uint8 (H, W, 3) with a mask (H, W), not {frame.shape} with {mask.shape}")
-        height, width = mask.shape
-        if like is not None and like.size != (height, width):
-            raise ValueError(f"all frames of a video have one size, {like.size}, got {(height, width)}")
         hole = torch.from_numpy(np.ascontiguousarray(mask)).to(self.device)[None, None].float()
         colours = torch.from_numpy(np.ascontiguousarray(frame)).to(self.device).permute(2, 0, 1)[None]
         if self.config.channel_order == "bgr":
             colours = colours.flip(1)
-        image = self._padded((colours / 127.5 - 1) * (1 - hole)).contiguous(memory_format=torch.channels_last)
-        hole = self._padded(hole)
-        with self._precision():
-            features = _channels_last(self.network.encode_source(image, hole))
+        image = self.padded((colours / 127.5 - 1) * (1 - hole)).contiguous(memory_format=torch.channels_last)
+        grey = holed_grey(frame, mask) if self.config.given_flow else None
+        return Seen(image, self.padded(hole), mask.shape, grey)
+
+    @torch.inference_mode()
+    def _read(self, frame: Frame, mask: Mask) -> Known:
+        seen = self.look(frame, mask)
+        with self.precision():
+            features = _channels_last(self.network.encode_source(seen.image, seen.mask))
         if not self.config.shared_encoder:  # nobody looks at a neighbour at full scale, and that is half the memory
             features = features._replace(full=features.full[..., :0, :0].clone())
-        grey = holed_grey(frame, mask) if self.config.given_flow else None
-        return Known(image, hole, features, (height, width), grey)
+        return Known(seen, features)
 
     @torch.inference_mode()
     def _step(
         self, now: Known, nearby: list[Known], before: Known | None, previous: Previous | None, memory: State | None
     ) -> Step:
-        with self._precision():
+        with self.precision():
             # With one encoder for everything, the reference was encoded when its frame was read.
             shared = self.config.shared_encoder
-            reference = now.features if shared else _channels_last(self.network.encode_reference(now.image, now.mask))
+            image, mask = now.seen.image, now.seen.mask
+            reference = now.features if shared else _channels_last(self.network.encode_reference(image, mask))
             sources = [known.features for known in nearby]
             if self.config.recurrence:
-                sources.append(_channels_last(self.network.encode_previous(now.image, now.mask, previous)))
-            around = _planes(nearby) if self.config.pixel_composition else None
-            flows = self._outside_flows(now, nearby, before) if self.config.given_flow else None
-            return self._fill(now.image, now.mask, reference, beside(sources, 1), around, previous, memory, flows)
+                sources.append(_channels_last(self.network.encode_previous(image, mask, previous)))
+            around = planes([known.seen for known in nearby]) if self.config.pixel_composition else None
+            # There is no motion where there is no frame before.
+            targets = [*nearby, before or now] if self.config.recurrence else nearby
+            flows = self._outside_flows(now.seen, [known.seen for known in targets]) if self.config.given_flow else None
+            return self._fill(image, mask, reference, beside(sources, 1), around, previous, memory, flows)
 
-    def _outside_flows(self, now: Known, nearby: list[Known], before: Known | None) -> Tensor:
-        """Flow to every source, (1, S, 2, H, W), padded as the images are; no motion where there is no frame before."""
-        targets = [*nearby, before or now] if self.config.recurrence else nearby
+    def flows(self, now: Seen, targets: list[Seen]) -> Tensor:
+        """Flow from a frame to others, (1, S, 2, H, W), padded as the images are: DIS's or the network's own."""
+        if self.config.given_flow:
+            return self._outside_flows(now, targets)
+        reference, *sources = (self.network.encode_source(seen.image, seen.mask) for seen in (now, *targets))
+        half = self.network.estimate_flows(reference, beside(sources, 1)).half
+        return enlarge_flow(half, 4 if self.config.double else 2)[None]
+
+    def _outside_flows(self, now: Seen, targets: list[Seen]) -> Tensor:
         flows = [dis_flow(_grey(now), _grey(target)) for target in targets]
-        planes = torch.from_numpy(np.stack(flows)).to(self.device).permute(0, 3, 1, 2)
-        return self._padded(planes)[None]
+        return self.padded(torch.from_numpy(np.stack(flows)).to(self.device).permute(0, 3, 1, 2))[None]
 
-    def _precision(self) -> AbstractContextManager[object]:
+    def precision(self) -> AbstractContextManager[object]:
+        """The arithmetic that the settings ask for, as a context."""
         if self.settings.precision == "float32":
             return nullcontext()
         return torch.autocast(self.device.type, getattr(torch, self.settings.precision))
 
-    def _padded(self, planes: Tensor) -> Tensor:
+    def padded(self, planes: Tensor) -> Tensor:
         """Right and bottom repeated up to the next multiple; at least two of them, which instance norm needs."""
         multiple = self.config.size_multiple
         height, width = planes.shape[-2:]
         bottom, right = (max(-size % multiple, 2 * multiple - size) for size in (height, width))
         return functional.pad(planes, (0, right, 0, bottom), mode="replicate") if bottom or right else planes
 
-    def _to_frame(self, output: Tensor, size: tuple[int, int]) -> Frame:
+    def to_frame(self, output: Tensor, size: tuple[int, int]) -> Frame:
+        """An output (1, 3, H, W) as a frame of the size before padding."""
         colours = output[0, :, : size[0], : size[1]].float()
         if self.config.channel_order == "bgr":
             colours = colours.flip(0)
@@ -211,16 +244,16 @@ def _channels_last(features: Features) -> Features:
     return features.each(lambda scale: scale.contiguous(memory_format=torch.channels_last))
 
 
-def _planes(nearby: list[Known]) -> Neighbours:
-    return Neighbours(
-        torch.stack([known.image for known in nearby], dim=1), torch.stack([known.mask for known in nearby], dim=1)
-    )
+def planes(nearby: list[Seen]) -> Neighbours:
+    """Frames as pixel sources of one item."""
+    images, masks = ([seen.image for seen in nearby], [seen.mask for seen in nearby])
+    return Neighbours(torch.stack(images, dim=1), torch.stack(masks, dim=1))
 
 
-def _grey(known: Known) -> HoledGrey:
-    if known.grey is None:
+def _grey(seen: Seen) -> HoledGrey:
+    if seen.grey is None:
         raise ValueError("this frame was read for a network that estimates flow itself")
-    return known.grey
+    return seen.grey
 
 
 def _check(settings: Settings, device: torch.device) -> None:

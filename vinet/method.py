@@ -12,6 +12,7 @@ from vinet.choice import Ablation, Choice, FlowSource, Preset
 from vinet.cost import flop_per_frame, parameters
 from vinet.errors import translated
 from vinet.inference import Frame, Inpainter, Mask, Precision, Settings
+from vinet.large import Pyramid
 
 COUNTED_SIZE_PX = 256
 """Side of the square for which operations per frame are counted: the size of the paper's tables."""
@@ -34,6 +35,7 @@ class VINetMethod:
         neighbours: int | None = None,
         flow_warping: bool = True,
         feature_composition: bool = True,
+        halvings: int | None = None,
         warm_up: int = 0,
         precision: Precision = "float32",
         compile: bool = False,
@@ -59,6 +61,9 @@ class VINetMethod:
             neighbours: input frames beside the current one. Trained weights hold theirs; others need `weights=random`.
             flow_warping: off, sources are used where they are and the flow heads are dropped.
             feature_composition: off, the aggregate replaces the reference and the mask estimators are dropped.
+            halvings: how often frames are halved before the network fills them; each doubling refines the holes by
+                pixels of other frames. By default as often as brings the shorter side to 288 px or less, near the
+                size of training; never for a network that copies no pixels.
             warm_up: frames from the start run first in reverse (30 in the published demo).
             precision: float32, or on CUDA bfloat16 or float16.
             compile: `torch.compile` behind the encoders.
@@ -71,6 +76,7 @@ class VINetMethod:
         with translated(InputError, MissingResource):
             network, self._file = choice.load()
             self.inpainter = Inpainter(network, device or "cpu", settings)
+            self._pyramid = Pyramid(self.inpainter, halvings)
 
     def __call__(self, holed: Holed) -> Frames:
         """Fill a clip; the same computation as `stream`."""
@@ -78,7 +84,7 @@ class VINetMethod:
 
     def stream(self, frames: Iterable[Frame], masks: Iterable[Mask]) -> Iterator[Frame]:
         """Fill a video frame by frame in constant memory, looking as far ahead as the farthest neighbour."""
-        return self.inpainter.stream(frames, masks)
+        return self._pyramid.stream(frames, masks)
 
     def describe(self) -> Mapping[str, Any]:
         """Size, cost, identity of the weights, architecture and every option of inference, for the record."""
@@ -88,7 +94,7 @@ class VINetMethod:
             "flop_per_frame": flop_per_frame(config, COUNTED_SIZE_PX, COUNTED_SIZE_PX),
             "flop_per_frame_size_px": COUNTED_SIZE_PX,
             "config": config.to_dict(),
-            "options": dataclasses.asdict(self.inpainter.settings),
+            "options": {**dataclasses.asdict(self.inpainter.settings), "halvings": self._pyramid.halvings},
             "winograd_layers": self.inpainter.winograd_layers,
         }
         if self._file is None:
