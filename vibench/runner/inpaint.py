@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import tee
@@ -75,7 +74,11 @@ def inpaint(
     video, mask, output = Path(video), Path(mask), Path(output)
     source = open_to_fill(video, say)
     masks = open_masks(mask, source.height, source.width, mask_threshold)
-import os
+    refuse_input_as_output(output, video, mask)
+    with (
+        exit_on_termination(),
+        open_rewritten(output, source.height, source.width, source, video if sound else None, say) as writer,
+    ):
         masks = fitting_masks(source, masks, say)
         with filling(method, device, in_process) as host:
             advance = progress(source.frames) if progress else lambda: None
