@@ -87,7 +87,7 @@ def reason_of(error: BaseException) -> str:
         return "its values are nested too deeply"
     if isinstance(error, SystemExit):
         return f"it ended the program with status {one_line(str(error.code))}"
-    text = one_line((isinstance(error, OSError) and error.strerror) or str(error))
+    text = one_line((isinstance(error, OSError) and error.strerror) or said_by(error))
     if isinstance(error, UserError | OSError | ValueError | RuntimeError) and text:
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
@@ -96,6 +96,14 @@ def reason_of(error: BaseException) -> str:
 def shown_text(text: str) -> str:
     """Return a text of several lines as it can stand on a terminal: each line as ``shown_name`` returns it."""
     return "\n".join(shown_name(line.expandtabs()) for line in text.splitlines())
+
+
+def said_by(error: BaseException) -> str:
+    """Return the text of an exception, whose own code may fail at putting it into words."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - foreign code
+        return "(it cannot say what)"
 
 
 def shown_name(name: str) -> str:

@@ -112,6 +112,15 @@ def test_an_annotation_of_another_size_is_one_sentence(davis: Path, card: Card) 
         open_davis(card, davis, None).load("cow")
 
 
+def test_an_annotation_of_another_frame_is_one_sentence(davis: Path, card: Card) -> None:
+    """Equal in number, not in name: paired by place, each silhouette would lie on the frame before its own."""
+    for number in (3, 2):
+        file = davis / f"Annotations/480p/cow/{number:05d}.png"
+        file.rename(file.with_name(f"{number + 1:05d}.png"))
+    with pytest.raises(InputError, match="clip 'cow': .*00003.png stands where the frame 00002.jpg needs one"):
+        open_davis(card, davis, None).load("cow")
+
+
 def test_a_frame_of_another_size_is_one_sentence(davis: Path, card: Card) -> None:
     Image.new("RGB", (16, 12)).save(davis / "JPEGImages/480p/cow/00002.jpg")
     with pytest.raises(InputError, match="frame .*00002.jpg is 16x12 and the frames of the clip are 32x24"):

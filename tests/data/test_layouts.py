@@ -36,3 +36,14 @@ def test_what_is_passed_over_is_said(tmp_path: Path, caplog: pytest.LogCaptureFi
     assert [record.getMessage() for record in caplog.records] == [
         f"{tmp_path}: passed over nested, notes.txt: neither folders of images nor video files"
     ]
+
+
+def test_clips_beside_images_are_passed_over_and_that_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A preview in a folder of clips makes the folder itself the clip; nobody must find that out from the mean."""
+    write_film(tmp_path / "a.mp4", drifting(3))
+    Image.fromarray(drifting(1)[0]).save(tmp_path / "preview.png")
+    with caplog.at_level(logging.WARNING):
+        assert open_dataset(f"folder:{tmp_path}").clip_names() == [tmp_path.name]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path}: passed over a.mp4: {tmp_path.name} itself is the clip"
+    ]

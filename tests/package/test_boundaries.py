@@ -124,9 +124,11 @@ def test_what_the_machine_refuses_is_a_sentence_with_status_2(
     assert status == 2 and sentence in told and len(told.splitlines()) == 1
 
 
-def test_a_reader_of_the_output_that_goes_away_ends_a_command_quietly(tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [["list", "datasets"], ["--help"], ["run", "--help"]])
+def test_a_reader_of_the_output_that_goes_away_ends_a_command_quietly(words: list[str]) -> None:
+    """Such as ``head``: for what we print ourselves, and for what rich prints."""
     writing = subprocess.Popen(
-        [sys.executable, "-m", "vibench", "list", "datasets"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-m", "vibench", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert writing.stdout is not None and writing.stderr is not None
     writing.stdout.close()

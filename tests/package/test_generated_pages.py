@@ -9,6 +9,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from small_run import PSNR, record, run_info, timing
+
+from vibench.results.store import Store
 
 CHECKOUT = Path(__file__).parents[2]
 MAKE = CHECKOUT / "docs" / "make"
@@ -21,6 +24,13 @@ def pages(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     import pages
 
     return pages
+
+
+@pytest.fixture
+def results(pages: ModuleType) -> ModuleType:
+    import results
+
+    return results
 
 
 @pytest.mark.parametrize("script", ["architecture", "calibration", "results"])
@@ -63,6 +73,50 @@ def test_a_block_is_replaced_between_its_marks_alone(pages: ModuleType) -> None:
     assert pages.with_block(page, "x", "new") == page.replace("old", "new")
     with pytest.raises(ValueError, match="no block"):
         pages.with_block("before\n", "x", "new")
+
+
+METHODS = {"vinet": 20.0, "telea": 17.0}
+METRICS = ("psnr", "lpips-alex", "warping-error-dis")
+
+
+def small_results(folder: Path, clips: int, holes: int) -> Path:
+    """A run of two methods whose hole has a value of each metric that the page shows."""
+    facts = [PSNR.model_copy(update={"name": name, "better": "higher" if name == "psnr" else "lower",
+                                     "has_floor": name == "warping-error-dis"}) for name in METRICS]  # fmt: skip
+    info = run_info([*METHODS], [f"clip{c}/hole{h}" for c in range(clips) for h in range(holes)], metrics=facts)
+    store = Store.create(folder, info)
+    for place, case in enumerate(info.cases):
+        for method, level in METHODS.items():
+            scores = {name: {"hole": [level + 0.1 * place]} for name in METRICS}
+            store.keep(record(info, method, case, scores, timing=timing(1.0, 10)))
+        store.keep(record(info, "truth", case, {"warping-error-dis": {"hole": [1.0]}}))
+    return store.folder
+
+
+@pytest.mark.parametrize(
+    ("clips", "holes", "counted", "beside"),
+    [(8, 1, "8 cases", "["), (6, 2, "6 clips, 12 cases", "["), (3, 2, "3 clips, 6 cases", "3 clips")],
+)
+def test_results_and_readme_count_clips_and_cases_as_the_tables_do(
+    results: ModuleType, tmp_path: Path, clips: int, holes: int, counted: str, beside: str
+) -> None:
+    page = results.results_page([str(small_results(tmp_path, clips, holes))])
+    text = " ".join(page.split())
+    assert f"- Protocol small@1, {counted}. A number is the mean over" in text
+    assert ("Cases of one clip are not independent" in text) == (holes > 1)
+    short = results.readme_tables(page)
+    assert short.startswith(f"**small@1**, {counted}\n\n| method |")
+    vinet = next(line for line in short.splitlines() if line.startswith("| `vinet` |"))
+    assert f" {beside}" in vinet and f"{clips * holes}/{clips * holes} |" in vinet
+    marked = vinet.count("**") // 2 + next(line for line in short.splitlines() if "`telea`" in line).count("**") // 2
+    assert marked == (3 if clips >= 6 else 0)  # p of fewer clips cannot be below 0.05
+    difference = next(line for line in page.splitlines() if line.startswith("| `telea` | 3.00"))
+    assert f" {beside}" in difference
+
+
+def test_a_page_that_does_not_count_its_cases_is_refused(results: ModuleType) -> None:
+    with pytest.raises(ValueError, match="how many cases of small@1"):
+        results.readme_tables("# Results\n\n## small@1\n\n| a |\n\n- Protocol small@1. A number.\n")
 
 
 def test_an_interval_in_prose_is_one_of_the_results() -> None:

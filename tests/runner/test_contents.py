@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from davis_layout import write_davis
 from listening import Silent
 
 import vibench
 from vibench.data.contents import known_contents, remember
+from vibench.data.dataset import card_of
 from vibench.data.layouts import open_dataset
 from vibench.errors import InputError
 from vibench.plugins import Spec
@@ -74,6 +77,25 @@ def test_a_clip_that_changed_under_its_path_is_run_again_and_the_other_is_not(cl
     kept = store.case_frames("bee/square")
     assert kept is not None
     np.testing.assert_array_equal(kept[0], open_dataset(f"folder:{clips}").load("bee").frames)
+
+
+def test_a_change_that_leaves_size_and_time_is_seen(tmp_path: Path) -> None:
+    """As `cp -p` and archives do it, with pictures that are not compressed."""
+    clip = tmp_path / "clips" / "ant"
+    clip.mkdir(parents=True)
+    for frame in range(4):
+        cv2.imwrite(str(clip / f"{frame}.bmp"), np.random.default_rng(frame).integers(0, 256, (48, 64, 3), np.uint8))
+    asked = order(f"folder:{clip.parent}", tmp_path / "out")
+    before = values(carry_out(asked, Silent()))
+    for file in clip.iterdir():
+        times = file.stat()
+        picture = cv2.imread(str(file))
+        assert picture is not None
+        cv2.imwrite(str(file), picture // 2)
+        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+        assert (file.stat().st_size, file.stat().st_mtime_ns) == (times.st_size, times.st_mtime_ns)
+    after = values(carry_out(asked, Silent()))
+    assert after["telea", "ant/square"] != before["telea", "ant/square"]
 
 
 def test_another_folder_of_data_gives_its_own_numbers(tmp_path: Path) -> None:
@@ -140,6 +162,45 @@ def test_a_clip_that_is_gone_leaves_its_records_and_says_so(clips: Path, tmp_pat
     listener = Silent()
     assert values(carry_out(asked, listener)) == before
     assert any("ant/square cannot be made again" in sentence for sentence in listener.said)
+
+
+def test_a_data_set_whose_clip_is_gone_leaves_its_records_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = card_of("davis-2016")
+    card = card.model_copy(update={"splits": {card.default_split: {"ant": 4, "bee": 4}}})
+    monkeypatch.setattr("vibench.data.layouts.card_of", lambda name: card)
+    root = write_davis(tmp_path / "davis", {"ant": 4, "bee": 4}, 48, 64)
+    asked = order("davis-2016", tmp_path / "out", data=root)
+    before = values(carry_out(asked, Silent()))
+    shutil.rmtree(root / "JPEGImages" / "480p" / "ant")
+    listener = Silent()
+    assert values(carry_out(asked, listener)) == before
+    assert any("ant/square cannot be made again" in sentence for sentence in listener.said)
+
+
+def test_methods_on_other_data_are_not_compared(clips: Path, tmp_path: Path) -> None:
+    folders = []
+    for seed, method in ((1, "telea"), (2, "identity")):
+        write_clip(clips / "ant", seed)
+        folders.append(carry_out(order(f"folder:{clips}", tmp_path / "out", method), Silent()).folder)
+    (comparison,) = vibench.compare(f"{folders[0]}::telea", f"{folders[1]}::identity")
+    assert {finding.verdict for finding in comparison.findings} == {"incomparable"}
+    assert {finding.reason for finding in comparison.findings} == {"the input of ant/square differs"}
+
+
+def test_a_kept_case_that_is_another_ones_is_not_shown(clips: Path, tmp_path: Path) -> None:
+    store = carry_out(order(f"folder:{clips}", tmp_path / "out"), Silent())
+    cases = store.folder / "cases"
+    for name in ("ant_square", "bee_square"):
+        assert next(cases.glob(f"{name}*.mkv")).is_file()
+    for ending in (".mkv", ".holes.npz"):
+        ant, bee = (next(cases.glob(f"{name}*{ending}")) for name in ("ant_square", "bee_square"))
+        kept = ant.read_bytes()
+        shutil.copy(bee, ant)
+        assert store.case_frames("ant/square") is None, ending
+        ant.write_bytes(kept)
+        assert store.case_frames("ant/square") is not None
 
 
 def test_runs_of_other_data_that_stand_side_by_side_are_noted(clips: Path, tmp_path: Path) -> None:

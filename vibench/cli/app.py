@@ -44,19 +44,20 @@ def main() -> None:
     """
     _write_whatever_the_terminal_takes()
     _find_modules_of_the_current_folder()
+    output = _file_of_output()
     try:
         try:
             app()
         except SystemExit as end:
             # The library for command lines ends quietly for any broken pipe, a worker's too.
-            if isinstance(end.__context__, BrokenPipeError) and not _nobody_reads():
+            if isinstance(end.__context__, BrokenPipeError) and not _nobody_reads(output):
                 raise end.__context__ from None
             raise
         finally:
             if sys.stdout is not None:
                 sys.stdout.flush()
     except Exception as error:
-        if isinstance(error, BrokenPipeError) and _nobody_reads():
+        if isinstance(error, BrokenPipeError) and _nobody_reads(output):
             # What is still in the buffer would fail once more while Python ends.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
@@ -84,9 +85,19 @@ def _sentence(error: Exception) -> tuple[str, int]:
     return f"Error: vibench met a fault of its own: {told}; {hint}", OWN_FAULT
 
 
-def _nobody_reads() -> bool:
-    """Whether the reader of standard output has gone away, as far as the system tells."""
-    if not hasattr(select, "poll"):
+def _file_of_output() -> tuple[int, int] | None:
+    """Which file, pipe or terminal standard output is now."""
+    try:
+        found = os.fstat(sys.stdout.fileno())
+    except (AttributeError, OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _nobody_reads(output: tuple[int, int] | None) -> bool:
+    """Whether the reader of standard output, which was ``output``, has gone away, as far as the system tells."""
+    # Rich puts /dev/null in the place of a pipe that nobody reads.
+    if not hasattr(select, "poll") or _file_of_output() != output:
         return True
     watch = select.poll()
     watch.register(sys.stdout.fileno(), 0)

@@ -1,14 +1,16 @@
 """What a case is made of, as sha256 of its arrays, and a memo that knows them without reading the clip again.
 
 A record, kept frames or a prediction belong to the arrays that a method saw, not to a path. The memo maps what decides
-these arrays (the clip's files by path, size and time, the protocol, the code and the libraries that read and cut) to
-their sha256, so that to continue a finished run costs a look at its files instead of decoding them.
+these arrays (the clip's files by path, size and times, the protocol, the code and the libraries that read and cut) to
+their sha256, so that to continue a finished run costs a look at its files instead of decoding them. The time at which
+the system itself saw a file change counts too: `cp -p` and archives give files the times that others had.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -65,31 +67,31 @@ def _remember(path: Path | None, contents: Contents) -> None:
 
 
 def _memo(protocol: Protocol, planned: PlannedCase, clips: Dataset) -> Path | None:
-    """The memo's file for what decides a case now; None where there is no cache to be had."""
+    """The memo's file for what decides a case now; None where it cannot be had."""
     names = [planned.clip]
     if planned.holes.source == "other-objects":
         names.append(partner_of(planned, clips.clip_names()))
-    deciding = {
-        "protocol": protocol.digest,
-        "case": planned.name,
-        "data set": clips.card.model_dump(mode="json"),
-        "files": [list(_signature(clips.places(name))) for name in names],
-        "code": _code(planned.holes.generator),
-        "versions": deciding_versions(),
-    }
-    key = hashlib.sha256(json.dumps(deciding, sort_keys=True).encode("utf-8", "surrogateescape")).hexdigest()
     try:
+        deciding = {
+            "protocol": protocol.digest,
+            "case": planned.name,
+            "data set": clips.card.model_dump(mode="json"),
+            "files": [list(_signature(clips.places(name))) for name in names],
+            "code": _code(planned.holes.generator),
+            "versions": deciding_versions(),
+        }
+        key = hashlib.sha256(json.dumps(deciding, sort_keys=True).encode("utf-8", "surrogateescape")).hexdigest()
         return cache_folder("contents") / f"{key}.json"
-    except OSError:
+    except (OSError, RuntimeError):  # a clip that is gone, a cache in a home that nobody has
         return None
 
 
-def _signature(places: Iterable[Path]) -> Iterator[tuple[str, int, int]]:
-    """Path, size and time of change of every file at, or right inside, some places."""
+def _signature(places: Iterable[Path]) -> Iterator[tuple[str, int, int, int]]:
+    """Path, size, time of its content and time of change of every file at, or right inside, some places."""
     for place in places:
         for path in sorted(place.iterdir()) if place.is_dir() else [place]:
             found = path.stat()
-            yield str(path.resolve()), found.st_size, found.st_mtime_ns
+            yield os.path.realpath(path), found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 @cache

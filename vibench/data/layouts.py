@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import struct
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from vibench.clip import Clip, ExactFlow, Flows, Frame, Frames, Masks
 from vibench.data.dataset import Card, Dataset, card_of
-from vibench.errors import InputError, reading, shown_name
+from vibench.errors import InputError, one_line, reading, shown_name
 from vibench.files import bundled
 from vibench.media.frames import check_size, read_frames
 from vibench.media.images import SUFFIXES, files_in, image_files, natural, read_image, read_labels
@@ -62,8 +63,9 @@ def open_davis(card: Card, data: Path | None, split: str | None) -> Dataset:
     counts = card.clips(split)
 
     def read(name: str, limit: int | None) -> Clip:
-        frames = _pictures(root / DAVIS_IMAGES / name, name, counts[name], limit)
-        objects = _labels(root / DAVIS_ANNOTATIONS / name, "annotations", name, counts[name], len(frames), frames)
+        pictures, annotations = root / DAVIS_IMAGES / name, root / DAVIS_ANNOTATIONS / name
+        frames = _pictures(pictures, name, counts[name], limit)
+        objects = _labels(annotations, "annotations", name, counts[name], len(frames), frames, beside=pictures)
         return Clip(name, frames, objects=objects)
 
     return Dataset(card, dict(counts), read, lambda name: [root / DAVIS_IMAGES / name, root / DAVIS_ANNOTATIONS / name])
@@ -82,13 +84,13 @@ def open_sintel(card: Card, data: Path | None, split: str | None) -> Dataset:
         folders = {kind: root / SINTEL / kind / name for kind in ("final", "flow", "occlusions", "invalid")}
         frames = _pictures(folders["final"], name, counts[name], limit)
         pairs = len(frames) - 1
-        flow = _sintel_flow(folders["flow"], name, counts[name] - 1, pairs, frames)
+        flow = _sintel_flow(folders["flow"], name, counts[name] - 1, pairs, frames, beside=folders["final"])
         visible = _ends_inside(flow)
         for kind in ("occlusions", "invalid"):
             if kind == "occlusions" or folders[kind].is_dir():
                 # There is one map of invalid pixels per frame, and one of occlusions per pair.
                 marked = counts[name] - (kind == "occlusions")
-                visible &= ~_labels(folders[kind], kind, name, marked, pairs, frames)
+                visible &= ~_labels(folders[kind], kind, name, marked, pairs, frames, beside=folders["final"])
         return Clip(name, frames, 24.0, flow=ExactFlow(flow, None, visible))
 
     def places(name: str) -> list[Path]:
@@ -110,7 +112,7 @@ def open_youtube_vos(card: Card, data: Path | None, split: str | None) -> Datase
     def read(name: str, limit: int | None) -> Clip:
         return Clip(name, _pictures(clips[name], name, None, limit), 30.0)
 
-    return Dataset(card, dict.fromkeys(clips), read, lambda name: [root / name])
+    return Dataset(card, dict.fromkeys(clips), read, lambda name: [clips[name]])
 
 
 def open_folder(card: Card, data: Path | None, split: str | None) -> Dataset:
@@ -120,23 +122,29 @@ def open_folder(card: Card, data: Path | None, split: str | None) -> Dataset:
     """
     root = _existing(card, data)
     with reading(root):
-        if root.is_dir() and image_files(root):
-            return open_video(card, root, split)
         inside = sorted(root.iterdir(), key=lambda path: natural(path.name)) if root.is_dir() else []
         clips = [path for path in inside if _is_clip(path)]
+        if images := image_files(root) if root.is_dir() else []:
+            _say_passed_over(root, [path for path in inside if path not in images], f"{root.name} itself is the clip")
+            return open_video(card, root, split)
     places = {_clip_name(path): path for path in clips}
     if len(places) < len(clips):
         raise InputError(f"two clips in {root} differ in their suffix only; give them different names")
     if not places:
         raise InputError(f"{root} holds no clips: neither folders of images nor video files")
-    if others := [path.name for path in inside if path not in clips and not path.name.startswith(".")]:
-        shown = ", ".join(others[:SHOWN]) + (f" and {len(others) - SHOWN} more" if len(others) > SHOWN else "")
-        LOG.warning("%s: passed over %s: neither folders of images nor video files", root, shown)
+    _say_passed_over(root, [path for path in inside if path not in clips], "neither folders of images nor video files")
 
     def read(name: str, limit: int | None) -> Clip:
         return _clip(name, places[name], limit)
 
     return Dataset(card, dict.fromkeys(places), read, lambda name: [places[name]])
+
+
+def _say_passed_over(root: Path, paths: Iterable[Path], reason: str) -> None:
+    others = [path.name for path in paths if not path.name.startswith(".")]
+    shown = ", ".join(others[:SHOWN]) + (f" and {len(others) - SHOWN} more" if len(others) > SHOWN else "")
+    if others:
+        LOG.warning("%s: passed over %s: %s", root, one_line(shown), reason)
 
 
 def open_video(card: Card, data: Path | None, split: str | None) -> Dataset:
@@ -146,7 +154,7 @@ def open_video(card: Card, data: Path | None, split: str | None) -> Dataset:
     def read(name: str, limit: int | None) -> Clip:
         return _clip(name, root, limit)
 
-    return Dataset(card, {_clip_name(root.resolve(), is_file=True): None}, read, lambda _: [root])
+    return Dataset(card, {_clip_name(Path(os.path.realpath(root)), is_file=True): None}, read, lambda _: [root])
 
 
 def open_synthetic(card: Card, data: Path | None, split: str | None) -> Dataset:
@@ -200,14 +208,29 @@ def _root(card: Card, data: Path | None, *parts: Path) -> Path:
     return root
 
 
-def _files(folder: Path, clip: str, kind: str, count: int | None, suffixes: frozenset[str] = SUFFIXES) -> list[Path]:
-    """The files of a clip in natural order, as many as the card says (None: at least one)."""
+def _files(
+    folder: Path,
+    clip: str,
+    kind: str,
+    count: int | None,
+    suffixes: frozenset[str] = SUFFIXES,
+    beside: Path | None = None,
+) -> list[Path]:
+    """The files of a clip in natural order, as many as the card says (None: at least one).
+
+    Those that belong to frames in the folder ``beside`` must have the frames' names.
+    """
     if not folder.is_dir():
         raise InputError(f"clip {clip!r} is missing: there is no folder {folder}")
     files = files_in(folder, suffixes)
     if len(files) != count and (count is not None or not files):
         wanted = "at least one is needed" if count is None else f"its card says {count}; get it again"
         raise InputError(f"clip {clip!r} has {len(files)} {kind} in {folder}, and {wanted}")
+    for file, frame in zip(files, image_files(beside) if beside else (), strict=False):
+        if file.stem != frame.stem:
+            raise InputError(
+                f"clip {clip!r}: {file} stands where the frame {frame.name} needs one of its name; get it again"
+            )
     return files
 
 
@@ -215,19 +238,19 @@ def _pictures(folder: Path, clip: str, count: int | None, limit: int | None) -> 
     return np.stack(list(_equal(_files(folder, clip, "frames", count)[:limit])))
 
 
-def _labels(folder: Path, kind: str, clip: str, count: int, used: int, frames: Frames) -> Masks:
+def _labels(folder: Path, kind: str, clip: str, count: int, used: int, frames: Frames, beside: Path) -> Masks:
     """The first ``used`` of the ``count`` label images of a clip, True where not 0: bool (used, H, W)."""
     labels = np.zeros((used, *frames.shape[1:3]), dtype=np.bool_)
-    for index, file in enumerate(_files(folder, clip, kind, count)[:used]):
+    for index, file in enumerate(_files(folder, clip, kind, count, beside=beside)[:used]):
         label = read_labels(file)
         check_size(file, kind.removesuffix("s"), label.shape, frames.shape[1:3])
         labels[index] = label > 0
     return labels
 
 
-def _sintel_flow(folder: Path, clip: str, count: int, used: int, frames: Frames) -> Flows:
+def _sintel_flow(folder: Path, clip: str, count: int, used: int, frames: Frames, beside: Path) -> Flows:
     flows = np.zeros((used, *frames.shape[1:3], 2), dtype=np.float32)
-    for index, file in enumerate(_files(folder, clip, "flow files", count, frozenset({".flo"}))[:used]):
+    for index, file in enumerate(_files(folder, clip, "flow files", count, frozenset({".flo"}), beside)[:used]):
         flow = read_flow(file)
         check_size(file, "flow", flow.shape[:2], frames.shape[1:3])
         flows[index] = flow

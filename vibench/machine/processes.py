@@ -45,10 +45,13 @@ def worker_pool(
     Every worker gives its libraries ``threads`` threads, leaves Ctrl-C to this process, ends with this process however
     that ends, and calls ``set_up(*arguments)`` before its first piece of work. Where the block raises, Ctrl-C included,
     the workers are killed in the midst of their work, and none is left when the block has ended; so work must write its
-    files atomically. The pool must be used in the thread that opened it.
+    files atomically. The pool must be used in the thread that opened it. Raises UserError where a worker died.
     """
     from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import active_children, get_context
+
+    from vibench.errors import UserError
 
     before = set(active_children())
     # Spawned, not forked: a forked child of a process whose libraries have threads may hang.
@@ -56,9 +59,15 @@ def worker_pool(
     with ProcessPoolExecutor(processes, context, _settle, (os.getpid(), threads, set_up, arguments)) as pool:
         try:
             yield pool
-        except BaseException:
+        except BaseException as error:
             for worker in set(active_children()) - before:
                 worker.kill()
+            if isinstance(error, BrokenProcessPool):
+                raise UserError(
+                    "one of the processes that work side by side has died: the system ends one where memory runs out, "
+                    "and a metric's own compiled code can crash; everything finished is kept, and the same command "
+                    "with --jobs 1 goes on one by one"
+                ) from error
             raise
 
 

@@ -36,7 +36,7 @@ def text(comparisons: Iterable[Comparison]) -> str:
     return "\n\n".join(
         f"{comparison.second} against {comparison.first}\n"
         + plain_table(HEADS, [_cells(finding) for finding in comparison.findings])
-        + f"\n{_note(comparison)}"
+        + "\n".join(["", _note(comparison), *(f"note: {note}" for note in comparison.notes)])
         for comparison in comparisons
     )
 
@@ -55,7 +55,7 @@ def _section(comparison: Comparison) -> str:
     rows = [[markdown_text(cell) for cell in _cells(finding)] for finding in comparison.findings]
     title = f"## {markdown_text(comparison.second)} against {markdown_text(comparison.first)}"
     written = markdown_table(HEADS, rows, "l" * len(HEADS))
-    return f"{title}\n\n{written}\n\n{markdown_text(_note(comparison))}"
+    return "\n\n".join([title, written, *map(markdown_text, (_note(comparison), *comparison.notes))])
 
 
 def _note(comparison: Comparison) -> str:

@@ -15,7 +15,7 @@ from vibench.errors import InputError, UserError
 from vibench.machine.facts import differing_facts
 from vibench.results.distance import distances_of
 from vibench.results.record import TRUTH, Record
-from vibench.results.results import Results, distinct, gather, label_beside
+from vibench.results.results import Results, distinct, gather, label_beside, other_contents, version_notes
 from vibench.results.run import Run
 from vibench.results.statistics import (
     FEWEST,
@@ -63,7 +63,8 @@ class Comparison:
     """The second method against the first.
 
     ``tests`` is how many tests of metrics were made together with these, in all comparisons of the same call; p and the
-    verdicts are corrected for their number where ``holm`` is set.
+    verdicts are corrected for their number where ``holm`` is set. ``notes`` say in sentences what is not the same on
+    both sides: versions of packages, or the code that measured a metric.
     """
 
     first: str
@@ -71,6 +72,7 @@ class Comparison:
     findings: tuple[Finding, ...]
     tests: int = 0
     holm: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def compare(
@@ -136,19 +138,18 @@ def compare_methods(results: Results, first: str, second: str, margin: float) ->
 
     better, worse: the paired 95 % interval over clips excludes zero, and p of Wilcoxon's signed-rank test over clips is
     below 0.05. same: every clip scores alike, or the whole interval lies within ``margin`` times the first method's
-    mean. unclear: neither, or there are fewer than 4 clips. incomparable: no case has a value of both, or the holes
-    differ.
+    mean. unclear: neither, or there are fewer than 4 clips. incomparable: no case has a value of both, or the input,
+    the truth or the holes of a case differ.
     """
     pair = _restricted(results, first, second)
-    if case := _other_holes(pair, first, second):
-        reason = f"the holes of {case} differ"
+    if reason := _other_data(pair, first, second):
         findings = [
             Finding(column.key, column.metric.unit, "incomparable", reason=reason) for column in columns_of(pair)
         ]
         return Comparison(first, second, tuple(findings))
     findings = [_finding(pair, column, first, second, margin) for column in columns_of(pair)]
     tests = sum(finding.p is not None for finding in findings)
-    return Comparison(first, second, (*findings, _speed(pair, first, second)), tests)
+    return Comparison(first, second, (*findings, _speed(pair, first, second)), tests, notes=version_notes(pair.records))
 
 
 def _corrected(comparisons: list[Comparison]) -> list[Comparison]:
@@ -188,13 +189,11 @@ def _restricted(results: Results, first: str, second: str) -> Results:
     )
 
 
-def _other_holes(results: Results, first: str, second: str) -> str | None:
-    for case in results.cases:
-        records = results.record(first, case), results.record(second, case)
-        holes = {record.holes_sha256 for record in records if record is not None and record.status != "failed"}
-        if len(holes) > 1:
-            return case
-    return None
+def _other_data(results: Results, first: str, second: str) -> str:
+    """In what a case of the one is not that of the other; empty where all cases of both are the same."""
+    records = [record for record in results.records if record.method in (first, second) and record.status != "failed"]
+    case, what = next(iter(other_contents(records)), ("", ""))
+    return f"the {what} of {case} {'differ' if what == 'holes' else 'differs'}" if case else ""
 
 
 def _of_sets(results: Results, column: Column, first: str, second: str) -> Finding:

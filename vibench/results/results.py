@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -146,9 +147,9 @@ def distinct(runs: Iterable[Store]) -> list[Store]:
     found: dict[str, Store] = {}
     for run in runs:
         earlier = found.setdefault(run.info.digest, run)
-        if earlier.folder.resolve() != run.folder.resolve():
+        if os.path.realpath(earlier.folder) != os.path.realpath(run.folder):
             records = [*earlier.records(), *run.records()]
-            for case, what in _other_contents(records):
+            for case, what in other_contents(records):
                 raise InputError(
                     f"{str(earlier.folder)!r} and {str(run.folder)!r} are runs of the same methods on different data: "
                     f"the {what} of {case} differs; look at them one by one"
@@ -220,7 +221,7 @@ def _merged(runs: list[Store], apart: bool) -> Results:
     )
 
 
-def _version_notes(records: Sequence[Record]) -> tuple[str, ...]:
+def version_notes(records: Sequence[Record]) -> tuple[str, ...]:
     """Say of which packages several versions made the numbers, and which metrics were measured by several codes."""
     notes = []
     versions: dict[str, Counter[str]] = {}
@@ -228,9 +229,9 @@ def _version_notes(records: Sequence[Record]) -> tuple[str, ...]:
     for record in records:
         for package, version in record.versions.items():
             versions.setdefault(package, Counter())[version] += 1
-        for metric, identity in record.measured_by.items():
-            codes.setdefault(metric, set()).add(identity)
-    for case, what in _other_contents(records):
+        for metric in record.metrics.keys() & record.measured_by.keys():
+            codes.setdefault(metric, set()).add(record.measured_by[metric])
+    for case, what in other_contents(records):
         notes.append(f"The {what} of {case} is not the same in all records: numbers of this case must not be compared.")
     for package, found in versions.items():
         if len(found) > 1:
@@ -245,7 +246,7 @@ def _version_notes(records: Sequence[Record]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _other_contents(records: Sequence[Record]) -> Iterator[tuple[str, str]]:
+def other_contents(records: Sequence[Record]) -> Iterator[tuple[str, str]]:
     """(case, input, truth or holes) of which the records of one case hold different contents."""
     seen: dict[tuple[str, str], set[str]] = {}
     for record in records:
@@ -267,7 +268,7 @@ def _aggregated(results: Results) -> Results:
         else metric
         for metric in results.metrics
     )
-    notes = (*results.notes, *_version_notes(results.records))
+    notes = (*results.notes, *version_notes(results.records))
     return replace(results, metrics=tuple(metrics), notes=notes)
 
 

@@ -34,7 +34,7 @@ from vibench.errors import InputError, one_line, reading, reason_of
 from vibench.files import disk_errors, replacing, slug, write_atomically
 from vibench.protocol import Protocol
 from vibench.results.damage import LaterVersion, Problem, impossible, parsed, unpacked_holes, where_is, without_steering
-from vibench.results.record import MetricFacts, Record, RunInfo
+from vibench.results.record import TRUTH, MetricFacts, Record, RunInfo
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ class Store:
                 self._frames_path(record.method, record.case).unlink(missing_ok=True)
             told = path.with_suffix(".traceback.txt")
             if traceback:
-                write_atomically(told, traceback.encode())
+                write_atomically(told, traceback.encode("utf-8", "backslashreplace"))
             elif record.status != "failed":
                 told.unlink(missing_ok=True)
             write_atomically(path, _json(record))
@@ -207,7 +207,7 @@ class Store:
     def case_frames(self, case: str) -> tuple[Frames, Masks, Frames | None] | None:
         """Return the input frames, the holes, and the truth or None, as they were kept.
 
-        None where they were not kept or are damaged.
+        None where they were not kept, are damaged, or are not those of the case's records.
         """
         frames = self._input(case)
         path = self._case_path(case, ".holes.npz")
@@ -221,7 +221,17 @@ class Store:
         truth = _lossless(own) if os.path.lexists(own) else frames
         if has_truth and truth is None:
             return None
-        return frames, holes, truth if has_truth else None
+        found = frames, holes, truth if has_truth else None
+        return found if self._are_of_records(case, *found) else None
+
+    def _are_of_records(self, case: str, frames: Frames, holes: Masks, truth: Frames | None) -> bool:
+        """Whether kept arrays are those that the records of the case are about, as far as these say it."""
+        records = (self.record(label, case) for label in (*(facts.label for facts in self.info.methods), TRUTH))
+        said = next((record for record in records if isinstance(record, Record) and record.input_sha256), None)
+        if said is None:
+            return True
+        pairs = (said.input_sha256, frames), (said.holes_sha256, holes), (said.truth_sha256, truth)
+        return all(array is None or sha256 in ("", digest(array)) for sha256, array in pairs)
 
     def has_frames(self, method: str, case: str) -> bool:
         """Say whether frames of a method were kept, sound or not."""

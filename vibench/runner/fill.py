@@ -11,7 +11,7 @@ import numpy as np
 
 from vibench import plugins
 from vibench.clip import Case, Frames, as_frames, as_masks
-from vibench.errors import MethodFailed, UserError
+from vibench.errors import MethodFailed, UserError, said_by
 from vibench.machine.device import resolve
 from vibench.machine.host import ChildFailed, Here, Host
 from vibench.machine.timing import Timing, timing_of
@@ -97,7 +97,9 @@ def fill_case(
         )
     except ChildFailed as failed:
         return Filled(failure=_failure(failed.kind, failed.message), traceback=failed.traceback)
-    except Exception as error:  # noqa: BLE001 - foreign code: whatever it raises is a result, not our end
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # noqa: BLE001 - foreign code: whatever it raises is a result, not our end
         return Filled(failure=failure_of(error), traceback=traceback.format_exc())
     if rules.scoring.composite == "holes":
         frames = composited(frames, case)
@@ -122,7 +124,7 @@ def _failure(kind: str, message: str) -> Failure:
 
 def failure_of(error: BaseException) -> Failure:
     """What went wrong in a method, in one line."""
-    text = (f"{type(error).__name__}: {error}".splitlines() or [""])[0]
+    text = (f"{type(error).__name__}: {said_by(error)}".splitlines() or [""])[0]
     if isinstance(error, TimeoutError):
         return _failure("time-out", str(error))
     if isinstance(error, MemoryError) or "out of memory" in text.lower() or "can't allocate memory" in text.lower():

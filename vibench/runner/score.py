@@ -6,13 +6,17 @@ import hashlib
 import json
 import math
 from collections.abc import Collection, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pydantic import ValidationError
+
 from vibench import plugins
 from vibench.clip import Case, Frames, digest
-from vibench.errors import InputError, UserError
-from vibench.metric import Metric
+from vibench.document import first_fault
+from vibench.errors import InputError, UserError, one_line, shown_name
+from vibench.metric import Metric, MetricInfo
 from vibench.plugins import Spec
 from vibench.results.record import TRUTH, MetricFacts, Record
 from vibench.runner.fill import failure_of
@@ -45,7 +49,7 @@ class Scorer:
                     raise
                 made.unavailable[asked] = str(error)
                 continue
-            name = metric.info.name
+            name = _checked_info(metric, spec).name
             if name in made.metrics:
                 raise InputError(f"two metrics are called {name!r}, the second asked for as {asked!r}; ask for one")
             made.metrics[name] = metric
@@ -64,15 +68,20 @@ class Scorer:
     def lacking(self, record: Record, settled: Collection[str] = ()) -> tuple[str, ...]:
         """Names of the metrics of which ``record`` holds no value, or one that other code measured.
 
-        Of a metric in ``settled`` a reason why it could not be measured is as good as a value.
+        Of a metric in ``settled`` a reason why it could not be measured is as good as a value, unless other code gave
+        it.
         """
         return tuple(
             name
             for name, metric in self.metrics.items()
             if (metric.info.has_floor or record.method != TRUTH)
-            and not (name in settled and name in record.unavailable)
+            and not (name in settled and self._is_settled(name, record))
             and (name not in record.metrics or record.measured_by.get(name) != self.identities[name])
         )
+
+    def _is_settled(self, name: str, record: Record) -> bool:
+        """Whether a record says why it lacks a metric, by the code of now or, in older records, by code unknown."""
+        return name in record.unavailable and record.measured_by.get(name) in (None, self.identities[name])
 
     def score(self, record: Record, frames: Frames, case: Case) -> Record:
         """``record`` with every metric measured on composited ``frames`` of ``case``, or the reason why one was not.
@@ -87,12 +96,12 @@ class Scorer:
             if record.method == TRUTH and not metric.info.has_floor:
                 continue
             found = _measured(metric, frames, case)
+            measured_by[name] = self.identities[name]
             if isinstance(found, str):
                 unavailable[name] = found
                 metrics.pop(name, None)
-                measured_by.pop(name, None)
             else:
-                metrics[name], measured_by[name] = found, self.identities[name]
+                metrics[name] = found
         changes: dict[str, Any] = {
             "metrics": metrics,
             "measured_by": measured_by,
@@ -115,6 +124,26 @@ def identity_of(spec: Spec, metric: Metric) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
+def _checked_info(metric: Metric, spec: Spec) -> MetricInfo:
+    """What a metric says of itself; InputError where no table and no record could show it."""
+    info = getattr(metric, "info", None)
+    if not isinstance(info, MetricInfo) or not callable(getattr(metric, "measure", None)):
+        raise InputError(f"{spec.label} makes no metric: it needs `info`, a vibench.metric.MetricInfo, and `measure`")
+    try:
+        facts = _facts(metric)
+    except ValidationError as error:
+        raise InputError(f"the info of the metric {spec.label} cannot be used: {first_fault(error)}") from error
+    for text in (facts.name, facts.title, facts.unit, facts.source):
+        if shown_name(text) != text:
+            raise InputError(f"the info of the metric {spec.label} holds {one_line(text)!r}, which steers a terminal")
+    return info
+
+
+def _lent(metric: Metric, frames: Frames, case: Case) -> tuple[Frames, Case]:
+    """What a metric may measure. One of other people gets copies, since it may write on them; ours never do."""
+    return (frames, case) if type(metric).__module__.startswith("vibench.") else deepcopy((frames, case))
+
+
 def _measured(metric: Metric, frames: Frames, case: Case) -> dict[str, tuple[float | None, ...]] | str:
     """Region -> values, or why there are none.
 
@@ -129,11 +158,14 @@ def _measured(metric: Metric, frames: Frames, case: Case) -> dict[str, tuple[flo
     if "exact-flow" in metric.info.needs and case.flow is None:
         return "the exact motion of this clip is not known"
     try:
-        measured = metric.measure(frames, case)
-        return {str(region): tuple(map(_finite, series.values)) for region, series in measured.items()}
+        measured = metric.measure(*_lent(metric, frames, case))
+        found = {shown_name(str(region)): tuple(map(_finite, series.values)) for region, series in measured.items()}
+        return found or "it gave no region"
     except UserError as error:
         return str(error)
-    except Exception as error:  # noqa: BLE001 - foreign code: whatever it raises is a reason, not our end
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # noqa: BLE001 - foreign code: whatever it raises is a reason, not our end
         return f"it failed: {failure_of(error).message}"
 
 

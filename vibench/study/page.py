@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import tempfile
@@ -62,7 +63,7 @@ def make_study(
     written.
     """
     output = Path(output)
-    key_path = output.parent / f"{output.resolve().name}-key.json"
+    key_path = output.parent / f"{os.path.basename(os.path.realpath(output))}-key.json"
     for path in (output, key_path):
         if path.exists():
             raise InputError(f"{str(path)!r} is there already, and its answers would be lost; choose another --output")
