@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vibench.clip import Clip, ExactFlow, Flows, Frame, Frames, Masks
+from vibench.clip import Clip, ExactFlow, Flows, Frame, Frames, Labels, Masks
 from vibench.data.dataset import Card, Dataset, card_of
 from vibench.errors import InputError, reading, shown_name
 from vibench.files import bundled
@@ -63,8 +63,8 @@ def open_davis(card: Card, data: Path | None, split: str | None) -> Dataset:
 
     def read(name: str, limit: int | None) -> Clip:
         frames = _pictures(root / DAVIS_IMAGES / name, name, counts[name], limit)
-        objects = _labels(root / DAVIS_ANNOTATIONS / name, "annotations", name, counts[name], len(frames), frames)
-        return Clip(name, frames, objects=objects)
+        labels = _labels(root / DAVIS_ANNOTATIONS / name, "annotations", name, counts[name], len(frames), frames)
+        return Clip(name, frames, objects=labels > 0, labels=labels)
 
     return Dataset(card, dict(counts), read, lambda name: [root / DAVIS_IMAGES / name, root / DAVIS_ANNOTATIONS / name])
 
@@ -88,7 +88,7 @@ def open_sintel(card: Card, data: Path | None, split: str | None) -> Dataset:
             if kind == "occlusions" or folders[kind].is_dir():
                 # There is one map of invalid pixels per frame, and one of occlusions per pair.
                 marked = counts[name] - (kind == "occlusions")
-                visible &= ~_labels(folders[kind], kind, name, marked, pairs, frames)
+                visible &= _labels(folders[kind], kind, name, marked, pairs, frames) == 0
         return Clip(name, frames, 24.0, flow=ExactFlow(flow, None, visible))
 
     def places(name: str) -> list[Path]:
@@ -215,13 +215,13 @@ def _pictures(folder: Path, clip: str, count: int | None, limit: int | None) -> 
     return np.stack(list(_equal(_files(folder, clip, "frames", count)[:limit])))
 
 
-def _labels(folder: Path, kind: str, clip: str, count: int, used: int, frames: Frames) -> Masks:
-    """The first ``used`` of the ``count`` label images of a clip, True where not 0: bool (used, H, W)."""
-    labels = np.zeros((used, *frames.shape[1:3]), dtype=np.bool_)
+def _labels(folder: Path, kind: str, clip: str, count: int, used: int, frames: Frames) -> Labels:
+    """The first ``used`` of the ``count`` label images of a clip: uint8 (used, H, W)."""
+    labels = np.zeros((used, *frames.shape[1:3]), dtype=np.uint8)
     for index, file in enumerate(_files(folder, clip, kind, count)[:used]):
         label = read_labels(file)
         check_size(file, kind.removesuffix("s"), label.shape, frames.shape[1:3])
-        labels[index] = label > 0
+        labels[index] = label
     return labels
 
 
