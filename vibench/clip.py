@@ -31,6 +31,9 @@ Frames = NDArray[np.uint8]
 Masks = NDArray[np.bool_]
 """(T, H, W), True = hole."""
 
+Labels = NDArray[np.uint8]
+"""(T, H, W): 0 is background, every other number is one object."""
+
 Flows = NDArray[np.float32]
 """(T - 1, H, W, 2): (u, v) in pixels, from each frame to its neighbour."""
 
@@ -58,9 +61,11 @@ class ExactFlow:
 class Clip:
     """A short video and what is known about it.
 
-    ``objects`` are the silhouettes of moving objects, bool (T, H, W), True on the object. ``background`` is what is
-    really behind them, uint8 (T, H, W, 3). ``flow`` is the exact motion of ``frames``, and ``background_flow`` is that
-    of ``background``. Each of them is None where it is not known.
+    ``objects`` are the silhouettes of moving objects, bool (T, H, W), True on the object, and ``labels`` tell one
+    object from the other. ``annotated``, bool (T,), says which frames have silhouettes of their own, where not all
+    have. ``background`` is what is really behind the objects, uint8 (T, H, W, 3). ``flow`` is the exact motion of
+    ``frames``, and ``background_flow`` is that of ``background``. Each of them is None where it is not known.
+    ``attributes`` say what else the data set knows of the clip, such as the group that it belongs to.
     """
 
     name: str
@@ -70,6 +75,9 @@ class Clip:
     flow: ExactFlow | None = None
     background: Frames | None = None
     background_flow: ExactFlow | None = None
+    labels: Labels | None = None
+    annotated: NDArray[np.bool_] | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_frames(self.frames)
@@ -96,7 +104,8 @@ class Case:
     ``frames`` are the input, of which only the pixels outside ``holes`` are shown to a method, or all where it
     ``sees_everything``. ``truth`` is what a perfect method returns; it is None for object removal on real video.
     ``flow`` is the exact motion of the truth, where it is known. ``attributes`` describe the case (hole size, motion
-    and so on), so that results can be grouped by them. ``kept`` has the regions that a method should leave alone, by
+    and so on), so that results can be grouped by them. ``given`` are the masks that a method gets where these are not
+    the holes: it is scored in ``holes`` all the same. ``kept`` has the regions that a method should leave alone, by
     name, each bool (T, H, W); it is empty where the input's own pixels are put back there, since nothing can then be
     wrong with them.
     """
@@ -110,23 +119,24 @@ class Case:
     attributes: Mapping[str, str | float] = field(default_factory=dict)
     sees_everything: bool = False
     kept: Mapping[str, Masks] = field(default_factory=dict)
+    given: Masks | None = None
 
     def __post_init__(self) -> None:
         check_frames(self.frames)
-        for masks in (self.holes, *self.kept.values()):
+        for masks in (self.holes, *self.kept.values(), *([] if self.given is None else [self.given])):
             check_masks(masks, self.frames)
         if self.truth is not None and self.truth.shape != self.frames.shape:
             raise ValueError(f"truth has shape {self.truth.shape}, frames have {self.frames.shape}")
 
     def holed(self) -> Holed:
-        """Return what the method gets: copies of the holes and of the frames, in which pixels inside the holes are 0.
+        """Return what the method gets: copies of the masks and of the frames, in which pixels inside the masks are 0.
 
-        They are left where the method ``sees_everything``.
+        The masks are those that are ``given``, or else the holes. Pixels are left where the method ``sees_everything``.
         """
-        frames = self.frames.copy()
+        frames, masks = self.frames.copy(), (self.holes if self.given is None else self.given).copy()
         if not self.sees_everything:
-            frames[self.holes] = 0
-        return Holed(self.name, frames, self.holes.copy())
+            frames[masks] = 0
+        return Holed(self.name, frames, masks)
 
     @cached_property
     def truth_digest(self) -> str:

@@ -33,13 +33,16 @@ class Data(Frozen):
     """Which clips are used: those of a data set, of one ``split`` of it, or only the ``clips`` that are named.
 
     ``dataset`` is a name that ``vibench list datasets`` shows. Of each clip only the first ``frames`` are used, or all
-    where that is None.
+    where that is None. ``sparse`` says what becomes of a clip of which only some frames have silhouettes:
+    ``annotated`` uses these frames only, and ``nearest`` gives every frame the silhouettes of the nearest one that has
+    some (the earlier of two). Where it is not set, such a clip is refused.
     """
 
     dataset: str
     split: str | None = None
     clips: tuple[str, ...] = ()
     frames: int | None = Field(default=None, ge=1)
+    sparse: Literal["annotated", "nearest"] | None = None
 
 
 class Resize(Frozen):
@@ -50,14 +53,42 @@ class Resize(Frozen):
     filter: Literal["area", "pillow-bicubic", "opencv-bilinear", "pillow-lanczos"]
 
 
+class Given(Frozen):
+    """The mask that a method is given in the place of the true hole, in which it is scored.
+
+    ``how`` says what became of the mask: ``eroded`` or ``dilated`` by a 3x3 cross so many ``px`` times; ``shifted`` by
+    ``px`` in one direction, which the case's seed draws; ``box``, its bounding rectangle in each frame; ``late``, that
+    of so many ``frames`` earlier (the first one before there is any); ``missing`` in a ``share`` of the frames, which
+    the case's seed draws. What a method is not told of stays in its input.
+    """
+
+    how: Literal["eroded", "dilated", "shifted", "box", "late", "missing"]
+    px: int | None = Field(default=None, ge=1, le=256)
+    frames: int | None = Field(default=None, ge=1)
+    share: float | None = Field(default=None, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _measured(self) -> Given:
+        measures = {"eroded": "px", "dilated": "px", "shifted": "px", "late": "frames", "missing": "share"}
+        needed = measures.get(self.how)
+        for name in ("px", "frames", "share"):
+            if (getattr(self, name) is not None) != (name == needed):
+                raise ValueError(f'a mask that is "{self.how}" needs ' + (f'"{needed}" and no other number'
+                                 if needed else "no number"))  # fmt: skip
+        return self
+
+
 class Holes(Frozen):
     """One kind of hole that is cut into every clip; each clip, kind and repeat is one case.
 
     ``source`` says where the masks (True inside the hole) come from: ``generator`` draws them from the case's seed
     with the mask generator named by ``generator`` and its ``options``; ``objects`` takes the silhouettes of the clip's
     own objects; ``other-objects`` takes those of another clip of the data set, fitted to this clip's size and length.
-    That is the next clip, or with ``pairing = "seeded"`` one that the case's seed chooses among all others. After
-    resizing, masks are dilated ``dilation_iterations`` times by a 3x3 cross.
+    That is the next clip, or with ``pairing = "seeded"`` one that the case's seed chooses among all others. With
+    ``paste`` the other clip's object itself is pasted into the frames: it is what a method has to remove, and the truth
+    is the clip as it was. ``instances`` are the numbers of the objects that count where a data set numbers them; left
+    empty, all of them do, as one. After resizing, masks are dilated ``dilation_iterations`` times by a 3x3 cross, and
+    after that a method may be ``given`` a worse mask.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -65,7 +96,10 @@ class Holes(Frozen):
     generator: str | None = None
     options: dict[str, bool | int | float | str] = Field(default_factory=dict)
     pairing: Literal["next", "seeded"] = "next"
+    paste: bool = False
+    instances: tuple[int, ...] = ()
     dilation_iterations: int = Field(default=0, ge=0, le=64)
+    given: Given | None = None
 
     @model_validator(mode="after")
     def _generator_named(self) -> Holes:
@@ -73,6 +107,10 @@ class Holes(Frozen):
             raise ValueError('"generator" must be named when source = "generator", and only then')
         if self.pairing != "next" and self.source != "other-objects":
             raise ValueError('"pairing" chooses among other clips, so it needs source = "other-objects"')
+        if self.paste and self.source != "other-objects":
+            raise ValueError('"paste" puts the object of another clip in, so it needs source = "other-objects"')
+        if self.instances and self.source == "generator":
+            raise ValueError('"instances" chooses among objects, so it needs source = "objects" or "other-objects"')
         return self
 
 
@@ -109,8 +147,8 @@ class Protocol(Frozen):
     ``task = "restore"`` cuts holes into true frames, so that the truth is known. ``remove`` takes objects away, and
     the truth is the clip's background where the data set knows it. ``sees = "holed"`` gives a method frames whose
     holes are cut to 0; ``everything`` gives it the frames as they are, for removers that need to see the object, and is
-    possible only where the input shows no truth: ``task = "remove"``, with the clip's own objects as holes. Each case
-    is repeated ``repeats`` times with other seeds, all of which follow from ``seed``.
+    possible only where the input shows no truth: ``task = "remove"``, with the clip's own objects as holes or others
+    pasted in. Each case is repeated ``repeats`` times with other seeds, all of which follow from ``seed``.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -128,12 +166,21 @@ class Protocol(Frozen):
 
     @model_validator(mode="after")
     def _no_truth_in_sight(self) -> Protocol:
-        if self.sees == "everything" and self.task != "remove":
-            raise ValueError('sees = "everything" needs task = "remove": in a task "restore" the input is the truth')
-        if self.sees == "everything" and any(holes.source != "objects" for holes in self.holes):
-            raise ValueError(
-                'sees = "everything" needs holes with source = "objects": under any other hole the input is the truth'
-            )
+        """Refuse whatever would show a method the truth behind its hole, where the hole is or where it is not told."""
+        shows = {
+            'sees = "everything"': self.sees == "everything",
+            "given (another mask than the hole)": any(holes.given for holes in self.holes),
+        }
+        for field in (name for name, is_set in shows.items() if is_set):
+            if self.task != "remove":
+                raise ValueError(f'{field} needs task = "remove": in a task "restore" the input is the truth')
+            if any(holes.source != "objects" and not holes.paste for holes in self.holes):
+                raise ValueError(
+                    f'{field} needs holes with source = "objects", or with paste = true: '
+                    "under any other hole the input is the truth"
+                )
+        if self.task != "remove" and any(holes.paste for holes in self.holes):
+            raise ValueError('paste = true needs task = "remove": what is pasted in is to be removed')
         return self
 
     @property
@@ -145,7 +192,8 @@ class Protocol(Frozen):
     def digest(self) -> str:
         """Sha256 of every decision. Title and description are left out, so that they can be corrected."""
         decisions = self.model_dump(mode="json", exclude={"title", "description"})
-        parts = {"protocol": [decisions], "holes": decisions["holes"], "scoring": [decisions["scoring"]]}
+        parts = {"protocol": [decisions], "holes": decisions["holes"]}
+        parts |= {name: [decisions[name]] for name in ("data", "scoring")}
         for part, fields in _LATER_FIELDS.items():
             for name, unset in fields.items():
                 for table in parts[part]:
@@ -166,7 +214,8 @@ class Protocol(Frozen):
 
 _LATER_FIELDS: dict[str, dict[str, Any]] = {
     "protocol": {"sees": "holed"},
-    "holes": {"pairing": "next"},
+    "data": {"sparse": None},
+    "holes": {"pairing": "next", "paste": False, "instances": [], "given": None},
     "scoring": {"kept_margin_px": None},
 }
 """Fields that came after the first protocols, whose digests must stay: their default values do not count."""

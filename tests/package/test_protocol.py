@@ -42,6 +42,7 @@ def test_every_bundled_protocol_is_valid_and_named_like_its_file() -> None:
 DIGESTS = {
     "bundled@1": "94d733a784e8e348",
     "davis-object@1": "819af5ee02b09b1d",
+    "davis-object-loose@1": "791e66e099a6a1d3",
     "davis-object-raw@1": "5f99f8815dc70363",
     "davis-stationary@1": "a0a8514a63064d87",
     "e2fgvi-davis@1": "17f117905e93e7cf",
@@ -49,6 +50,7 @@ DIGESTS = {
     "removal@1": "1d340ee7aaf910e4",
     "sttn-davis@1": "eefd826050cfb03e",
     "synthetic@1": "190a83ef2797bc09",
+    "synthetic-loose@1": "861b7b7588147578",
     "vinet-davis-fvid@1": "2edf11000a7b5ff8",
     "vinet-removal@1": "d407a3accc411bab",
     "vinet-retarget@1": "ddc39465c3bde876",

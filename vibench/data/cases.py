@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vibench import plugins
 from vibench.clip import Case, Clip, Frames, Masks
@@ -16,7 +18,7 @@ from vibench.data.layouts import open_dataset
 from vibench.errors import InputError, foreign
 from vibench.files import replacing, write_atomically
 from vibench.masks.chance import Chance
-from vibench.protocol import PlannedCase, Protocol, Resize
+from vibench.protocol import Given, Holes, PlannedCase, Protocol, Resize
 
 DRAWN_FROM = ("frames", "height", "width", "seed")
 """What a mask generator is given by the harness; its other parameters are options."""
@@ -38,32 +40,101 @@ def check_generators(protocol: Protocol) -> None:
 
 def build_case(protocol: Protocol, planned: PlannedCase, clips: Dataset) -> Case:
     """Make the case that ``planned`` describes; raise InputError with one sentence where the clip cannot give it."""
-    from vibench.media.resize import kept_regions
+    from vibench.media.resize import dilate, kept_regions
 
+    kind = planned.holes
     with foreign(f"case {planned.name!r} cannot be made"):
-        clip = resized(clips.load(planned.clip, limit_frames=protocol.data.frames), protocol.resize)
-        holes = _holes(protocol, planned, clip, clips)
+        clip = _clip(protocol, kind, planned.clip, clips, protocol.data.frames)
+        silhouettes, pasted = _silhouettes(protocol, planned, clip, clips)
+        holes = dilate(silhouettes, kind.dilation_iterations)
+        given = None if kind.given is None else worse(holes, kind.given, planned.seed)
     if not holes.any():
         raise InputError(f"the hole of case {planned.name!r} is empty in every frame, so there is nothing to fill")
-    removing = protocol.task == "remove"
-    truth = clip.background if removing else clip.frames
+    behind = protocol.task == "remove" and pasted is None
+    frames = clip.frames if pasted is None else pasted
+    truth = clip.background if behind else clip.frames
     if protocol.sees == "everything" and truth is not None:
-        _check_hidden(planned.name, clip.frames, truth, holes)
+        _check_hidden(planned.name, frames, truth, holes)
     return Case(
         name=planned.name,
-        frames=clip.frames,
+        frames=frames,
         holes=holes,
         truth=truth,
-        flow=clip.background_flow if removing else clip.flow,
+        flow=clip.background_flow if behind else clip.flow,
         frames_per_second=clip.frames_per_second,
         attributes={
+            **clip.attributes,
             "clip": planned.clip,
-            "hole": planned.holes.name,
+            "hole": kind.name,
             **attributes_of(clip.frames, holes, clip.objects),
         },
         sees_everything=protocol.sees == "everything",
         kept={} if protocol.scoring.composite == "holes" else kept_regions(holes, protocol.scoring.kept_margin_px or 0),
+        given=given,
     )
+
+
+def _clip(protocol: Protocol, kind: Holes, name: str, clips: Dataset, limit: int | None = None) -> Clip:
+    """A clip at the protocol's size; where its objects matter, with those that count and in every frame."""
+    clip = clips.load(name, limit_frames=limit)
+    if kind.source != "generator":
+        clip = _every_frame_annotated(_with_instances(clip, kind.instances), protocol.data.sparse)
+    return resized(clip, protocol.resize)
+
+
+def _with_instances(clip: Clip, instances: tuple[int, ...]) -> Clip:
+    """The clip with the objects of these numbers only; InputError where it has none of them."""
+    if not instances:
+        return clip
+    if clip.labels is None:
+        raise InputError(f"the objects of clip {clip.name!r} have no numbers, so no instances can be chosen among them")
+    chosen = np.isin(clip.labels, instances)
+    if not chosen.any():
+        there = ", ".join(str(label) for label in np.unique(clip.labels) if label) or "none"
+        wanted = ", ".join(map(str, instances))
+        raise InputError(f"clip {clip.name!r} has no object {wanted} in the frames that are used; there are {there}")
+    return replace(clip, objects=chosen)
+
+
+def _every_frame_annotated(clip: Clip, how: Literal["annotated", "nearest"] | None) -> Clip:
+    """The clip with silhouettes in every frame, as the protocol's ``sparse`` says; InputError where it says nothing."""
+    if clip.objects is None or clip.annotated is None or clip.annotated.all():
+        return clip
+    marked = np.flatnonzero(clip.annotated)
+    if how is None or not len(marked):
+        count = f"{len(marked)} of its {len(clip.frames)} frames"
+        hint = 'use these frames only with sparse = "annotated" in the protocol\'s [data], or sparse = "nearest"'
+        raise InputError(f"clip {clip.name!r} has masks for {count}" + (f"; {hint}" if len(marked) else ""))
+    if how == "nearest":
+        distances = np.abs(np.arange(len(clip.frames))[:, None] - marked)
+        return replace(clip, objects=clip.objects[marked[distances.argmin(axis=1)]], annotated=None)
+    return replace(
+        clip,
+        frames=clip.frames[marked],
+        frames_per_second=clip.frames_per_second * len(marked) / len(clip.frames),
+        objects=clip.objects[marked],
+        labels=None if clip.labels is None else clip.labels[marked],
+        background=None if clip.background is None else clip.background[marked],
+        # Motion is known from one frame to the next, and these are no neighbours any more.
+        flow=None,
+        background_flow=None,
+        annotated=None,
+    )
+
+
+def worse(holes: Masks, given: Given, seed: int) -> Masks:
+    """The masks that a method is given in the place of ``holes``; see ``vibench.protocol.Given``."""
+    from vibench.masks import loose
+
+    made = {
+        "eroded": lambda: loose.eroded(holes, given.px or 0),
+        "dilated": lambda: loose.dilated(holes, given.px or 0),
+        "shifted": lambda: loose.shifted(holes, given.px or 0, seed),
+        "box": lambda: loose.boxed(holes),
+        "late": lambda: loose.late(holes, given.frames or 0),
+        "missing": lambda: loose.missing(holes, given.share or 0, seed),
+    }
+    return made[given.how]()
 
 
 def _check_hidden(case: str, frames: Frames, truth: Frames, holes: Masks) -> None:
@@ -96,26 +167,28 @@ def resized(clip: Clip, resize: Resize | None) -> Clip:
     )
 
 
-def _holes(protocol: Protocol, planned: PlannedCase, clip: Clip, clips: Dataset) -> Masks:
-    from vibench.media.resize import dilate
-
+def _silhouettes(protocol: Protocol, planned: PlannedCase, clip: Clip, clips: Dataset) -> tuple[Masks, Frames | None]:
+    """What the holes are before dilation, and the frames with another clip's object in them where one is pasted."""
     kind = planned.holes
     frames, height, width = clip.frames.shape[:3]
     if kind.source == "objects":
-        holes = _objects(clip, planned.name)
-    elif kind.source == "other-objects":
-        other = resized(clips.load(partner_of(planned, clips.clip_names())), protocol.resize)
-        holes = _fitted(_objects(other, planned.name), frames, height, width)
-    else:
-        draw = plugins.factory("masks", str(kind.generator))
-        options = plugins.option_values(draw, plugins.Spec(str(kind.generator), kind.options), DRAWN_FROM)
-        holes = draw(frames, height, width, planned.seed, **options)
-    return dilate(holes, kind.dilation_iterations)
+        return _objects(clip, planned.name), None
+    if kind.source == "other-objects":
+        other = _clip(protocol, kind, partner_of(planned, clips.clip_names()), clips)
+        masks = _fitted(_objects(other, planned.name), frames, height, width)
+        if not kind.paste:
+            return masks, None
+        return masks, np.where(masks[..., None], _fitted(other.frames, frames, height, width), clip.frames)
+    draw = plugins.factory("masks", str(kind.generator))
+    options = plugins.option_values(draw, plugins.Spec(str(kind.generator), kind.options), DRAWN_FROM)
+    return draw(frames, height, width, planned.seed, **options), None
 
 
 def _objects(clip: Clip, case: str) -> Masks:
     if clip.objects is None:
-        raise InputError(f"case {case!r} needs object silhouettes, and clip {clip.name!r} has none")
+        raise InputError(
+            f"case {case!r} needs object silhouettes, and clip {clip.name!r} has none; --masks FOLDER names some"
+        )
     return clip.objects
 
 
@@ -128,13 +201,16 @@ def partner_of(planned: PlannedCase, names: list[str]) -> str:
     return others[Chance(planned.seed).whole(0, len(others) - 1) if planned.holes.pairing == "seeded" else 0]
 
 
-def _fitted(masks: Masks, frames: int, height: int, width: int) -> Masks:
-    """Fit masks of another clip to this one: played forth and back to its length, and resized to its size."""
-    from vibench.media.resize import resize_masks
+def _fitted(pictures: NDArray[Any], frames: int, height: int, width: int) -> NDArray[Any]:
+    """Fit masks or frames of another clip to this one: played forth and back to its length, resized to its size."""
+    from vibench.media.resize import resize_frames, resize_masks
 
-    forth_and_back = np.concatenate([np.arange(len(masks)), np.arange(len(masks) - 2, 0, -1)])
-    played = masks[np.resize(forth_and_back, frames)]
-    return played if played.shape[1:] == (height, width) else resize_masks(played, width, height)
+    forth_and_back = np.concatenate([np.arange(len(pictures)), np.arange(len(pictures) - 2, 0, -1)])
+    played = pictures[np.resize(forth_and_back, frames)]
+    if played.shape[1:3] == (height, width):
+        return played
+    is_mask = played.dtype == np.bool_
+    return resize_masks(played, width, height) if is_mask else resize_frames(played, width, height, "area")
 
 
 def planned_cases(

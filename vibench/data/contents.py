@@ -24,7 +24,7 @@ from vibench.machine.facts import deciding_versions
 from vibench.protocol import PlannedCase, Protocol
 
 Contents = dict[str, str]
-"""``input_sha256``, ``holes_sha256`` and, where the truth is known, ``truth_sha256``: fields of a record."""
+"""``input_sha256``, ``holes_sha256``, and ``truth_sha256`` and ``given_sha256`` where there are such: a record's."""
 
 
 def contents_of(case: Case) -> Contents:
@@ -33,6 +33,8 @@ def contents_of(case: Case) -> Contents:
     if case.truth is not None:
         is_input = case.truth is case.frames
         found["truth_sha256"] = found["input_sha256"] if is_input else case.truth_digest
+    if case.given is not None:
+        found["given_sha256"] = digest(case.given)
     return found
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vibench.clip import Clip, ExactFlow, Flows, Frame, Frames, Masks
+from vibench.clip import Clip, ExactFlow, Flows, Frame, Frames, Labels, Masks
 from vibench.data.dataset import Card, Dataset, card_of
 from vibench.errors import InputError, one_line, reading, shown_name
 from vibench.files import bundled
@@ -63,10 +63,16 @@ def open_davis(card: Card, data: Path | None, split: str | None) -> Dataset:
     counts = card.clips(split)
 
     def read(name: str, limit: int | None) -> Clip:
+<<<<<<< HEAD
         pictures, annotations = root / DAVIS_IMAGES / name, root / DAVIS_ANNOTATIONS / name
         frames = _pictures(pictures, name, counts[name], limit)
         objects = _labels(annotations, "annotations", name, counts[name], len(frames), frames, beside=pictures)
         return Clip(name, frames, objects=objects)
+=======
+        frames = _pictures(root / DAVIS_IMAGES / name, name, counts[name], limit)
+        labels = _labels(root / DAVIS_ANNOTATIONS / name, "annotations", name, counts[name], len(frames), frames)
+        return Clip(name, frames, objects=labels > 0, labels=labels)
+>>>>>>> e
 
     return Dataset(card, dict(counts), read, lambda name: [root / DAVIS_IMAGES / name, root / DAVIS_ANNOTATIONS / name])
 
@@ -90,7 +96,11 @@ def open_sintel(card: Card, data: Path | None, split: str | None) -> Dataset:
             if kind == "occlusions" or folders[kind].is_dir():
                 # There is one map of invalid pixels per frame, and one of occlusions per pair.
                 marked = counts[name] - (kind == "occlusions")
+<<<<<<< HEAD
                 visible &= ~_labels(folders[kind], kind, name, marked, pairs, frames, beside=folders["final"])
+=======
+                visible &= _labels(folders[kind], kind, name, marked, pairs, frames) == 0
+>>>>>>> e
         return Clip(name, frames, 24.0, flow=ExactFlow(flow, None, visible))
 
     def places(name: str) -> list[Path]:
@@ -238,13 +248,20 @@ def _pictures(folder: Path, clip: str, count: int | None, limit: int | None) -> 
     return np.stack(list(_equal(_files(folder, clip, "frames", count)[:limit])))
 
 
+<<<<<<< HEAD
 def _labels(folder: Path, kind: str, clip: str, count: int, used: int, frames: Frames, beside: Path) -> Masks:
     """The first ``used`` of the ``count`` label images of a clip, True where not 0: bool (used, H, W)."""
     labels = np.zeros((used, *frames.shape[1:3]), dtype=np.bool_)
     for index, file in enumerate(_files(folder, clip, kind, count, beside=beside)[:used]):
+=======
+def _labels(folder: Path, kind: str, clip: str, count: int, used: int, frames: Frames) -> Labels:
+    """The first ``used`` of the ``count`` label images of a clip: uint8 (used, H, W)."""
+    labels = np.zeros((used, *frames.shape[1:3]), dtype=np.uint8)
+    for index, file in enumerate(_files(folder, clip, kind, count)[:used]):
+>>>>>>> e
         label = read_labels(file)
         check_size(file, kind.removesuffix("s"), label.shape, frames.shape[1:3])
-        labels[index] = label > 0
+        labels[index] = label
     return labels
 
 

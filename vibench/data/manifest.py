@@ -21,6 +21,7 @@ class Entry(Frozen):
 
     ``generator`` is the name of a mask generator, or ``objects`` or ``other-objects``. ``sha256`` is the hash of the
     case's holes, bool (T, H, W) after dilation, over their shape, dtype and bytes; see ``vibench.clip.digest``.
+    ``given_sha256`` is that of the masks that a method is given where these are not the holes.
     """
 
     case: str
@@ -31,6 +32,7 @@ class Entry(Frozen):
     generator: str
     seed: int
     sha256: str
+    given_sha256: str | None = None
 
 
 class Manifest(Frozen):
@@ -59,6 +61,7 @@ def entries(protocol: Protocol, clips: Dataset) -> Iterator[Entry]:
             generator=planned.holes.generator or planned.holes.source,
             seed=planned.seed,
             sha256=digest(case.holes),
+            given_sha256=None if case.given is None else digest(case.given),
         )
 
 
@@ -74,7 +77,7 @@ def write_manifest(protocol: Protocol, data: Path | None, output: Path) -> int:
 
 def as_text(manifest: Manifest) -> str:
     """Return JSON with one line per case, so that a person can read the difference between two manifests."""
-    lines = ",\n".join(f"  {entry.model_dump_json()}" for entry in manifest.cases)
+    lines = ",\n".join(f"  {entry.model_dump_json(exclude_none=True)}" for entry in manifest.cases)
     return f'{{"protocol": "{manifest.protocol}", "digest": "{manifest.digest}", "cases": [\n{lines}\n]}}\n'
 
 
@@ -98,10 +101,12 @@ def check_against_published(protocol: Protocol, case: Case) -> None:
     entry = manifest.entry(case.name)
     if entry is None:
         raise InputError(f"case {case.name!r} is not in the published manifest of {protocol.label}: its data differs")
-    found = digest(case.holes)
-    if found != entry.sha256:
-        raise InputError(
-            f"the holes of case {case.name!r} have sha256 {found[:12]} and the published manifest of {protocol.label} "
-            f"says {entry.sha256[:12]}: the data, a mask generator or a library differs, "
-            "so its numbers would not compare"
-        )
+    masks = [("holes", case.holes, entry.sha256), ("given masks", case.given, entry.given_sha256)]
+    for what, ours, theirs in masks:
+        found = None if ours is None else digest(ours)
+        if found != theirs:
+            raise InputError(
+                f"the {what} of case {case.name!r} have sha256 {str(found)[:12]} and the published manifest of "
+                f"{protocol.label} says {str(theirs)[:12]}: the data, a mask generator or a library differs, "
+                "so its numbers would not compare"
+            )

@@ -250,7 +250,7 @@ def other_contents(records: Sequence[Record]) -> Iterator[tuple[str, str]]:
     """(case, input, truth or holes) of which the records of one case hold different contents."""
     seen: dict[tuple[str, str], set[str]] = {}
     for record in records:
-        for what in ("input", "truth", "holes"):
+        for what in ("input", "truth", "holes", "given"):
             if sha256 := getattr(record, f"{what}_sha256"):
                 seen.setdefault((record.case, what), set()).add(sha256)
     return (key for key, found in seen.items() if len(found) > 1)

@@ -147,9 +147,9 @@ class Workbench:
         if record.method == TRUTH and self.methods and case.truth is not None:
             return Made(self.scorer.score(blank, case.truth, case))
         if changed:
-            what = changed[0].removesuffix("_sha256")
+            what = changed[0].removesuffix("_sha256").replace("given", "given masks")
             raise InputError(
-                f"the {what} of {case.name!r} {'are' if what == 'holes' else 'is'} not what {record.method} filled: "
+                f"the {what} of {case.name!r} {'are' if what.endswith('s') else 'is'} not what {record.method} filled: "
                 "the data or vibench changed; run again"
             )
         return Made(record, said=f"no frames of {record.method} on {case.name} were kept; its record stays as it is")

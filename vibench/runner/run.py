@@ -296,7 +296,7 @@ def _changed(bench: Workbench, case: PlannedCase, records: Sequence[Record], lis
     for record in records:
         for what, sha256 in contents.items():
             if getattr(record, what) not in ("", sha256):
-                what = what.removesuffix("_sha256")
+                what = what.removesuffix("_sha256").replace("given", "given masks")
                 listener.say(f"{case.name}: the {what} changed since {record.method} was run; making it again")
                 return True
     return False

@@ -105,12 +105,34 @@ def _size(resize: dict[str, Any] | None) -> str:
 def _holes(holes: dict[str, Any]) -> str:
     origin = {
         "objects": "the clip's own object silhouettes",
-        "other-objects": "the silhouettes of the next clip's object",
+        "other-objects": "the silhouettes of the next clip's object"
+        if holes.get("pairing", "next") == "next"
+        else "the silhouettes of an object of another clip, drawn for each case",
     }.get(str(holes.get("source")), f"the seeded generator {holes.get('generator')}")
     options = ", ".join(f"{key} = {value}" for key, value in (holes.get("options") or {}).items())
     grown = holes.get("dilation_iterations") or 0
     dilation = f", dilated {grown} times by a 3×3 cross" if grown else ", not dilated"
-    return f"Holes “{holes.get('name')}” come from {origin}{f' ({options})' if options else ''}{dilation}."
+    pasted = "; that object itself is pasted in, to be removed" if holes.get("paste") else ""
+    given = f"; methods are given another mask: {_given(holes['given'])}" if holes.get("given") else ""
+    said = f"{origin}{f' ({options})' if options else ''}{_instances(holes)}{dilation}{pasted}{given}"
+    return f"Holes “{holes.get('name')}” come from {said}."
+
+
+def _instances(holes: dict[str, Any]) -> str:
+    chosen = holes.get("instances") or ()
+    return f", of which those numbered {', '.join(map(str, chosen))}" if chosen else ""
+
+
+def _given(given: dict[str, Any]) -> str:
+    """Say what became of the mask, in the words of ``vibench.protocol.Given``."""
+    return {
+        "eroded": f"the hole eroded {given.get('px')} times by a 3×3 cross",
+        "dilated": f"the hole dilated {given.get('px')} times by a 3×3 cross",
+        "shifted": f"the hole shifted by {given.get('px')} px in a direction drawn for each case",
+        "box": "the bounding rectangle of the hole in each frame",
+        "late": f"the hole of {given.get('frames')} frames earlier",
+        "missing": f"the hole, but none in a drawn share of {given.get('share')} of the frames",
+    }.get(str(given.get("how")), str(given))
 
 
 def _scoring(scoring: dict[str, Any]) -> list[str]:
