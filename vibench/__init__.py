@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from vibench.report.paper_table import load_paper_table, paper_tables, write_paper_table
     from vibench.report.terminal import print_summary
     from vibench.results.comparison import Comparison, Incomparable, compare
+    from vibench.results.merge import Merged, merge
     from vibench.results.record import Record
     from vibench.results.run import Run, open_run
     from vibench.runner.fill import fill
@@ -66,6 +67,7 @@ __all__ = [
     "InputError",
     "Listener",
     "Measured",
+    "Merged",
     "Method",
     "Metric",
     "MetricInfo",
@@ -103,6 +105,7 @@ __all__ = [
     "make_study",
     "measure",
     "measure_speed",
+    "merge",
     "open_run",
     "paper_tables",
     "print_summary",
@@ -146,6 +149,7 @@ _HOMES = {
     "vibench.report.paper_table": ("load_paper_table", "paper_tables", "write_paper_table"),
     "vibench.report.terminal": ("print_summary",),
     "vibench.results.comparison": ("Comparison", "Incomparable", "compare"),
+    "vibench.results.merge": ("Merged", "merge"),
     "vibench.results.record": ("Record",),
     "vibench.results.run": ("Run", "open_run"),
     "vibench.runner.fill": ("fill",),

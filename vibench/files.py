@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,6 +66,18 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Write ``content`` under ``path``, whole or not at all."""
     with replacing(path) as partial:
         partial.write_bytes(content)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Let ``target`` be the very file ``source``, or a copy on another disk or where there is a file already.
+
+    It is for files that are only ever replaced and never written into, so that two names for one do no harm.
+    """
+    try:
+        os.link(source, target)
+    except OSError:
+        with replacing(target) as partial:
+            shutil.copyfile(source, partial)
 
 
 _FORBIDDEN = frozenset(

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from markdown_it import MarkdownIt
 from pylatexenc.latexwalker import LatexEnvironmentNode, LatexWalker
-from small_run import failed, psnr_records, run_info
+from small_run import failed, psnr_records, record, run_info, timing
 
 from vibench.report.latex import latex, latex_text
-from vibench.report.numbers import decimals, footnotes, interval, number
+from vibench.report.numbers import decimals, footnotes, interval, number, speed_texts
 from vibench.report.tables import as_json, csv, markdown, write_tables
 from vibench.report.terminal import terminal
 from vibench.results.results import Results
@@ -186,3 +186,17 @@ def test_notes_count_clips_cases_and_comparisons() -> None:
     assert "Every two of 2 methods are compared in 1 column: p is not corrected for 1 comparison;" in notes
     corrected = " ".join(footnotes(tabulate(three_clips().results, holm=True)))
     assert "p is after Holm's correction for 1 comparison." in corrected
+
+
+def test_a_speed_of_several_machines_is_several_and_has_a_note_for_each() -> None:
+    info = run_info(["a"], ["x", "y"])
+    times = {"x": timing(1.0, 10).model_copy(update={"machine": "big"}),
+             "y": timing(4.0, 10).model_copy(update={"machine": "small\x1b[2J"})}  # fmt: skip
+    scores = {"psnr": {"frame": [1.0]}}
+    table = tabulate(Results.of(info, [record(info, "a", case, scores, timing=times[case]) for case in times]))
+    assert set(speed_texts(table.rows[0])) == {"several"}
+    notes = [note for note in footnotes(table) if "frames/s" in note]
+    assert notes[0].startswith("a on big, 1 case: frames/s 10.0,")
+    assert notes[1].startswith("a on small\\x1b[2J, 1 case: frames/s 2.50,")
+    row = json.loads(as_json([table]))[0]["rows"][0]
+    assert row["speed"] is None and [speed["machine"] for speed in row["speeds"]] == ["big", "small\x1b[2J"]

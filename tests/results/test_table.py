@@ -13,7 +13,7 @@ from vibench.results.record import TRUTH, Record
 from vibench.results.results import Results, gather
 from vibench.results.statistics import estimate
 from vibench.results.table import Column, difference, tabulate
-from vibench.results.timings import speed_of
+from vibench.results.timings import speeds_of
 
 FRAME = Column(PSNR, "frame")
 
@@ -171,8 +171,8 @@ def test_speed_has_its_interval_over_clips() -> None:
         ]
 
     info = run_info(["a"], [])
-    once, five = speed_of(clocked(1)), speed_of(clocked(5))
-    assert once and five and (five.frames_per_second.count, five.frames_per_second.cases) == (8, 40)
+    (once,), (five,) = speeds_of(clocked(1)), speeds_of(clocked(5))
+    assert (five.frames_per_second.count, five.frames_per_second.cases) == (8, 40)
     assert five.frames_per_second.low == pytest.approx(once.frames_per_second.low)
 
 
@@ -225,8 +225,7 @@ def test_speed_is_all_frames_over_all_seconds() -> None:
         record(info, "a", "x", {"psnr": {"frame": [1.0] * 10}}, timing=timing(1.0, 10)),
         record(info, "a", "y", {"psnr": {"frame": [1.0] * 30}}, timing=timing(9.0, 30)),
     ]
-    speed = speed_of(records)
-    assert speed is not None
+    (speed,) = speeds_of(records)
     assert speed.frames_per_second.mean == pytest.approx(4.0)
     assert speed.p50_seconds == pytest.approx(0.3) and speed.p99_seconds == pytest.approx(0.3)
     assert speed.first_frame_seconds == pytest.approx(0.2)
@@ -239,13 +238,27 @@ def test_a_method_that_does_not_stream_has_percentiles_of_clips() -> None:
         record(info, "a", case, {}, timing=timing(seconds, 10, per_frame=False))
         for case, seconds in (("x", 1.0), ("y", 3.0))
     ]
-    speed = speed_of(records)
-    assert speed is not None and not speed.per_frame
+    (speed,) = speeds_of(records)
+    assert not speed.per_frame
     assert speed.p50_seconds == pytest.approx(0.2)
 
 
 def test_untimed_methods_have_no_speed() -> None:
-    assert speed_of([]) is None
+    assert speeds_of([]) == ()
+
+
+def test_times_of_different_machines_have_no_common_mean() -> None:
+    info = run_info(["a"], ["x", "y", "z"])
+    seconds = {"x": ("big", 1.0), "y": ("small", 4.0), "z": ("big", 3.0)}
+    records = [
+        record(
+            info, "a", case, {"psnr": {"frame": [1.0]}}, timing=timing(time, 10).model_copy(update={"machine": name})
+        )
+        for case, (name, time) in seconds.items()
+    ]
+    row = tabulate(Results.of(info, records)).row("a")
+    assert row.speed is None
+    assert {speed.machine: speed.frames_per_second.mean for speed in row.speeds} == {"big": 5.0, "small": 2.5}
 
 
 class FakeRun:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
@@ -14,19 +13,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 from listening import Silent
+from tiny_clips import order, tiny_protocol, without_timing, write_clips
 
 from vibench import plugins
 from vibench.clip import Frames, Holed
-from vibench.plugins import Spec
 from vibench.protocol import Protocol
 from vibench.results.record import TRUTH, Record
 from vibench.results.results import Results
 from vibench.results.store import Store
-from vibench.runner.order import Order
 from vibench.runner.run import carry_out, rescore
 
 HERE = __name__
@@ -90,44 +87,12 @@ class Counting:
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three clips of six moving frames, 80x96, as image folders."""
-    root = tmp_path_factory.mktemp("clips")
-    for index, name in enumerate(("ant", "bee", "cow")):
-        texture = cv2.GaussianBlur(
-            np.random.default_rng(index).integers(0, 256, (120, 150, 3), dtype=np.uint8), (0, 0), 2
-        )
-        for frame in range(6):
-            path = root / name / f"{frame:05d}.png"
-            path.parent.mkdir(exist_ok=True)
-            cv2.imwrite(str(path), texture[10 + frame : 90 + frame, 5 + 2 * frame : 101 + 2 * frame])
-    return root
+    return write_clips(tmp_path_factory.mktemp("clips"))
 
 
 @pytest.fixture
 def protocol(clips: Path) -> Protocol:
-    return Protocol.model_validate(
-        {
-            "name": "tiny", "version": 1, "title": "Tiny", "description": "For tests.", "seed": 3,
-            "data": {"dataset": f"folder:{clips}"},
-            "holes": [{"name": "square", "generator": "stationary-square"}],
-            "scoring": {"metrics": ["psnr", "warping-error-dis"]},
-        }
-    )  # fmt: skip
-
-
-def order(protocol: Protocol, output: Path, *methods: str, **more: Any) -> Order:
-    specs = tuple(Spec.parse(text) for text in methods)
-    return Order(protocol=protocol, methods=specs, metrics=protocol.scoring.metrics, output=output, **more)
-
-
-def without_timing(store: Store) -> dict[str, str]:
-    """Relative path -> record as text, timing taken out."""
-    found = {}
-    for path in sorted(store.folder.glob("records/*/*.json")):
-        content = json.loads(path.read_text())
-        content.pop("timing")
-        found[str(path.relative_to(store.folder))] = json.dumps(content)
-    return found
+    return tiny_protocol(clips)
 
 
 def test_a_method_that_looks_for_the_answer_finds_only_the_hole(protocol: Protocol, tmp_path: Path) -> None:

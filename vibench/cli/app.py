@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from vibench.cli import compare, data, inpaint, regress, report, reproduce, run, speed, study
+from vibench.cli import compare, data, inpaint, merge, regress, report, reproduce, run, speed, study
 from vibench.cli.cache import cache
 from vibench.errors import MethodFailed, UserError, disk_sentence, one_line, reason_of, shown_text
 
@@ -154,6 +154,7 @@ def version(
 
 app.command()(run.run)
 app.command()(run.score)
+app.command()(merge.merge)
 app.command()(report.report)
 app.command()(compare.compare)
 app.command()(reproduce.reproduce)

@@ -14,6 +14,10 @@ from vibench.cli.options import Data, Device, FirstCases, Methods, ends_after_in
 if TYPE_CHECKING:
     from vibench import Run
 
+ShardName = Annotated[
+    str,
+    typer.Option("--shard", metavar="I/N", help="Only part I of N of the cases, I from 0; auto: of a Slurm job array."),
+]
 SOME_FAILED = 4
 """Exit status of a run in which a method failed on a case."""
 
@@ -37,14 +41,16 @@ def run(
         bool, typer.Option("--in-process", help="Run methods in this process, for a debugger; a crash ends the run.")
     ] = False,
     name: Annotated[str, typer.Option(help="Name of the run's folder, instead of protocol and digest.")] = "",
+    shard: ShardName = "",
 ) -> None:
     """Fill the holes of every case with every method, time it, score it, and write one record each.
 
     The same command continues where it stopped, be it by Ctrl-C, a kill or a full disk. Another command makes another
     run, and takes over what a run in the same --output has made by the same method of the same data: to add a method
     measures that one. To measure all again, name another --output. With further --metrics, only these are measured, on
-    the frames that were kept. The exit status is 0 if every case was filled, and 4 if a method failed on one: its
-    record and the table say why.
+    the frames that were kept. With --shard, several such commands make a part each, into one folder or into folders
+    that vibench merge puts together. The exit status is 0 if every case was filled, and 4 if a method failed on one:
+    its record and the table say why.
     """
     import vibench
     from vibench.cli.progress import progress
@@ -67,6 +73,7 @@ def run(
             time_limit_seconds=time_limit,
             in_process=in_process,
             name=name,
+            shard=shard,
             listener=listener,
             command=shlex.join(["vibench", *sys.argv[1:]]),
         )
@@ -84,6 +91,7 @@ def score(
     metrics: Annotated[str, typer.Option(help="Metrics by comma; the protocol's own when left out.")] = "",
     data: Data = None,
     device: Device = "auto",
+    shard: ShardName = "",
 ) -> None:
     """Measure kept frames again, without the methods: after --predict-only, or with further metrics.
 
@@ -94,7 +102,7 @@ def score(
 
     for folder in runs:
         with progress() as listener, ends_after_interrupt():
-            done = vibench.score(folder, metrics, data=data, device=device, listener=listener)
+            done = vibench.score(folder, metrics, data=data, device=device, shard=shard, listener=listener)
         _print_summary(done)
 
 

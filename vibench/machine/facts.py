@@ -8,6 +8,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,20 @@ def fingerprint(facts: dict[str, Any]) -> str:
     """
     deciding = {key: facts[key] for key in ("processor", "cores", "accelerators", "torch_threads")}
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:12]
+
+
+@cache
+def machine_name(device: str) -> str:
+    """Name what decides speed: the processor and its cores, and the accelerator where ``device`` is one.
+
+    Machines of one name count as one where times are brought together, such as the equal nodes of a cluster.
+    """
+    name = f"{processor_name()}, {os.cpu_count()} cores"
+    if device == "cpu":
+        return name
+    import torch
+
+    return f"{name}, {torch.cuda.get_device_name(device)}"
 
 
 def package_versions() -> dict[str, str]:

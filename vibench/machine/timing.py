@@ -10,6 +10,7 @@ from typing import Any, Literal
 from vibench.clip import Frames, Holed
 from vibench.document import Frozen
 from vibench.machine.call import filled
+from vibench.machine.facts import machine_name
 from vibench.machine.stopwatch import Reading, is_disturbed
 from vibench.method import Method
 
@@ -27,8 +28,9 @@ def timed_fill(method: Method, holed: Holed, device: str, how: Literal["round", 
 
 
 def timing_of(fields: Mapping[str, Any], jobs: int = 1) -> Timing:
-    """The fields that ``call.filled`` gives, with what only this process can say: the processor's clock."""
-    return Timing(**fields, jobs=jobs, clock_megahertz=clock_megahertz())
+    """The fields that ``call.filled`` gives, with what only this process can say: the machine and its clock."""
+    machine = machine_name(str(fields["device"]))
+    return Timing(**fields, jobs=jobs, clock_megahertz=clock_megahertz(), machine=machine)
 
 
 def clock_megahertz() -> float | None:
@@ -71,8 +73,9 @@ class Timing(Frozen):
     other than 1 says that cases ran side by side, so that times are those of a busy machine.
 
     ``cpu_seconds``, ``involuntary_switches``, ``stolen_share``, ``load_average`` and ``clock_megahertz`` say what the
-    machine was doing at the time (None: written before they were recorded, or the system does not say). Precision
-    and compilation are options or facts of the method, on the run's page.
+    machine was doing at the time (None: written before they were recorded, or the system does not say). ``machine``
+    is what it is called (see ``machine_name``), empty in older records. Precision and compilation are options or facts
+    of the method, on the run's page.
     """
 
     device: str
@@ -90,6 +93,7 @@ class Timing(Frozen):
     stolen_share: float | None = None
     load_average: float | None = None
     clock_megahertz: float | None = None
+    machine: str = ""
 
     @property
     def disturbed(self) -> bool:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from vibench.errors import one_line
 from vibench.machine.facts import differing_facts
 from vibench.results.record import TRUTH
 from vibench.results.results import Results
 from vibench.results.statistics import FEWEST, SIGNIFICANT, TOO_FEW, Estimate
 from vibench.results.table import Column, Row, Table
+from vibench.results.timings import Speed
 
 FLOOR_NAME = "truth (floor)"
 """The name under which the row of the truth is shown."""
@@ -19,6 +21,9 @@ NOTHING = "–"
 
 APART = "These tables follow different protocols: a number of one must not be compared with a number of another."
 """Stands above the tables where there are several; each protocol has its own."""
+
+SEVERAL = "several"
+"""Stands for a speed where a method was timed on several machines, whose times have no mean."""
 
 SPEED_HEADS = ("frames/s", "p50 ms", "p90 ms", "p99 ms", "first ms", "memory MB")
 
@@ -80,11 +85,15 @@ def interval(found: Estimate, digits: int) -> str:
 def speed_texts(row: Row) -> tuple[str, ...]:
     """Write the cells of a row under ``SPEED_HEADS``: frames a second, milliseconds a frame, memory in megabytes.
 
-    A star follows percentiles of whole clips, which is all that a method has that does not fill frame by frame.
+    A star follows percentiles of whole clips, which is all that a method has that does not fill frame by frame. Where
+    the method was timed on several machines, each cell says so: a footnote has a line a machine.
     """
-    speed = row.speed
-    if speed is None:
-        return (NOTHING,) * len(SPEED_HEADS)
+    if row.speed is None:
+        return (SEVERAL if row.speeds else NOTHING,) * len(SPEED_HEADS)
+    return _speed_texts(row.speed)
+
+
+def _speed_texts(speed: Speed) -> tuple[str, ...]:
     times = (speed.p50_seconds, speed.p90_seconds, speed.p99_seconds, speed.first_frame_seconds)
     memory = f"{speed.host_bytes / 1e6:.0f}"
     if speed.device_bytes is not None:
@@ -135,13 +144,23 @@ def footnotes(table: Table) -> list[str]:
         f"{few} in the place of an interval: of fewer than {FEWEST} clips it would be too wide to say anything."
         for few in without
     ]
-    if any(row.speed and not row.speed.per_frame for row in table.rows):
+    notes += [note for row in table.rows if len(row.speeds) > 1 for note in _machine_notes(row)]
+    if any(not speed.per_frame for row in table.rows for speed in row.speeds):
         notes.append("* percentiles of clips' means: this method fills whole clips, so single frames cannot be timed.")
     notes += [f"{key}: {note}." for key, said in table.notes.items() for note in said]
     notes += _unmeasured(results)
     if differing := differing_facts(run.machine for run in results.runs):
         notes.append(f"Times are from different machines ({', '.join(differing)}) and must not be compared.")
     return [*notes, *results.notes]
+
+
+def _machine_notes(row: Row) -> Iterator[str]:
+    """A sentence a machine: how fast a method was on it, which must not be compared with the others."""
+    for speed in row.speeds:
+        texts = ", ".join(f"{head} {text}" for head, text in zip(SPEED_HEADS, _speed_texts(speed), strict=True))
+        cases = _counted(speed.frames_per_second.cases, "case")
+        machine = one_line(speed.machine) or "a machine without a name"
+        yield f"{row.method} on {machine}, {cases}: {texts}."
 
 
 def counted_cases(results: Results) -> str:

@@ -114,7 +114,7 @@ def _plain(table: Table) -> dict[str, Any]:
 
 def _plain_row(row: Row) -> dict[str, Any]:
     """Give a row as it is, and in each cell how the interval was made or why there is none."""
-    plain = asdict(row)
+    plain = asdict(row) | {"speed": asdict(row.speed) if row.speed else None}
     for key, cell in row.cells.items():
         plain["cells"][key]["interval"] = cell.estimate.interval_kind if cell.estimate else ""
     return plain

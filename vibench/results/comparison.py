@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vibench.errors import InputError, UserError
+from vibench.errors import InputError, UserError, one_line
 from vibench.machine.facts import differing_facts
 from vibench.results.distance import distances_of
 from vibench.results.record import TRUTH, Record
@@ -296,4 +296,6 @@ def _incomparable_times(results: Results, records: list[Record]) -> str:
     settings = {
         (record.timing.device, record.timing.threads, record.timing.jobs) for record in records if record.timing
     }
+    if len(machines := {record.timing.machine for record in records if record.timing}) > 1:
+        return f"the times are from different machines ({'; '.join(map(one_line, sorted(machines)))})"
     return "device, threads or jobs differ" if len(settings) > 1 else ""

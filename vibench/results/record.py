@@ -117,7 +117,11 @@ class MetricFacts(Frozen):
 
 
 class RunInfo(Frozen):
-    """The page about a run, ``run.json``: everything needed to repeat it, and nothing that changes while it runs."""
+    """The page about a run, ``run.json``: everything needed to repeat it, and nothing that changes while it runs.
+
+    ``clip_bytes`` are the sizes of each clip's files, where the run was made in shards: by these they know that they
+    read the same data.
+    """
 
     schema_version: int = Field(default=SCHEMA, alias="schema")
     digest: str
@@ -134,3 +138,4 @@ class RunInfo(Frozen):
     device: str
     command: str
     started: str
+    clip_bytes: dict[str, int] = Field(default_factory=dict)

@@ -19,7 +19,7 @@ import io
 import json
 import os
 import re
-import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -30,11 +30,19 @@ import numpy as np
 from pydantic import BaseModel
 
 from vibench.clip import Case, Frames, Masks, digest
-from vibench.errors import InputError, one_line, reading, reason_of
-from vibench.files import disk_errors, replacing, slug, write_atomically
+from vibench.errors import InputError, one_line, reading
+from vibench.files import disk_errors, link_or_copy, slug, write_atomically
 from vibench.protocol import Protocol
 from vibench.results.damage import LaterVersion, Problem, impossible, parsed, unpacked_holes, where_is, without_steering
+<<<<<<< HEAD
 from vibench.results.record import TRUTH, MetricFacts, Record, RunInfo
+=======
+from vibench.results.lock import locked
+from vibench.results.record import MetricFacts, Record, RunInfo
+>>>>>>> h
+
+LONGEST_WRITE_SECONDS = 24 * 3600.0
+"""No file of a run takes so long to write, also where the clocks of machines differ."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,7 @@ class Store:
 
         ``name`` is that of the folder; InputError where another run has it.
         """
-        folder = output / (slug(name) if name else f"{slug(info.protocol_label)}-{info.digest[:12]}")
+        folder = cls.place(output, info, name)
         path = folder / "run.json"
         with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -66,6 +74,11 @@ class Store:
             if not isinstance(known, RunInfo) or known.digest != info.digest:
                 write_atomically(path, _json(info))
         return cls.open(folder)
+
+    @staticmethod
+    def place(output: Path, info: RunInfo, name: str = "") -> Path:
+        """Return the folder under ``output`` that belongs to the run ``info``, or that has ``name``, there or not."""
+        return output / (slug(name) if name else f"{slug(info.protocol_label)}-{info.digest[:12]}")
 
     @classmethod
     def open(cls, folder: Path) -> Store:
@@ -90,32 +103,15 @@ class Store:
             return Protocol.model_validate(self.info.protocol)
 
     @contextmanager
-    def lock(self, say: Callable[[str], None]) -> Iterator[None]:
-        """Keep other processes out of the run for the length of the block.
+    def lock(self, say: Callable[[str], None], part: str = "") -> Iterator[None]:
+        """Keep other processes out of the run for the length of the block, or out of ``part`` of it (see ``locked``).
 
-        Where another one is in it, that is said by ``say``, and this one waits.
+        What killed processes left half-written is removed. ``say`` is told of a wait.
         """
-        import filelock
-
-        lock = filelock.FileLock(self.folder / ".lock")
-        try:
-            lock.acquire(timeout=0)
-        except filelock.Timeout:
-            say(f"another vibench process is working in {self.folder}; waiting until it ends (Ctrl-C to give up)")
-            lock.acquire()
-        except OSError as error:
-            if os.access(self.folder, os.W_OK):
-                raise InputError(
-                    f"cannot lock the run {str(self.folder)!r}: {reason_of(error)}; see who owns its file .lock"
-                ) from error
-            # A run that may only be read needs no lock, since nothing in it can change.
+        with locked(self.folder, say, part) as held:
+            if held:
+                self._sweep(LONGEST_WRITE_SECONDS if part else 0.0)
             yield
-            return
-        try:
-            self._sweep()
-            yield
-        finally:
-            lock.release()
 
     def record(self, method: str, case: str) -> Record | Problem | None:
         """Return the record of a method on a case, or why it has to be made again, or None where it was never made."""
@@ -171,8 +167,15 @@ class Store:
             for path in paths:
                 source = other.folder / path.relative_to(self.folder)
                 if source.exists() and not path.exists():
-                    _linked(source, _made(path))
+                    link_or_copy(source, _made(path))
             write_atomically(self._record_path(record.method, record.case), _json(taken))
+
+    def files_of(self, record: Record) -> list[Path]:
+        """Return the files that are there of a record and its case, in the order of writing: the record comes last."""
+        path = self._record_path(record.method, record.case)
+        case = [self._case_path(record.case, ending) for ending in (".mkv", ".truth.mkv", ".holes.npz")]
+        own = [self._frames_path(record.method, record.case), path.with_suffix(".traceback.txt"), path]
+        return [each for each in (*case, *own) if each.exists()]
 
     def with_metrics(self, metrics: tuple[MetricFacts, ...]) -> Store:
         """Return the same run after its page was made to name ``metrics`` too, which its records now hold."""
@@ -303,11 +306,16 @@ class Store:
     def _case_path(self, case: str, ending: str) -> Path:
         return self.folder / "cases" / f"{slug(case)}{ending}"
 
-    def _sweep(self) -> None:
-        """Remove what a killed process left half-written; only called while the lock is held."""
+    def _sweep(self, older_than_seconds: float) -> None:
+        """Remove what killed processes left half-written; only called while a lock is held.
+
+        Others may be writing where only a part is locked: what is so old is not being written any more.
+        """
+        now = time.time()
         for path in self.folder.rglob(".*.partial*"):
             with suppress(OSError):  # it harms nothing where it is
-                path.unlink(missing_ok=True)
+                if not older_than_seconds or now - path.stat().st_mtime > older_than_seconds:
+                    path.unlink(missing_ok=True)
 
 
 def run_folders(paths: Sequence[Path]) -> list[Path]:
@@ -368,14 +376,6 @@ def _holds(path: Path, frames: Frames | None) -> bool:
     if frames is None or not path.exists():
         return frames is None and not path.exists()
     return lossless_digest(path) == digest(frames)
-
-
-def _linked(source: Path, path: Path) -> None:
-    try:
-        os.link(source, path)
-    except OSError:  # another disk, or a file system without links
-        with replacing(path) as partial:
-            shutil.copyfile(source, partial)
 
 
 def _made(path: Path) -> Path:

@@ -18,7 +18,7 @@ from vibench.results.distance import distances_of
 from vibench.results.record import TRUTH, MetricFacts
 from vibench.results.results import Results
 from vibench.results.statistics import Difference, Estimate, estimate, holm_corrected, paired_difference
-from vibench.results.timings import Speed, speed_of
+from vibench.results.timings import Speed, speeds_of
 
 Mark = Literal["best", "second"]
 
@@ -66,16 +66,24 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A method, or the truth (``is_floor``). ``failed`` maps cases to what happened; ``missing`` are not made yet."""
+    """A method, or the truth (``is_floor``). ``failed`` maps cases to what happened; ``missing`` are not made yet.
+
+    ``speeds`` has one entry a machine that the method was timed on: times of different machines have no mean.
+    """
 
     method: str
     is_floor: bool
     warning: str | None
     cells: dict[str, Cell]
-    speed: Speed | None
+    speeds: tuple[Speed, ...]
     done: int
     failed: dict[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+
+    @property
+    def speed(self) -> Speed | None:
+        """How fast the method was, where it was timed on one machine; None where on none, or on several."""
+        return self.speeds[0] if len(self.speeds) == 1 else None
 
 
 @dataclass(frozen=True)
@@ -321,7 +329,7 @@ def _row(results: Results, label: str, cells: dict[str, Cell]) -> Row:
         is_floor=label == TRUTH,
         warning=facts[label].warning if label in facts else None,
         cells=cells,
-        speed=speed_of(records),
+        speeds=speeds_of(records),
         done=sum(record.status != "failed" for record in records),
         failed={
             record.case: f"{record.failure.kind}: {record.failure.message}" if record.failure else "failed"

@@ -13,14 +13,16 @@ from vibench.results.statistics import Estimate, estimate
 
 @dataclass(frozen=True)
 class Speed:
-    """Time and memory over all timed cases.
+    """Time and memory over all cases that were timed on one machine.
 
+    ``machine`` is its name, empty where older records do not say it.
     ``frames_per_second`` is all frames over all seconds, with an interval over clips. Percentiles are of seconds per
     frame: of single frames where ``per_frame``, else of means of cases (a method that does not stream only has those).
     ``first_frame_seconds`` is the median over cases; memory is the largest of any case, ``device_bytes`` None on the
     host.
     """
 
+    machine: str
     devices: tuple[str, ...]
     frames_per_second: Estimate
     per_frame: bool
@@ -32,17 +34,26 @@ class Speed:
     device_bytes: int | None
 
 
-def speed_of(records: Sequence[Record]) -> Speed | None:
-    """Speed over the records of one method; None where none was timed (frames from disk, the truth)."""
-    timed = [record for record in records if record.timing is not None and record.timing.seconds > 0]
+def speeds_of(records: Sequence[Record]) -> tuple[Speed, ...]:
+    """Speed over the records of one method, one a machine that it was timed on, by the machine's name.
+
+    There is none where nothing was timed (frames from disk, the truth).
+    """
+    by_machine: dict[str, list[Record]] = {}
+    for record in records:
+        if record.timing is not None and record.timing.seconds > 0:
+            by_machine.setdefault(record.timing.machine, []).append(record)
+    return tuple(_speed(machine, by_machine[machine]) for machine in sorted(by_machine))
+
+
+def _speed(machine: str, timed: Sequence[Record]) -> Speed:
     timings = [record.timing for record in timed if record.timing is not None]
-    if not timings:
-        return None
     per_frame = all(timing.frame_seconds for timing in timings)
-    seconds = seconds_per_frame(records)
+    seconds = seconds_per_frame(timed)
     p50, p90, p99 = (float(value) for value in np.percentile(seconds, [50, 90, 99]))
     device_bytes = [timing.peak_device_bytes for timing in timings if timing.peak_device_bytes is not None]
     return Speed(
+        machine=machine,
         devices=tuple(sorted({timing.device for timing in timings})),
         frames_per_second=estimate(
             [timing.frames_per_second for timing in timings],

@@ -12,6 +12,7 @@ from vibench.errors import InputError
 from vibench.plugins import Spec
 from vibench.protocol import PlannedCase, Protocol
 from vibench.results.record import Record
+from vibench.runner.shard import Shard
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Order:
     frames and scores nothing. ``retry_failed`` tries cases again that failed before. ``time_limit_seconds`` ends a
     method that takes longer on one case. ``factories`` are methods and metrics that were given as Python objects, by
     (kind, name). ``name`` is that of the run's folder (empty: its digest). ``command`` says how the run was started,
-    for its page.
+    for its page. ``shard`` is the part of the cases that is made here, None for all.
     """
 
     protocol: Protocol
@@ -44,6 +45,7 @@ class Order:
     name: str = ""
     factories: Mapping[tuple[plugins.Kind, str], Callable[..., Any]] = field(default_factory=dict)
     command: str = ""
+    shard: Shard | None = None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import typing
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import as_completed
 from contextlib import closing
 from datetime import UTC, datetime
@@ -29,6 +29,7 @@ from vibench.runner.bench import Filling, Workbench, untold
 from vibench.runner.forecast import forecasts
 from vibench.runner.order import Order, Task, repeats_named
 from vibench.runner.reuse import take_over
+from vibench.runner.shard import Shard, check_same_data, clip_bytes, part_of, shard_named
 
 Factories = dict[tuple[plugins.Kind, str], Callable[..., Any]]
 """Methods and metrics that were given as Python objects, by (kind, name)."""
@@ -92,6 +93,7 @@ def run(
     time_limit_seconds: float | None = None,
     in_process: bool = False,
     name: str = "",
+    shard: str = "",
     listener: Listener | None = None,
     command: str = "",
 ) -> Run:
@@ -120,6 +122,8 @@ def run(
         in_process: let methods work in this process instead of one each, for a debugger; nothing is then taken over
             from other runs.
         name: name of the run's folder; made of the protocol and a digest when left out.
+        shard: ``"I/N"`` makes part I of N of the cases, I from 0, and ``"auto"`` the part of this task of a Slurm job
+            array; ``vibench.merge`` puts the parts together.
         listener: told how the run goes.
         command: how the run was started, for its page; this call when left out.
 
@@ -156,6 +160,7 @@ def run(
         name=name,
         factories=factories,
         command=command or _as_call(chosen.label, [spec.label for spec in specs], str(output)),
+        shard=shard_named(shard) if shard else None,
     )
     return Run(carry_out(order, listener or Quiet()))
 
@@ -166,13 +171,14 @@ def score(
     *,
     data: str | Path | None = None,
     device: str = "auto",
+    shard: str = "",
     listener: Listener | None = None,
 ) -> Run:
     """Measure the kept frames of a run again, without its methods: after ``predict_only``, or with further metrics.
 
     Measured are those of ``metrics`` (left out: the protocol's own) that a record has no value of, or one that other
     code measured; all other values stay. ``data`` is the folder of the data set, where it is no longer where the run
-    found it. Raises InputError where the data is not what the methods filled.
+    found it. ``shard`` is as in ``run``. Raises InputError where the data is not what the methods filled.
     """
     from vibench.machine.device import resolve
 
@@ -180,7 +186,8 @@ def score(
     asked = tuple(spec.label for spec in _specs("metrics", metrics, factories))
     folder = run.folder if isinstance(run, Run) else Path(run)
     place = None if data is None else Path(data)
-    return Run(rescore(folder, asked, place, resolve(device), listener or Quiet(), factories))
+    part = shard_named(shard) if shard else None
+    return Run(rescore(folder, asked, place, resolve(device), listener or Quiet(), factories, part))
 
 
 def _specs(kind: plugins.Kind, named: Named, factories: Factories) -> tuple[Spec, ...]:
@@ -212,10 +219,12 @@ def carry_out(order: Order, listener: Listener) -> Store:
         info = run_info(order, bench, planned)
         bench.run_digest = info.digest
         store = Store.create(order.output, info, order.name)
-        with store.lock(listener.say):
-            take_over(bench, store, planned, listener.say)
-            tasks = _unfinished(bench, store, planned, listener)
-            listener.started(len(planned) * len(bench.rows), sum(task.count for task in tasks))
+        check_same_data(store, info)
+        mine = part_of(order.shard, planned)
+        with store.lock(listener.say, "" if order.shard is None else order.shard.name):
+            take_over(bench, store, mine, listener.say)
+            tasks = _unfinished(bench, store, mine, listener)
+            listener.started(len(mine) * len(bench.rows), sum(task.count for task in tasks))
             _foretell(bench, tasks, listener)
             _make(bench, store, tasks, listener)
             # Written last, so that the page names no metric before it is measured.
@@ -229,6 +238,7 @@ def rescore(
     device: str,
     listener: Listener,
     factories: Factories | None = None,
+    shard: Shard | None = None,
 ) -> Store:
     """Measure kept frames of the run in ``folder`` again, without the methods that made them.
 
@@ -243,8 +253,8 @@ def rescore(
     asked = metrics or protocol.scoring.metrics
     order = Order(protocol, (), asked, folder.parent, source, device, keep_frames=False, factories=factories or {})
     bench = Workbench.build(order, store.info.digest)
-    with store.lock(listener.say):
-        tasks = _unmeasured(bench, store, list(protocol.plan(bench.clips.clip_names())))
+    with store.lock(listener.say, "" if shard is None else shard.name):
+        tasks = _unmeasured(bench, store, part_of(shard, list(protocol.plan(bench.clips.clip_names()))))
         listener.started(len(store.records()), sum(task.count for task in tasks))
         _foretell(bench, tasks, listener)
         _make(bench, store, tasks, listener)
@@ -259,7 +269,7 @@ def _foretell(bench: Workbench, tasks: Sequence[Task], listener: Listener) -> No
 def _unfinished(bench: Workbench, store: Store, planned: list[PlannedCase], listener: Listener) -> list[Task]:
     """The cases without a record, and the records that lack a value, for which frames may have been kept."""
     order, tasks = bench.order, []
-    known = _known(store, listener)
+    known = _known(store, {case.name for case in planned}, listener)
     # What is not on the page could not be made when the run was begun: what it lacked then may be there now.
     on_page = {facts.name for facts in store.info.metrics}
     for case in planned:
@@ -306,9 +316,10 @@ def _can_score(store: Store, record: Record) -> bool:
     return record.method == TRUTH or store.has_frames(record.method, record.case)
 
 
-def _known(store: Store, listener: Listener) -> dict[tuple[str, str], Record]:
-    """The run's sound records by method and case; tells of other files, and where versions have changed since."""
+def _known(store: Store, cases: Collection[str], listener: Listener) -> dict[tuple[str, str], Record]:
+    """The sound records of ``cases`` by method and case; tells of other files, and where versions have changed."""
     records, problems = store.scan()
+    records = [record for record in records if record.case in cases]
     for problem in problems:
         listener.say(f"{problem.sentence}; making it again")
     now = deciding_versions()
@@ -417,6 +428,7 @@ def run_info(order: Order, bench: Workbench, planned: list[PlannedCase]) -> RunI
         device=order.device,
         command=order.command,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
+        clip_bytes=clip_bytes(planned, bench.clips) if order.shard is not None else {},
     )
 
 

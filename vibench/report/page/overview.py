@@ -12,6 +12,7 @@ from markupsafe import Markup
 from vibench import __version__
 from vibench.report.numbers import (
     NOTHING,
+    SEVERAL,
     SPEED_HEADS,
     cases_text,
     decimals,
@@ -116,7 +117,7 @@ def _cell(cell: Cell, digits: int) -> dict[str, Any]:
 
 
 def _leading_number(text: str) -> str:
-    return text.split()[0].rstrip("*") if text != NOTHING else ""
+    return text.split()[0].rstrip("*") if text not in (NOTHING, SEVERAL) else ""
 
 
 def _plots(table: Table, column: Column) -> dict[str, Any]:
