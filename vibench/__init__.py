@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from vibench.results.merge import Merged, merge
     from vibench.results.record import Record
     from vibench.results.run import Run, open_run
+    from vibench.runner.doctor import Examined, doctor_text, examine
     from vibench.runner.fill import fill
     from vibench.runner.inpaint import inpaint
     from vibench.runner.listing import list_datasets, list_masks, list_methods, list_metrics, list_protocols, list_runs
@@ -62,6 +63,7 @@ __all__ = [
     "Comparison",
     "DescribedMethod",
     "ExactFlow",
+    "Examined",
     "Holed",
     "Incomparable",
     "InputError",
@@ -88,6 +90,8 @@ __all__ = [
     "clear_cache",
     "compare",
     "comparison_text",
+    "doctor_text",
+    "examine",
     "exit_status",
     "export_cases",
     "fetch_dataset",
@@ -152,6 +156,7 @@ _HOMES = {
     "vibench.results.merge": ("Merged", "merge"),
     "vibench.results.record": ("Record",),
     "vibench.results.run": ("Run", "open_run"),
+    "vibench.runner.doctor": ("Examined", "doctor_text", "examine"),
     "vibench.runner.fill": ("fill",),
     "vibench.runner.inpaint": ("inpaint",),
     "vibench.runner.listing": (

@@ -13,6 +13,7 @@ import typer
 
 from vibench.cli import compare, data, inpaint, merge, regress, report, reproduce, run, speed, study
 from vibench.cli.cache import cache
+from vibench.cli.doctor import doctor
 from vibench.errors import MethodFailed, UserError, disk_sentence, one_line, reason_of, shown_text
 
 TRACEBACK_VARIABLE = "VIBENCH_TRACEBACK"
@@ -166,6 +167,7 @@ app.command()(inpaint.retarget)
 app.command()(data.export)
 app.command()(data.manifest)
 app.command("list")(data.list_things)
+app.command()(doctor)
 app.command()(report.figure)
 app.command()(report.video)
 app.command()(report.frames)

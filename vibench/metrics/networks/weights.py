@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import pickle
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,9 @@ from vibench.errors import InputError, MissingResource, foreign, one_line
 
 BUNDLED = Path(__file__).parent
 """The folder of the weights that travel with the package."""
+
+OFFLINE_VARIABLE = "VIBENCH_OFFLINE"
+"""Set to anything, it keeps weights from being downloaded."""
 
 State = dict[str, torch.Tensor]
 """Tensors by the names that a network gives its parameters."""
@@ -55,12 +61,17 @@ def named_digits(url: str) -> tuple[str, str]:
 def downloaded_weights(url: str) -> State:
     """Load a state dict whose file name ends in ``-`` and the first digits of its sha256, as torchvision names them.
 
-    The file is looked for in torch's hub folder and downloaded into it where it is absent. Raises MissingResource where
-    that fails or the file has another checksum.
+    The file is looked for in torch's hub folder and downloaded into it where it is absent, unless ``$VIBENCH_OFFLINE``
+    is set. Raises MissingResource where it is not to be had or has another checksum.
     """
     name, digits = named_digits(url)
     path = Path(torch.hub.get_dir()) / "checkpoints" / name
     if not path.is_file():
+        if os.environ.get(OFFLINE_VARIABLE):
+            raise MissingResource(
+                f"the weights are not here yet and {OFFLINE_VARIABLE} is set; without it {url} is downloaded at first "
+                f"use, or put that file at {path}"
+            )
         with foreign(f"the weights {url} cannot be downloaded; put that file at {path}", MissingResource):
             path.parent.mkdir(parents=True, exist_ok=True)
             torch.hub.download_url_to_file(url, str(path), hash_prefix=digits, progress=False)
@@ -68,6 +79,20 @@ def downloaded_weights(url: str) -> State:
     with foreign(f"{path} holds no weights that torch reads; remove it, to have it downloaded", MissingResource):
         state: State = torch.load(path, map_location="cpu", weights_only=True)
     return state
+
+
+@contextmanager
+def offline() -> Iterator[None]:
+    """Let nothing be downloaded within the block."""
+    before = os.environ.get(OFFLINE_VARIABLE)
+    os.environ[OFFLINE_VARIABLE] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[OFFLINE_VARIABLE]
+        else:
+            os.environ[OFFLINE_VARIABLE] = before
 
 
 def packaged_file(requirement: str, path: str, variable: str | None) -> Path:
