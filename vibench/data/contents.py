@@ -63,7 +63,7 @@ def remember(protocol: Protocol, planned: PlannedCase, clips: Dataset, contents:
 def bytes_on_disk(clips: Dataset, name: str) -> int:
     """Return the size of all files that a clip is read from; 0 where it is computed or is not there."""
     try:
-        return sum(size for _, size, _ in _signature(clips.places(name)))
+        return sum(size for _, size, *_ in _signature(clips.places(name)))
     except OSError:
         return 0
 

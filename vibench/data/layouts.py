@@ -63,16 +63,10 @@ def open_davis(card: Card, data: Path | None, split: str | None) -> Dataset:
     counts = card.clips(split)
 
     def read(name: str, limit: int | None) -> Clip:
-<<<<<<< HEAD
         pictures, annotations = root / DAVIS_IMAGES / name, root / DAVIS_ANNOTATIONS / name
         frames = _pictures(pictures, name, counts[name], limit)
-        objects = _labels(annotations, "annotations", name, counts[name], len(frames), frames, beside=pictures)
-        return Clip(name, frames, objects=objects)
-=======
-        frames = _pictures(root / DAVIS_IMAGES / name, name, counts[name], limit)
-        labels = _labels(root / DAVIS_ANNOTATIONS / name, "annotations", name, counts[name], len(frames), frames)
+        labels = _labels(annotations, "annotations", name, counts[name], len(frames), frames, beside=pictures)
         return Clip(name, frames, objects=labels > 0, labels=labels)
->>>>>>> e
 
     return Dataset(card, dict(counts), read, lambda name: [root / DAVIS_IMAGES / name, root / DAVIS_ANNOTATIONS / name])
 
@@ -96,11 +90,7 @@ def open_sintel(card: Card, data: Path | None, split: str | None) -> Dataset:
             if kind == "occlusions" or folders[kind].is_dir():
                 # There is one map of invalid pixels per frame, and one of occlusions per pair.
                 marked = counts[name] - (kind == "occlusions")
-<<<<<<< HEAD
-                visible &= ~_labels(folders[kind], kind, name, marked, pairs, frames, beside=folders["final"])
-=======
-                visible &= _labels(folders[kind], kind, name, marked, pairs, frames) == 0
->>>>>>> e
+                visible &= _labels(folders[kind], kind, name, marked, pairs, frames, beside=folders["final"]) == 0
         return Clip(name, frames, 24.0, flow=ExactFlow(flow, None, visible))
 
     def places(name: str) -> list[Path]:
@@ -248,17 +238,10 @@ def _pictures(folder: Path, clip: str, count: int | None, limit: int | None) -> 
     return np.stack(list(_equal(_files(folder, clip, "frames", count)[:limit])))
 
 
-<<<<<<< HEAD
-def _labels(folder: Path, kind: str, clip: str, count: int, used: int, frames: Frames, beside: Path) -> Masks:
-    """The first ``used`` of the ``count`` label images of a clip, True where not 0: bool (used, H, W)."""
-    labels = np.zeros((used, *frames.shape[1:3]), dtype=np.bool_)
-    for index, file in enumerate(_files(folder, clip, kind, count, beside=beside)[:used]):
-=======
-def _labels(folder: Path, kind: str, clip: str, count: int, used: int, frames: Frames) -> Labels:
+def _labels(folder: Path, kind: str, clip: str, count: int, used: int, frames: Frames, beside: Path) -> Labels:
     """The first ``used`` of the ``count`` label images of a clip: uint8 (used, H, W)."""
     labels = np.zeros((used, *frames.shape[1:3]), dtype=np.uint8)
-    for index, file in enumerate(_files(folder, clip, kind, count)[:used]):
->>>>>>> e
+    for index, file in enumerate(_files(folder, clip, kind, count, beside=beside)[:used]):
         label = read_labels(file)
         check_size(file, kind.removesuffix("s"), label.shape, frames.shape[1:3])
         labels[index] = label

@@ -30,22 +30,13 @@ class Record(Frozen):
 
     ``metrics`` maps the name of a metric to its regions, and each region to its values: one for every frame or pair of
     frames, None where the region is empty there. ``measured_by`` maps the name of a metric to the sha256 of the code,
-<<<<<<< HEAD
     options and files that measured it or failed at it, ``unavailable`` to the reason why it could not be measured.
     ``input_sha256``, ``truth_sha256`` and ``holes_sha256`` are those of the arrays that the method and the metrics saw,
-    and ``output_sha256`` is that of the composited frames. ``versions`` are those of the packages whose arithmetic is
-    in the numbers. ``made_by`` is the digest of the run that filled the case, where this run took the record over from
-    that one. A field that the version which wrote the record did not know is empty. Everything but ``timing`` and
-    ``made_by`` is equal when the run is repeated.
-=======
-    options and files that measured it, ``unavailable`` to the reason why it could not be measured. ``input_sha256``,
-    ``truth_sha256`` and ``holes_sha256`` are those of the arrays that the method and the metrics saw, ``given_sha256``
-    is that of the masks that the method was given where these are not the holes, and ``output_sha256`` is that of the
-    composited frames. ``versions`` are those of the packages whose arithmetic is in the numbers. ``made_by`` is the
-    digest of the run that filled the case, where this run took the record over from that one. A field that the version
-    which wrote the record did not know is empty. Everything but ``timing`` and ``made_by`` is equal when the run is
-    repeated.
->>>>>>> e
+    ``given_sha256`` is that of the masks that the method was given where these are not the holes, and ``output_sha256``
+    is that of the composited frames. ``versions`` are those of the packages whose arithmetic is in the numbers.
+    ``made_by`` is the digest of the run that filled the case, where this run took the record over from that one. A
+    field that the version which wrote the record did not know is empty. Everything but ``timing`` and ``made_by`` is
+    equal when the run is repeated.
     """
 
     schema_version: int = Field(default=SCHEMA, alias="schema")

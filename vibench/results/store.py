@@ -34,12 +34,8 @@ from vibench.errors import InputError, one_line, reading
 from vibench.files import disk_errors, link_or_copy, slug, write_atomically
 from vibench.protocol import Protocol
 from vibench.results.damage import LaterVersion, Problem, impossible, parsed, unpacked_holes, where_is, without_steering
-<<<<<<< HEAD
-from vibench.results.record import TRUTH, MetricFacts, Record, RunInfo
-=======
 from vibench.results.lock import locked
-from vibench.results.record import MetricFacts, Record, RunInfo
->>>>>>> h
+from vibench.results.record import TRUTH, MetricFacts, Record, RunInfo
 
 LONGEST_WRITE_SECONDS = 24 * 3600.0
 """No file of a run takes so long to write, also where the clocks of machines differ."""
