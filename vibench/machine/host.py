@@ -7,7 +7,7 @@ import typing
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import tee
-from typing import Any
+from typing import Any, Self
 
 from vibench import plugins
 from vibench.clip import Frame, Frames, Holed, Mask
@@ -57,6 +57,8 @@ class Host(typing.Protocol):
         self, function: Callable[..., dict[str, Any]], limit_seconds: float | None = None, **arguments: Any
     ) -> dict[str, Any]: ...
     def close(self) -> None: ...  # noqa: D102
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_: object) -> None: ...
 
 
 class Here:
@@ -107,6 +109,12 @@ class Here:
             if frame is _END:
                 return
             yield frame
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def hold(self, holed: Holed) -> None:
         """Keep a clip for the jobs to come."""
