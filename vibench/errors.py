@@ -48,7 +48,7 @@ class MethodFailed(UserError):
 
     def __init__(self, message: str, traceback: str = "") -> None:
         super().__init__(f"the method failed: {message}")
-        self.traceback = traceback
+        self.reason, self.traceback = message, traceback
 
 
 @contextmanager

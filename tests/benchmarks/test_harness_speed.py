@@ -12,7 +12,7 @@ from typing import Any
 from regress_methods import Sleepy
 
 from vibench.data.probe import Probe
-from vibench.machine.timing import timed_fill
+from vibench.machine.host import Here
 
 FRAMES = 8
 ROUNDS = 9
@@ -30,8 +30,8 @@ def test_harness_adds_little(benchmark: Any) -> None:
         bare.append(time.perf_counter() - started)
 
     def call_timed() -> None:
-        _, timing = timed_fill(method, holed, "cpu", "round")
-        stated.append(timing.seconds)
+        _, timing = Here(method).fill(holed)
+        stated.append(timing["seconds"] if timing else 0.0)
 
     benchmark.pedantic(call_timed, setup=call_bare, rounds=ROUNDS)
     benchmark.extra_info |= {"stated / bare": median(stated) / median(bare), "bare_seconds": median(bare)}

@@ -55,7 +55,7 @@ def plan(method: str) -> SpeedPlan:
 @pytest.fixture(scope="module")
 def sleeper() -> SpeedMeasurement:
     with made_up_clock():
-        return carry_out(plan("Sleeper"), lambda name, steps: None)
+        return carry_out(plan("Sleeper"), lambda name, steps: None, in_process=True)
 
 
 def test_shapes_grow_by_area_and_by_length() -> None:
@@ -95,7 +95,7 @@ def test_operations_are_those_counted_by_hand(sleeper: SpeedMeasurement) -> None
 
 def test_a_stream_s_latency_is_of_frames_and_its_memory_constant() -> None:
     with made_up_clock():
-        found = carry_out(plan("Streamer"), lambda name, steps: None)
+        found = carry_out(plan("Streamer"), lambda name, steps: None, in_process=True)
     assert len(found.frame_seconds) == BASE.frames
     frame_seconds = NANOSECONDS * BASE.pixels / 1e9
     assert found.latency.first_frame_seconds == pytest.approx(FIRST_SECONDS + frame_seconds)
@@ -113,7 +113,7 @@ def test_clips_at_once_are_filled_at_the_same_time_and_counted_together(tmp_path
 
 
 def test_a_method_that_fails_is_named_and_nobody_waits_for_it() -> None:
-    with pytest.raises(UserError, match="Broken failed with 2 clips at once: it is broken"):
+    with pytest.raises(UserError, match="the method failed: with 2 clips at once: RuntimeError: it is broken"):
         throughput(plan("Broken").spec, BASE, "cpu", 2, 1, 1.0)
 
 

@@ -13,8 +13,11 @@ from waiting import until
 
 from vibench.clip import Frames, Holed
 from vibench.data.probe import Probe
+from vibench.machine.host import Here, hosted
+from vibench.plugins import Spec
 from vibench.speed.flame import Call, draw, sampled
-from vibench.speed.profile import network_of, profile
+from vibench.speed.passes import network_of
+from vibench.speed.profile import profile
 
 PROBE = Probe.make(32, 24, 4).cases[0].holed()
 
@@ -43,7 +46,7 @@ class Networked:
 
 
 def test_flop_of_a_part_is_what_is_counted_by_hand() -> None:
-    found = profile(Networked(), PROBE, "cpu", "two")
+    found = profile(Here(Networked()), PROBE, "two")
     by_hand = 4 * 2 * 3 * 8 * 9 * 32 * 24
     flop = {part.name: (part.calls, part.flop) for part in found.parts}
     assert flop["there"] == flop["back"] == (4, by_hand)
@@ -52,12 +55,25 @@ def test_flop_of_a_part_is_what_is_counted_by_hand() -> None:
 
 
 def test_torch_names_the_operators() -> None:
-    names = {operator.name for operator in profile(Networked(), PROBE, "cpu", "two").operators}
+    names = {operator.name for operator in profile(Here(Networked()), PROBE, "two").operators}
     assert any("conv" in name for name in names)
 
 
-def test_a_method_without_a_network_still_has_a_flame() -> None:
-    found = profile(Busy(rounds=2_000_000), PROBE, "cpu", "busy")  # long enough to be seen on a busy machine
+def test_a_profile_in_a_process_of_its_own_counts_the_same() -> None:
+    with hosted(Spec(f"{__name__}:Networked"), "cpu", 1) as child:
+        there = profile(child, PROBE, "two")
+    here = profile(Here(Networked()), PROBE, "two")
+    assert [(part.name, part.calls, part.flop) for part in sorted(there.parts, key=lambda part: part.name)] == [
+        (part.name, part.calls, part.flop) for part in sorted(here.parts, key=lambda part: part.name)
+    ]
+    assert {one.name for one in there.operators} & {one.name for one in here.operators}
+
+
+@pytest.mark.parametrize("in_process", [False, True])
+def test_a_method_without_a_network_still_has_a_flame(in_process: bool) -> None:
+    spec = Spec("regress_methods:Busy", {"rounds": "2000000"})  # long enough to be seen on a busy machine
+    with hosted(spec, "cpu", 1, in_process=in_process) as host:
+        found = profile(host, PROBE, "busy")
     assert found.parts == found.operators == ()
     assert any("burn" in line for line in found.flame.collapsed())
 
@@ -88,7 +104,9 @@ def test_inner_samples_never_exceed_outer_ones() -> None:
     for stack in (["a", "b"], ["a"], ["a", "c"], ["d"]):
         root.add(stack)
     assert root.samples == 4
-    assert sorted(root.collapsed()) == ["root;a 1", "root;a;b 1", "root;a;c 1", "root;d 1"]
+    lines = sorted(root.collapsed())
+    assert lines == ["root;a 1", "root;a;b 1", "root;a;c 1", "root;d 1"]
+    assert Call.read("root", lines) == root
 
 
 @pytest.mark.parametrize("suffix", ["svg", "png"])
@@ -112,5 +130,5 @@ def test_the_command_prints_tables(vibench, tmp_path: Path) -> None:
 
 def test_input_is_left_alone() -> None:
     before = PROBE.frames.copy()
-    profile(Busy(rounds=100), PROBE, "cpu", "busy")
+    profile(Here(Busy(rounds=100)), PROBE, "busy")
     assert np.array_equal(before, PROBE.frames)

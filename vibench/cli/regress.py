@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vibench.cli.options import Device, seconds_of, size_of
+from vibench.errors import shown_text
+
+if TYPE_CHECKING:
+    from vibench import Regression
 
 
 class Form(StrEnum):
@@ -78,7 +82,7 @@ def regress(
         seed=seed,
         baseline=baseline,
         save=save,
-        done=lambda regression: typer.secho(f"{regression.method}: measured", err=True, dim=True),
+        done=_tell,
     )
     if save is not None:
         typer.echo(f"baseline: {save}", err=True)
@@ -91,3 +95,10 @@ def regress(
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(text + "\n", encoding="utf-8")
     raise typer.Exit(vibench.exit_status(found))
+
+
+def _tell(regression: Regression) -> None:
+    """Say that a method has been measured, and show what a version raised that could not be."""
+    if regression.traceback:
+        typer.secho(shown_text(regression.traceback), err=True, dim=True)
+    typer.secho(f"{regression.method}: measured", err=True, dim=True)

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from vibench.cli.options import Device, OneMethod, Size, size_of
+from vibench.cli.options import Device, InProcess, OneMethod, Size, size_of
+
+TimeLimit = Annotated[float | None, typer.Option(min=0.001, help="Seconds that the method may take for one clip.")]
 
 
 def speed(
@@ -30,6 +32,8 @@ def speed(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the picture and the figures.")] = Path(
         "speed"
     ),
+    time_limit: TimeLimit = None,
+    in_process: InProcess = False,
 ) -> None:
     """Measure how fast a method is and how time and memory grow: latency, throughput, operations, energy, curves.
 
@@ -50,6 +54,8 @@ def speed(
             seconds=seconds,
             energy=energy,
             output=output,
+            time_limit_seconds=time_limit,
+            in_process=in_process,
             listener=listener,
         )
     typer.echo(vibench.speed_text(found, fps))
@@ -65,12 +71,21 @@ def profile(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for the picture and the samples it is drawn from.")
     ] = Path("profile"),
+    time_limit: TimeLimit = None,
+    in_process: InProcess = False,
 ) -> None:
     """Show where a method's time goes: tables of its network's parts and torch's operators, and a flame picture."""
     import vibench
 
     found = vibench.profile_method(
-        method, size=size_of(size), frames=frames, device=device, threads=threads, output=output
+        method,
+        size=size_of(size),
+        frames=frames,
+        device=device,
+        threads=threads,
+        output=output,
+        time_limit_seconds=time_limit,
+        in_process=in_process,
     )
     typer.echo(vibench.profile_text(found))
     typer.echo(f"picture: {output}")

@@ -11,7 +11,7 @@ import random
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,14 @@ from . import memory, stopwatch
 
 WARM_UP_FRAMES = 2
 WANTED = "it must return a numpy array of the input's shape, uint8 or float in 0..255"
+
+
+class Held(NamedTuple):
+    """A method, the clip that it fills, and the device that it works on: what work beside the method is given."""
+
+    method: Any
+    clip: Any
+    device: str
 
 
 def checked_answer(answer: Any) -> Any:
@@ -81,6 +89,29 @@ def streamed(
         yield frame
 
 
+def answers(method: Any, holed: Any, how: str, device: str) -> Iterator[Any]:
+    """The frames of a clip as a method gives them: one by one where it streams, or else all at once.
+
+    ValueError where the method gives more or fewer than it got.
+    """
+    if not streams(method):
+        yield answered(method, holed, how, device)
+        return
+    count = 0
+    for frame in streamed(method, iter(holed.frames), iter(holed.masks), holed.frames.shape[1:], how, device):
+        count += 1
+        yield frame
+    if count != len(holed.frames):
+        raise ValueError(f"the method gave {count} frames of {len(holed.frames)}; it must give one for each")
+
+
+def warm_up(method: Any, holed: Any, device: str) -> None:
+    """Fill the first frames of a clip: what is loaded and compiled by that is there afterwards."""
+    few = slice(WARM_UP_FRAMES)
+    method(type(holed)(holed.name, holed.frames[few].copy(), holed.masks[few].copy()))
+    synchronise(device)
+
+
 def filled(
     method: Any,
     holed: Any,
@@ -96,11 +127,8 @@ def filled(
     through its stream, frame by frame; any other through one call. Quantising is inside the timed region. ``progress``
     is told how many frames are done.
     """
-    few = slice(WARM_UP_FRAMES)
-    warm_up = type(holed)(holed.name, holed.frames[few].copy(), holed.masks[few].copy())
     started = perf_counter()
-    method(warm_up)
-    synchronise(device)
+    warm_up(method, holed, device)
     warm_up_seconds = perf_counter() - started
     seed_everything(seed)
     gc.collect()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ from vibench import plugins
 from vibench.clip import Frame, Frames, Holed, Mask
 from vibench.errors import InputError, MissingResource, UserError
 from vibench.machine.exchange import Exchange
+from vibench.machine.processes import THREAD_VARIABLES
 from vibench.machine.ring import Ring, slots_for
 from vibench.machine.worker_process import ChildFailed, WorkerProcess
 from vibench.plugins import Spec
@@ -31,7 +32,8 @@ class Child:
 
     ``module`` and ``attribute`` name the factory, ``options`` are its arguments, and ``threads`` is how many threads
     its libraries get (0: as they like). ``python`` is the interpreter, this one by default. ``path`` are the folders in
-    which it looks for modules first, those of this process by default, and ``environment`` is its environment.
+    which it looks for modules first, those of this process by default. ``environment`` is its environment, to which the
+    number of threads is added; this process's by default.
     """
 
     module: str
@@ -149,6 +151,32 @@ class Child:
             if not over:
                 self.stop()  # in the midst of a video it takes no other order
 
+    def hold(self, holed: Holed) -> None:
+        """Give the process a clip for the jobs to come; ChildFailed where it has ended."""
+        frames, masks = self._exchange.give("frames", holed.frames), self._exchange.give("masks", holed.masks)
+        self._alive().ask(
+            "hold", START_SECONDS, name=holed.name, shape=list(holed.frames.shape), frames=str(frames), masks=str(masks)
+        )  # fmt: skip
+
+    def job(
+        self, function: Callable[..., dict[str, Any]], limit_seconds: float | None = None, **arguments: Any
+    ) -> dict[str, Any]:
+        """Let a function of vibench work beside the method, on the clip that ``hold`` gave, and return its answer.
+
+        It gets a ``call.Held`` and the arguments; these and its answer must be such as JSON has. Its module may import
+        nothing but the standard library, numpy, and relatively what lies in vibench. Raises ChildFailed as ``fill``
+        does; a process that has ended is not started again, since it would hold no clip.
+        """
+        module = function.__module__.partition(".")[2]
+        with _told_of_limit(limit_seconds):
+            return self._alive().ask(
+                "job", limit_seconds, module=module, function=function.__name__, arguments=arguments
+            )  # fmt: skip
+
+    def pin(self, cores: Collection[int]) -> None:
+        """Keep every thread of the process on these cores from now on; does nothing where the system cannot."""
+        self._alive().pin(cores)
+
     def stop(self) -> None:
         """End the process and what it has started, whatever they are doing."""
         if self._process is not None:
@@ -164,7 +192,9 @@ class Child:
         """The process; a new one where there is none, or where it has ended."""
         if self._process is None or not self._process.runs:
             self.stop()
-            self._process = WorkerProcess(self.python, self.environment)
+            pinned = dict.fromkeys(THREAD_VARIABLES, str(self.threads)) if self.threads else {}
+            environment = os.environ if self.environment is None else self.environment
+            self._process = WorkerProcess(self.python, {**environment, **pinned})
         return self._process
 
     def _made(self) -> WorkerProcess:
@@ -172,6 +202,11 @@ class Child:
         if self._process is None or not self._process.runs:
             self.start()
         return self._running()
+
+    def _alive(self) -> WorkerProcess:
+        if self._process is None:
+            raise ChildFailed("error", "the method's process has ended")
+        return self._process
 
     def _look(self, limit_seconds: float) -> None:
         path = [os.path.abspath(place) for place in sys.path] if self.path is None else list(self.path)

@@ -7,7 +7,7 @@ import typing
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import tee
-from typing import Any
+from typing import Any, Self
 
 from vibench import plugins
 from vibench.clip import Frame, Frames, Holed, Mask
@@ -52,7 +52,13 @@ class Host(typing.Protocol):
         how: str = "round",
         limit_seconds: float | None = None,
     ) -> Iterator[Frame]: ...
+    def hold(self, holed: Holed) -> None: ...  # noqa: D102
+    def job(  # noqa: D102
+        self, function: Callable[..., dict[str, Any]], limit_seconds: float | None = None, **arguments: Any
+    ) -> dict[str, Any]: ...
     def close(self) -> None: ...  # noqa: D102
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_: object) -> None: ...
 
 
 class Here:
@@ -62,6 +68,7 @@ class Here:
         self.method, self.device = method, device
         self.described = dict(plain(dict(method.describe()))) if isinstance(method, DescribedMethod) else {}
         self.streams = call.streams(method)
+        self._clip: Holed | None = None
 
     def fill(
         self,
@@ -102,6 +109,23 @@ class Here:
             if frame is _END:
                 return
             yield frame
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def hold(self, holed: Holed) -> None:
+        """Keep a clip for the jobs to come."""
+        self._clip = holed
+
+    def job(
+        self, function: Callable[..., dict[str, Any]], limit_seconds: float | None = None, **arguments: Any
+    ) -> dict[str, Any]:
+        """Call a function of vibench with the method, the clip that ``hold`` gave, and ``arguments``."""
+        with time_limit(limit_seconds):
+            return function(call.Held(self.method, self._clip, self.device), **arguments)
 
     def close(self) -> None:
         """There is nothing to be ended."""

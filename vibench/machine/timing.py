@@ -5,26 +5,13 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any
 
-from vibench.clip import Frames, Holed
 from vibench.document import Frozen
-from vibench.machine.call import filled
 from vibench.machine.facts import machine_name
 from vibench.machine.stopwatch import Reading, is_disturbed
-from vibench.method import Method
 
 AGAIN_SECONDS = 5.0
-
-
-def timed_fill(method: Method, holed: Holed, device: str, how: Literal["round", "truncate"]) -> tuple[Frames, Timing]:
-    """Fill ``holed`` in this process and say how long it took; ``call.filled`` says what is timed.
-
-    ``how`` is how a method's float frames become uint8. Raises whatever the method raises, and TypeError or ValueError
-    where it gives back something else than frames of the input's shape.
-    """
-    frames, fields = filled(method, holed, how, device)
-    return frames, timing_of(fields)
 
 
 def timing_of(fields: Mapping[str, Any], jobs: int = 1) -> Timing:

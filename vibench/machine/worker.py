@@ -49,7 +49,7 @@ class Holed:
 def holed_class() -> Any:
     """The class ``Holed`` of the vibench that the method imports, or ours where it has none."""
     try:
-        return importlib.import_module("vibench.clip").Holed
+        return importlib.import_module("vibench").Holed
     except Exception:  # noqa: BLE001 - an incomplete vibench is as good as none
         return Holed
 
@@ -95,6 +95,7 @@ class Worker:
         self.method: Any = None
         self.settings: Any = None
         self.holed: Any = Holed
+        self.clip: Any = None
         self.device = "cpu"
 
     def look(self, module: str, attribute: str, path: Sequence[str]) -> dict[str, Any]:
@@ -129,18 +130,26 @@ class Worker:
     ) -> dict[str, Any]:
         """Fill the clip in two files of raw bytes and write the answer to a third."""
         self.settings.restore()
-        count = int(np.prod(shape[:3]))
-        # Copies: a method may write on what it gets, and pages must not be mapped inside the timed region.
-        clip = np.array(np.memmap(frames, np.uint8, "r", shape=(3 * count,))).reshape(shape)
-        holes = np.array(np.memmap(masks, np.uint8, "r", shape=(count,))).view(bool).reshape(shape[:3])
+        holed = self._read(name, shape, frames, masks)
         call.seed_everything(seed)
-        holed = self.holed(name, clip, holes)
         if timed:
             answer, timing = call.filled(self.method, holed, how, self.device, seed, self._progress())
         else:
             answer, timing = call.answered(self.method, holed, how, self.device), None
-        np.memmap(output, np.uint8, "r+", shape=(3 * count,))[:] = answer.reshape(-1)
+        np.memmap(output, np.uint8, "r+", shape=(answer.size,))[:] = answer.reshape(-1)
         return {"timing": timing}
+
+    def hold(self, name: str, shape: Sequence[int], frames: str, masks: str) -> dict[str, Any]:
+        """Keep the clip in two files of raw bytes for jobs to come."""
+        self.clip = self._read(name, shape, frames, masks)
+        return {}
+
+    def job(self, module: str, function: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Let a function of this vibench work beside the method, on the clip that was kept."""
+        self.settings.restore()
+        work = getattr(importlib.import_module(f"..{module}", __package__), function)
+        answer: dict[str, Any] = work(call.Held(self.method, self.clip, self.device), **arguments)
+        return answer
 
     def stream(self, ring: str, slots: int, height: int, width: int, seed: int, how: str) -> dict[str, Any]:
         """Fill a video frame by frame, through the ring of slots in a file, until it is over."""
@@ -155,6 +164,16 @@ class Worker:
         finally:
             end.finish()
         return {}
+
+    def _read(self, name: str, shape: Sequence[int], frames: str, masks: str) -> Any:
+        """The clip in two files of raw bytes, copied.
+
+        A method may write on what it gets, and pages must not be mapped inside the timed region.
+        """
+        count = int(np.prod(shape[:3]))
+        clip = np.array(np.memmap(frames, np.uint8, "r", shape=(3 * count,))).reshape(shape)
+        holes = np.array(np.memmap(masks, np.uint8, "r", shape=(count,))).view(bool).reshape(shape[:3])
+        return self.holed(name, clip, holes)
 
     def _progress(self) -> Callable[[int], None]:
         said = perf_counter()

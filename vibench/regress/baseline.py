@@ -20,10 +20,10 @@ from vibench.machine.facts import fingerprint, machine_facts
 from vibench.machine.stopwatch import Clock, own_clock
 from vibench.regress.blocks import Burst, reading_of
 from vibench.regress.finding import TIME, Measure, Measured, Regression, hole_psnr, memory_finding, quality_finding
-from vibench.regress.pair import BURST_SECONDS, PEAKS, RegressSettings, save_clips
+from vibench.regress.pair import BURST_SECONDS, PEAKS, RegressSettings
 from vibench.regress.process import ProcessFailed, VersionProcess
 from vibench.regress.ratio import ratio_unpaired, verdict_of
-from vibench.regress.version import MethodVersion, scratch_folder
+from vibench.regress.version import MethodVersion
 from vibench.results.statistics import mann_whitney_p
 
 BURSTS = 30
@@ -84,29 +84,30 @@ def measure(version: MethodVersion, probe: Probe, settings: RegressSettings) -> 
     InputError where the version cannot be measured.
     """
     end = monotonic() + settings.budget_seconds
-    with scratch_folder() as folder:
-        try:
-            clips = save_clips(probe, folder)
-            with VersionProcess(version.code, version.spec, settings.device, settings.threads, clips) as process:
-                process.start(end)
-                quality = hole_psnr(process.filled(end, folder / "filled.npz"), probe.cases)
-                process.ask(end, "peak")
-                peaks = [int(process.ask(end, "peak")["host_bytes"]) for _ in range(PEAKS)]
-                return _timed(process, end, settings, len(probe.cases[0].frames), quality, peaks)
-        except ProcessFailed as failed:
-            raise InputError(f"{version.spec.label} could not be measured: {failed}") from failed
+    clips = [case.holed() for case in probe.cases]
+    try:
+        with VersionProcess(version.code, version.spec, settings.device, settings.threads, clips) as process:
+            process.start(end)
+            quality = hole_psnr(process.filled(end), probe.cases)
+            process.peak(end)
+            peaks = [process.peak(end)[0] for _ in range(PEAKS)]
+            return _timed(process, end, settings, len(probe.cases[0].frames), quality, peaks)
+    except ProcessFailed as failed:
+        error = InputError(f"{version.spec.label} could not be measured: {failed}")
+        error.traceback = failed.traceback
+        raise error from failed
 
 
 def _timed(
     process: VersionProcess, end: float, settings: RegressSettings, frames: int, quality: list[float], peaks: list[int]
 ) -> Samples:
-    settling = process.ask(end, "time", seconds=BURST_SECONDS)["calls"]
+    settling = process.timed(end, BURST_SECONDS)[0]
     clock = settings.clock or own_clock([reading_of(call) for call in settling], settings.threads, settings.device)
     bursts: list[Burst] = []
     slowest = 0.0
     while len(bursts) < BURSTS and (not bursts or monotonic() + 2 * slowest < end):
         before = monotonic()
-        bursts.append(Burst.of(process.ask(end, "time", seconds=BURST_SECONDS)["calls"], frames))
+        bursts.append(Burst.of(process.timed(end, BURST_SECONDS)[0], frames))
         slowest = max(slowest, monotonic() - before)
     return Samples(
         clock=clock,

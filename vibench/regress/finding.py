@@ -13,7 +13,7 @@ from typing import Literal
 
 from vibench.clip import Case, Frames
 from vibench.metrics.psnr import psnr
-from vibench.regress.process import ProcessFailed, VersionFailed
+from vibench.regress.process import ProcessFailed
 from vibench.regress.ratio import ALPHA, Ratio, ratio_of_few, verdict_of
 from vibench.results.statistics import Verdict, paired_difference
 
@@ -64,7 +64,7 @@ class Regression:
     """Everything that was found about one method, and how much measuring stands behind it.
 
     ``blocks`` were measured in ``seconds`` of the budget, by ``pairs`` of fresh processes; ``disturbed`` of these
-    blocks were repeated, or are said to be noisy.
+    blocks were repeated, or are said to be noisy. ``traceback`` is that of a version which could not be measured.
     """
 
     method: str
@@ -75,6 +75,7 @@ class Regression:
     disturbed: int = 0
     pairs: int = 1
     load_average: float | None = None
+    traceback: str = ""
 
 
 def exit_status(regressions: Iterable[Regression]) -> int:
@@ -89,14 +90,9 @@ def exit_status(regressions: Iterable[Regression]) -> int:
 
 
 def hole_psnr(filled: Sequence[Frames], cases: Sequence[Case]) -> list[float]:
-    """Return PSNR over the hole, in dB, of every frame of every case that has a hole.
-
-    Raises ProcessFailed where a filled clip has another shape than its case.
-    """
+    """Return PSNR over the hole, in dB, of every frame of every case that has a hole."""
     values = []
     for frames, case in zip(filled, cases, strict=True):
-        if frames.shape != case.frames.shape:
-            raise ProcessFailed(f"it returned frames of shape {frames.shape} for {case.frames.shape}")
         values += [psnr(frame, true, hole) for frame, true, hole in zip(frames, case.frames, case.holes, strict=True)]
     return [value for value in values if value is not None]
 
@@ -136,18 +132,15 @@ def memory_finding(measure: Measure, old: Sequence[int], new: Sequence[int], thr
     return Measured(measure, verdict, ratio, median(old), median(new), "bytes", note)
 
 
-def findings_without_measuring(so_far: Sequence[Measured], failed: ProcessFailed) -> list[Measured]:
-    """Return the findings that are still missing after a failure.
+def findings_after(so_far: Sequence[Measured], failed: ProcessFailed) -> list[Measured]:
+    """Return all findings after a failure, with those that were made before it.
 
-    The quality of a new version that broke is worse; everything else is incomparable, or unclear after a time-out.
+    The quality of a new version that broke is worse, whatever it was before that; everything that is missing is
+    incomparable, or unclear after a time-out.
     """
-    done = {measured.measure for measured in so_far}
-    new_is_broken = isinstance(failed, VersionFailed) and failed.which == "new" and not failed.timed_out
-    rest: list[Measured] = []
-    for measure in ("quality", MEMORY[0], *TIME):
-        verdict: Verdict = "unclear" if failed.timed_out else "incomparable"
-        if measure == "quality" and new_is_broken:
-            verdict = "worse"
-        if measure not in done:
-            rest.append(Measured(measure, verdict, note=str(failed)))
-    return rest
+    done = {measured.measure: measured for measured in so_far}
+    if failed.which == "new" and not failed.timed_out:
+        done["quality"] = Measured("quality", "worse", note=str(failed))
+    verdict: Verdict = "unclear" if failed.timed_out else "incomparable"
+    missing = [measure for measure in ("quality", MEMORY[0], *TIME) if measure not in done]
+    return [*done.values(), *(Measured(measure, verdict, note=str(failed)) for measure in missing)]

@@ -8,11 +8,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from math import ceil
-from pathlib import Path
 from time import monotonic
-from typing import Literal
-
-import numpy as np
 
 from vibench.data.probe import Probe
 from vibench.errors import InputError
@@ -23,13 +19,13 @@ from vibench.regress.finding import (
     Measure,
     Measured,
     Regression,
-    findings_without_measuring,
+    findings_after,
     hole_psnr,
     memory_finding,
     quality_finding,
 )
-from vibench.regress.process import ProcessFailed, VersionFailed, VersionProcess
-from vibench.regress.version import MethodVersion, scratch_folder
+from vibench.regress.process import ProcessFailed, VersionProcess, Which
+from vibench.regress.version import MethodVersion
 
 PEAKS = 5
 """Fills per version whose memory is measured: 5 against 5 is the least that can be significant at 0.01."""
@@ -72,6 +68,7 @@ class VersionPair:
         self.quality: tuple[list[float], list[float]] = ([], [])
         self._chance = random.Random(settings.seed)
         self._limits: dict[int, float] = {}
+        self._traceback = ""
         self._start_seconds = 0.0
         self.pairs = 1
 
@@ -80,14 +77,15 @@ class VersionPair:
         self._started = monotonic()
         self._end = self._started + self.settings.budget_seconds
         findings: list[Measured] = []
-        with scratch_folder() as self._folder, ExitStack() as stack:
+        with ExitStack() as stack:
             try:
                 processes = self._processes(stack)
                 self._start_seconds = monotonic() - self._started
                 for stage in (self._compare_quality, self._compare_memory, self._compare_time):
                     findings += stage(*processes)
             except ProcessFailed as failed:
-                findings += findings_without_measuring(findings, failed)
+                findings = findings_after(findings, failed)
+                self._traceback = failed.traceback
         return self._regression(findings)
 
     def _regression(self, findings: Sequence[Measured]) -> Regression:
@@ -101,32 +99,29 @@ class VersionPair:
             disturbed=series.disturbed if series else 0,
             pairs=self.pairs,
             load_average=load_average(),
+            traceback=self._traceback,
         )
 
     def _processes(self, stack: ExitStack) -> tuple[VersionProcess, VersionProcess]:
-        clips = save_clips(self.probe, self._folder)
+        clips = [case.holed() for case in self.probe.cases]
+        how = self.settings.device, self.settings.threads, clips
         processes = []
-        versions: tuple[tuple[MethodVersion, Literal["old", "new"]], ...] = ((self.old, "old"), (self.new, "new"))
+        versions: tuple[tuple[MethodVersion, Which], ...] = ((self.old, "old"), (self.new, "new"))
         for version, which in versions:
             try:
-                process = VersionProcess(version.code, version.spec, self.settings.device, self.settings.threads, clips)
-                stack.enter_context(process).start(self._end)
+                process = VersionProcess(version.code, version.spec, *how, which)
             except InputError as error:
-                raise VersionFailed(which, str(error)) from error
-            except ProcessFailed as failed:
-                raise VersionFailed(which, f"{version.code.title}: {failed}", failed.timed_out) from failed
+                raise ProcessFailed(str(error), which) from error
+            stack.enter_context(process).start(self._end)
             processes.append(process)
         return processes[0], processes[1]
 
     def _compare_quality(self, old: VersionProcess, new: VersionProcess) -> list[Measured]:
-        self.quality = self._hole_psnr(old, "old"), self._hole_psnr(new, "new")
+        self.quality = self._hole_psnr(old), self._hole_psnr(new)
         return [quality_finding(*self.quality, self.settings.quality_threshold_db)]
 
-    def _hole_psnr(self, process: VersionProcess, which: Literal["old", "new"]) -> list[float]:
-        try:
-            return hole_psnr(process.filled(self._end, self._folder / f"{which}.npz"), self.probe.cases)
-        except ProcessFailed as failed:
-            raise VersionFailed(which, f"{process.version.title}: {failed}", failed.timed_out) from failed
+    def _hole_psnr(self, process: VersionProcess) -> list[float]:
+        return hole_psnr(process.filled(self._end), self.probe.cases)
 
     def _compare_memory(self, old: VersionProcess, new: VersionProcess) -> list[Measured]:
         names: tuple[Measure, ...] = MEMORY if self.settings.device.startswith("cuda") else MEMORY[:1]
@@ -144,9 +139,9 @@ class VersionPair:
         return [memory_finding(name, *peaks, self.settings.threshold) for name, peaks in self.peaks.items()]
 
     def _peak_of(self, process: VersionProcess) -> tuple[int, int]:
-        answer = process.ask(self._end, "peak")
-        self._watch(process, answer["resident_bytes"])
-        return answer["host_bytes"], answer["device_bytes"] or 0
+        host_bytes, device_bytes, resident_bytes = process.peak(self._end)
+        self._watch(process, resident_bytes)
+        return host_bytes, device_bytes
 
     def _compare_time(self, old: VersionProcess, new: VersionProcess) -> list[Measured]:
         self._burst(old), self._burst(new)  # warm-up, and how long a block takes
@@ -193,7 +188,7 @@ class VersionPair:
         for process in (old, new):
             process.stop()
             process.start(self._end)
-            process.ask(self._end, "time", seconds=0.0)  # one fill as warm-up
+            process.timed(self._end, 0.0)  # one fill as warm-up
         self.pairs += 1
 
     def _cores(self) -> list[int]:
@@ -206,9 +201,8 @@ class VersionPair:
         return self._chance.sample(allowed, min(self.settings.threads, len(allowed)))
 
     def _burst(self, process: VersionProcess) -> list[list[float]]:
-        answer = process.ask(self._end, "time", seconds=BURST_SECONDS)
-        self._watch(process, answer["resident_bytes"])
-        calls: list[list[float]] = answer["calls"]
+        calls, resident_bytes = process.timed(self._end, BURST_SECONDS)
+        self._watch(process, resident_bytes)
         return calls
 
     def _watch(self, process: VersionProcess, resident_bytes: int) -> None:
@@ -219,11 +213,3 @@ class VersionPair:
         if resident_bytes > self._limits.setdefault(id(process), resident_bytes + room):
             process.stop()
             process.start(self._end)
-
-
-def save_clips(probe: Probe, folder: Path) -> Path:
-    """Write the probe's holed clips into the file that a worker reads, an .npz, and return its path."""
-    cases = enumerate(case.holed() for case in probe.cases)
-    arrays = {f"{kind}{index}": getattr(holed, kind) for index, holed in cases for kind in ("frames", "masks")}
-    np.savez(folder / "clips.npz", **arrays)
-    return folder / "clips.npz"

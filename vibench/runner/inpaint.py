@@ -136,11 +136,8 @@ def open_rewritten(
 def filling(method: str | Spec, device: str, in_process: bool) -> Iterator[Host]:
     """Make a named method and, when the block has ended, end the process in which it works."""
     spec = Spec.parse(method) if isinstance(method, str) else method
-    host = hosted(spec, resolve(device), thread_count(), in_process=in_process)
-    try:
+    with hosted(spec, resolve(device), thread_count(), in_process=in_process) as host:
         yield host
-    finally:
-        host.close()
 
 
 def filled(

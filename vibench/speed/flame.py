@@ -1,10 +1,13 @@
-"""A flame picture: where a thread was, sampled a thousand times a second, drawn as one bar a call, callers below."""
+"""A flame picture: where a thread was, sampled a thousand times a second, drawn as one bar a call, callers below.
+
+The process of a method samples itself with this file, so nothing but Python's own library is imported at the top.
+"""
 
 from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,13 +30,22 @@ class Call:
     samples: int = 0
     called: dict[str, Call] = field(default_factory=dict)
 
-    def add(self, stack: list[str]) -> None:
-        """Count one sample whose functions are ``stack``, outermost first."""
+    @classmethod
+    def read(cls, name: str, lines: Iterable[str]) -> Call:
+        """Read what ``collapsed`` has written; ``name`` is that of the whole."""
+        root = cls(name)
+        for line in lines:
+            path, _, samples = line.rpartition(" ")
+            root.add(path.split(";")[1:], int(samples))
+        return root
+
+    def add(self, stack: Sequence[str], samples: int = 1) -> None:
+        """Count samples whose functions are ``stack``, outermost first."""
         call = self
-        call.samples += 1
+        call.samples += samples
         for name in stack:
             call = call.called.setdefault(name, Call(name))
-            call.samples += 1
+            call.samples += samples
 
     def depth(self) -> int:
         """How many bars lie above one another."""
@@ -101,6 +113,7 @@ def _stack(frame: FrameType | None, base: FrameType) -> list[str]:
     while frame is not None and frame is not base:
         module = frame.f_globals.get("__name__", "?")
         if module not in PLUMBING:
-            names.append(f"{frame.f_code.co_qualname} ({module})")
+            code = frame.f_code
+            names.append(f"{getattr(code, 'co_qualname', code.co_name)} ({module})")  # Python 3.10 has the name only
         frame = frame.f_back
     return names[::-1] if frame is base else []

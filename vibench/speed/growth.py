@@ -10,8 +10,8 @@ from statistics import median_low
 import numpy as np
 
 from vibench.data.probe import Probe
-from vibench.machine.timing import Timing, timed_fill
-from vibench.method import Method
+from vibench.machine.host import Host, method_failures
+from vibench.machine.timing import Timing, timing_of
 
 AREAS = (0.25, 0.5, 1.0, 2.0)
 LENGTHS = (0.5, 1.0, 2.0, 4.0)
@@ -72,10 +72,12 @@ def _side(length: int, area: float) -> int:
     return max(LEAST_PX, MULTIPLE_PX * round(length * math.sqrt(area) / MULTIPLE_PX))
 
 
-def measured(method: Method, shape: Shape, device: str, repeats: int) -> Point:
-    """Fill a made clip of ``shape`` ``repeats`` times."""
+def measured(host: Host, shape: Shape, repeats: int, limit_seconds: float | None = None) -> Point:
+    """Fill a made clip of ``shape`` ``repeats`` times; MethodFailed where the method does not fill it."""
     holed = Probe.make(shape.width_px, shape.height_px, shape.frames).cases[0].holed()
-    timings = [timed_fill(method, holed, device, "round")[1] for _ in range(repeats)]
+    with method_failures():
+        fields = [host.fill(holed, limit_seconds=limit_seconds)[1] for _ in range(repeats)]
+    timings = [timing_of(each) for each in fields if each is not None]
     middle = median_low(timing.seconds for timing in timings)
     return Point(shape, next(timing for timing in timings if timing.seconds == middle))
 

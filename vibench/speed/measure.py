@@ -8,14 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
-from vibench import plugins
 from vibench.data.probe import Probe
 from vibench.files import disk_errors, replacing, slug
 from vibench.machine.device import resolve, synchronise
 from vibench.machine.facts import machine_facts, package_versions
-from vibench.machine.processes import pin_threads
-from vibench.method import Method
+from vibench.machine.host import Host, hosted, method_failures
+from vibench.machine.processes import exit_on_termination
 from vibench.plugins import Spec
+from vibench.speed import passes
 from vibench.speed.energy import NoCounter, joules_used
 from vibench.speed.growth import Point, Shape, measured, shapes_by_length, shapes_by_size
 from vibench.speed.measurement import MATRIX, SpeedMeasurement, SpeedPlan
@@ -41,6 +41,8 @@ def measure_speed(
     seconds: float = 5.0,
     energy: bool = False,
     output: str | Path | None = None,
+    time_limit_seconds: float | None = None,
+    in_process: bool = False,
     listener: Listener | None = None,
 ) -> SpeedMeasurement:
     """Measure how fast a method is, and how its time and memory grow with pixels and with frames.
@@ -60,20 +62,23 @@ def measure_speed(
         seconds: seconds that throughput is measured for, and energy too.
         energy: whether joules a frame are measured too, where the machine counts them.
         output: folder into which all figures are written as JSON and the curves as SVG; nothing is written without it.
+        time_limit_seconds: the longest time that filling one clip may take.
+        in_process: let the method work in this process instead of one of its own, for a debugger, one clip at once.
         listener: called with the name of each step before it begins, and with the number of all steps.
 
     Raises:
-        InputError: where the method has no such name or option, the device is not there, or ``output`` cannot be
-            written.
-        UserError: where the method cannot be made, or fails with several clips at once.
+        InputError: where the method has no such name or option or cannot be made, the device is not there, or
+            ``output`` cannot be written.
+        MethodFailed: where the method raises, dies, takes too long or gives back something else than frames.
     """
     where = resolve(device)
-    at_once = clips or (max(1, (os.cpu_count() or 1) // threads) if where == "cpu" else 1)
+    at_once = 1 if in_process else clips or (max(1, (os.cpu_count() or 1) // threads) if where == "cpu" else 1)
     plan = SpeedPlan(Spec.parse(method), Shape(*size, frames), where, threads, at_once, repeats, seconds, energy)
     if output is not None:  # before minutes are spent on what could not be written
         with disk_errors(Path(output)):
             Path(output).mkdir(parents=True, exist_ok=True)
-    found = carry_out(plan, listener or (lambda name, steps: None))
+    with exit_on_termination():
+        found = carry_out(plan, listener or (lambda name, steps: None), time_limit_seconds, in_process)
     if output is not None:
         _write(found, Path(output))
     return found
@@ -89,56 +94,49 @@ def _write(found: SpeedMeasurement, folder: Path) -> None:
             partial.write_text(json.dumps(found.to_dict(), indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def carry_out(plan: SpeedPlan, listener: Listener) -> SpeedMeasurement:
+def carry_out(
+    plan: SpeedPlan, listener: Listener, limit_seconds: float | None = None, in_process: bool = False
+) -> SpeedMeasurement:
     """Measure everything in ``plan``; ``listener`` is told of each step before it begins, as in ``measure_speed``.
 
-    UserError where the method cannot be made, or fails with several clips at once.
+    MethodFailed where the method fails, or takes longer than ``limit_seconds`` for a clip.
     """
-    method: Method = plugins.make("methods", plan.spec, device=plan.device)
-    pin_threads(plan.threads)
     points: dict[Shape, Point] = {}
-    for shape in [*shapes_by_size(plan.base), *shapes_by_length(plan.base)]:
-        listener(f"{shape.width_px}x{shape.height_px}, {shape.frames} frames", plan.steps)
-        if shape not in points:
-            points[shape] = measured(method, shape, plan.device, plan.repeats)
-    holed = Probe.make(plan.base.width_px, plan.base.height_px, plan.base.frames).cases[0].holed()
-
-    def fill() -> None:
-        method(holed)
-        synchronise(plan.device)
-
-    listener("operations and the machine's peak", plan.steps)
-    flop, peak = counted(fill) / plan.base.frames, peak_flop_per_second(plan.device)
-    listener("energy", plan.steps)
-    joules, why = _energy(plan, fill)
+    with hosted(plan.spec, plan.device, plan.threads, in_process=in_process) as host:
+        for shape in [*shapes_by_size(plan.base), *shapes_by_length(plan.base)]:
+            listener(f"{shape.width_px}x{shape.height_px}, {shape.frames} frames", plan.steps)
+            if shape not in points:
+                points[shape] = measured(host, shape, plan.repeats, limit_seconds)
+        listener("operations and the machine's peak", plan.steps)
+        with method_failures():
+            host.hold(Probe.make(plan.base.width_px, plan.base.height_px, plan.base.frames).cases[0].holed())
+            flop = host.job(passes.operations, limit_seconds)["flop"] / plan.base.frames
+        peak = peak_flop_per_second(plan.device, plan.threads)
+        listener("energy", plan.steps)
+        joules, why = _energy(plan, host, limit_seconds)
     listener(f"{plan.clips} clips at once", plan.steps)
     return SpeedMeasurement(
         plan,
         tuple(points[shape] for shape in shapes_by_size(plan.base)),
         tuple(points[shape] for shape in shapes_by_length(plan.base)),
-        throughput(plan.spec, plan.base, plan.device, plan.clips, plan.threads, plan.seconds),
+        throughput(
+            plan.spec, plan.base, plan.device, plan.clips, plan.threads, plan.seconds,
+            limit_seconds=limit_seconds, in_process=in_process,
+        ),
         flop,
         peak,
         joules,
         why,
         machine_facts(),
         package_versions(),
-    )
+    )  # fmt: skip
 
 
-def counted(action: Callable[[], object]) -> int:
-    """How many operations torch counts during ``action``."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    with FlopCounterMode(display=False) as counter:
-        action()
-    return int(counter.get_total_flops())
-
-
-def peak_flop_per_second(device: str) -> float:
-    """The operations a second of the fastest of ``PRODUCTS`` large float32 matrix products."""
+def peak_flop_per_second(device: str, threads: int) -> float:
+    """The operations a second of the fastest of ``PRODUCTS`` large float32 matrix products, here in this process."""
     import torch
 
+    torch.set_num_threads(threads)
     left, right = torch.randn(2, MATRIX, MATRIX, device=device)
     best = float("inf")
     for _ in range(PRODUCTS):
@@ -150,17 +148,16 @@ def peak_flop_per_second(device: str) -> float:
     return 2 * MATRIX**3 / best
 
 
-def _energy(plan: SpeedPlan, fill: Callable[[], None]) -> tuple[float | None, str]:
+def _energy(plan: SpeedPlan, host: Host, limit_seconds: float | None) -> tuple[float | None, str]:
     if not plan.energy:
         return None, "not asked for (--energy)"
     fills = 0
 
     def repeated() -> None:
         nonlocal fills
-        started = perf_counter()
-        while fills == 0 or perf_counter() - started < plan.seconds:
-            fill()
-            fills += 1
+        limit = None if limit_seconds is None else plan.seconds + limit_seconds
+        with method_failures():
+            fills = host.job(passes.repeated, limit, seconds=plan.seconds)["fills"]
 
     try:
         return joules_used(plan.device, repeated) / (fills * plan.base.frames), ""
