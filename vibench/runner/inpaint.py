@@ -92,7 +92,7 @@ def inpaint(
 
 def refuse_input_as_output(output: Path, *inputs: Path) -> None:
     """Raise InputError where a file that is read would be written over."""
-    if output.resolve() in [path.resolve() for path in inputs]:
+    if os.path.realpath(output) in map(os.path.realpath, inputs):
         raise InputError(f"{output} is also the input; name another file to write to")
 
 
