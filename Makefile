@@ -12,7 +12,7 @@ WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-slow lint types format bench weights-check docs docs-check docs-results docs-pictures \
-  docs-departures torture clean
+  docs-departures gpu torture clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ docs-departures: $(VENV)/.installed-dev ## What each departure is worth, in docs
 bench: $(VENV)/.installed-dev ## Benchmarks of pieces and methods at SIZE=64x64 or 432x240; JSON in .benchmarks/.
 	OMP_NUM_THREADS=1 BENCH_SIZE=$(SIZE) $(BIN)/python -m pytest tests/benchmarks \
 	  -o addopts= -q --benchmark-only --benchmark-autosave
+
+gpu: $(VENV)/.installed-dev ## Test and measure this GPU (or CPU) in under nine minutes; ARGS="--toy --folder FOLDER".
+	OMP_NUM_THREADS=1 $(BIN)/python docs/make/device.py $(ARGS)
 
 torture: $(VENV)/.installed-dev ## Damaged files and runs, and kills at random moments (an hour); ARGS="--only png".
 	OMP_NUM_THREADS=1 $(BIN)/python tests/torture/torture.py $(ARGS)

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, count, islice
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -44,7 +44,7 @@ class Settings:
     warm_up: int = 0
     """Frames from the start that are first run in reverse; the published demo took 30."""
     precision: Precision = "float32"
-    """Arithmetic of the convolutions; other than float32 only on CUDA."""
+    """Arithmetic of the convolutions; float16 only on CUDA."""
     compile: bool = False
     """Run `torch.compile` on what lies behind the encoders."""
     cuda_graphs: bool = False
@@ -128,9 +128,10 @@ class Inpainter:
             if kernel.dim() == 4 and name.partition(".")[0] not in exact:
                 kernel.data = kernel.data.contiguous(memory_format=torch.channels_last)
         self._fill: Callable[..., Step] = self.network.fill
-        if self.settings.compile or self.settings.cuda_graphs:
-            mode = "reduce-overhead" if self.settings.cuda_graphs else "default"
-            self._fill = torch.compile(self.network.fill, mode=mode)
+        if self.settings.cuda_graphs:
+            self._fill = lasting(torch.compile(self.network.fill, mode="reduce-overhead"))
+        elif self.settings.compile:
+            self._fill = torch.compile(self.network.fill)
 
     def stream(self, frames: Iterable[Frame], masks: Iterable[Mask]) -> Iterator[Frame]:
         """Filled frames in order, each as soon as the frames that its neighbours need have been read."""
@@ -240,6 +241,18 @@ class Inpainter:
         return frame
 
 
+def lasting(replayed: Callable[..., Step]) -> Callable[..., Step]:
+    """The same, with what the next step needs copied: a CUDA graph writes every result over the last one."""
+
+    def fill(*arguments: Any) -> Step:
+        torch.compiler.cudagraph_mark_step_begin()
+        step = replayed(*arguments)
+        memory = None if step.memory is None else State(*(part.clone() for part in step.memory))
+        return replace(step, output=step.output.clone(), memory=memory)
+
+    return fill
+
+
 def _channels_last(features: Features) -> Features:
     return features.each(lambda scale: scale.contiguous(memory_format=torch.channels_last))
 
@@ -262,5 +275,5 @@ def _check(settings: Settings, device: torch.device) -> None:
         raise VINetError(f"warm_up is a number of frames, at least 0, not {settings.warm_up}")
     if settings.precision not in ("float32", "bfloat16", "float16"):
         raise VINetError(f"precision is float32, bfloat16 or float16, not {settings.precision!r}")
-    if device.type != "cuda" and (settings.precision != "float32" or settings.cuda_graphs):
-        raise VINetError(f"precision={settings.precision} and cuda_graphs need a CUDA device, not {device.type!r}")
+    if device.type != "cuda" and (settings.precision == "float16" or settings.cuda_graphs):
+        raise VINetError(f"cuda_graphs and precision=float16 need CUDA, not the device {device.type!r}")

@@ -65,7 +65,7 @@ class VINetMethod:
                 pixels of other frames. By default as often as brings the shorter side to 288 px or less, near the
                 size of training; never for a network that copies no pixels.
             warm_up: frames from the start run first in reverse (30 in the published demo).
-            precision: float32, or on CUDA bfloat16 or float16.
+            precision: float32, bfloat16, or on CUDA float16.
             compile: `torch.compile` behind the encoders.
             cuda_graphs: CUDA graphs of the compiled part.
             winograd: wide convolutions on a CPU by Winograd's minimal filtering; the record says in how many layers.

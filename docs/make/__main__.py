@@ -9,12 +9,14 @@ import sys
 
 import architecture
 import calibration
+import devices
 import results
 
 NOT_MADE = """\
 Not made here, since they need more than the repository holds, or minutes of time:
 - docs/results.md, from finished runs on DAVIS: make docs-results RUNS="FOLDER FOLDER ..."
 - the picture and table of bias in docs/removal.md, in a minute: python docs/make/bias.py
+- files in reports/devices, from which docs/devices.md is made: make gpu, on each device
 - the pictures of methods in docs/images, from the bundled clips, in a minute: make docs-pictures
 - the table of departures in docs/training.md, from half an hour of training: make docs-departures PHOTOS=FOLDER
 - the curves in docs/images, from a training's folder: vinet curve RUN -o docs/images/NAME.png"""
@@ -22,7 +24,7 @@ Not made here, since they need more than the repository holds, or minutes of tim
 
 def make(check: bool) -> bool:
     """Make or compare every page; returns whether all were right already."""
-    right = [architecture.make(check), results.make(check, []), calibration.make(check)]
+    right = [architecture.make(check), results.make(check, []), calibration.make(check), devices.make(check)]
     print(NOT_MADE)
     return all(right)
 

@@ -1,5 +1,6 @@
 """Any size, any length, streaming: a whole video through the network."""
 
+import dataclasses
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,8 +15,9 @@ from torch import Tensor
 from vinet import weights
 from vinet.config import VINetConfig
 from vinet.errors import VINetError
-from vinet.inference import Frame, Inpainter, Mask, Settings, reflect
-from vinet.network.vinet import VINet
+from vinet.inference import Frame, Inpainter, Mask, Settings, lasting, reflect
+from vinet.network.memory import State
+from vinet.network.vinet import Step, VINet
 
 
 def network(**switches: Any) -> VINet:
@@ -213,3 +215,29 @@ def test_a_thousand_frames_take_as_much_memory_as_a_hundred() -> None:
     # The interpreter and torch are most of it: 900 kept frames would add 17 MB of pixels and 400 MB of features.
     assert thousand < 1.05 * hundred, f"{thousand} kB at 1,000 frames, {hundred} kB at 100"
     print(f"peak {hundred} kB at 100 frames, {thousand} kB at 1,000")
+
+
+def test_what_the_next_frame_needs_outlasts_a_part_that_writes_every_result_over_the_last() -> None:
+    """As a CUDA graph does; this one does it on a CPU."""
+    model = network(given_flow=True)
+    images, masks = video(6)
+    expected = filled(Inpainter(model), images, masks)
+    kept: list[Tensor] = []
+
+    def replayed(*arguments: Any) -> Step:
+        for place in kept:
+            place.fill_(torch.nan)
+        step = model.fill(*arguments)
+        assert step.memory is not None
+        fresh = [step.output, *step.memory]
+        if not kept:
+            kept.extend(torch.empty_like(part) for part in fresh)
+        for place, part in zip(kept, fresh, strict=True):
+            place.copy_(part)
+        return dataclasses.replace(step, output=kept[0], memory=State(*kept[1:]))
+
+    inpainter = Inpainter(model)
+    inpainter._fill = replayed
+    assert not np.array_equal(filled(inpainter, images, masks), expected)
+    inpainter._fill = lasting(replayed)
+    assert np.array_equal(filled(inpainter, images, masks), expected)
