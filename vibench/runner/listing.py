@@ -42,7 +42,7 @@ def list_protocols() -> list[Listed]:
     """Every protocol that comes with vibench."""
     from vibench.protocol import bundled_protocols
 
-    return [Listed(protocol.label, protocol.title) for protocol in bundled_protocols()]
+    return sorted(Listed(protocol.label, protocol.title) for protocol in bundled_protocols())
 
 
 def list_datasets() -> list[Listed]:
