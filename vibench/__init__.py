@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from vibench.data.cases import export_cases
     from vibench.data.copy import check_dataset, fetch_dataset
     from vibench.data.manifest import write_manifest
+    from vibench.data.own_protocol import comparable, new_protocol, protocol_differences
     from vibench.errors import InputError, MissingResource, UserError
     from vibench.files import cache_root
     from vibench.method import DescribedMethod, Method, StreamingMethod
     from vibench.metric import Metric, MetricInfo, Series
     from vibench.metrics.cache import cache_state, clear_cache
     from vibench.metrics.measure import Measured, measure
+    from vibench.plugins.definitions import include
     from vibench.protocol import Protocol, load_protocol
     from vibench.regress.finding import Regression, exit_status
     from vibench.regress.regress import find_regressions
@@ -88,6 +90,7 @@ __all__ = [
     "cache_state",
     "check_dataset",
     "clear_cache",
+    "comparable",
     "compare",
     "comparison_text",
     "doctor_text",
@@ -97,6 +100,7 @@ __all__ = [
     "fetch_dataset",
     "fill",
     "find_regressions",
+    "include",
     "inpaint",
     "list_datasets",
     "list_masks",
@@ -110,11 +114,13 @@ __all__ = [
     "measure",
     "measure_speed",
     "merge",
+    "new_protocol",
     "open_run",
     "paper_tables",
     "print_summary",
     "profile_method",
     "profile_text",
+    "protocol_differences",
     "regression_text",
     "retarget",
     "run",
@@ -135,12 +141,14 @@ _HOMES = {
     "vibench.data.cases": ("export_cases",),
     "vibench.data.copy": ("check_dataset", "fetch_dataset"),
     "vibench.data.manifest": ("write_manifest",),
+    "vibench.data.own_protocol": ("comparable", "new_protocol", "protocol_differences"),
     "vibench.errors": ("InputError", "MissingResource", "UserError"),
     "vibench.files": ("cache_root",),
     "vibench.method": ("DescribedMethod", "Method", "StreamingMethod"),
     "vibench.metric": ("Metric", "MetricInfo", "Series"),
     "vibench.metrics.cache": ("cache_state", "clear_cache"),
     "vibench.metrics.measure": ("Measured", "measure"),
+    "vibench.plugins.definitions": ("include",),
     "vibench.protocol": ("Protocol", "load_protocol"),
     "vibench.regress.finding": ("Regression", "exit_status"),
     "vibench.regress.regress": ("find_regressions",),

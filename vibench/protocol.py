@@ -7,10 +7,11 @@ quantisation, averaging order), and the data, holes and metrics that they apply 
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -22,8 +23,12 @@ from pydantic import Field, model_validator
 from vibench.clip import Frames
 from vibench.document import Frozen, read_toml
 from vibench.errors import InputError
+from vibench.plugins.definitions import definitions
 
 FOLDER = Path(__file__).parent / "protocols"
+
+NAME = r"^[a-z0-9][a-z0-9-]*$"
+"""What a name may look like: small letters, digits and hyphens."""
 
 Sees = Literal["holed", "everything"]
 """What a method may see of a case: frames whose holes are cut to 0, or the frames as they are."""
@@ -35,22 +40,34 @@ class Data(Frozen):
     ``dataset`` is a name that ``vibench list datasets`` shows. Of each clip only the first ``frames`` are used, or all
     where that is None. ``sparse`` says what becomes of a clip of which only some frames have silhouettes:
     ``annotated`` uses these frames only, and ``nearest`` gives every frame the silhouettes of the nearest one that has
-    some (the earlier of two). Where it is not set, such a clip is refused.
+    some (the earlier of two). Where it is not set, such a clip is refused. ``masks`` is a folder of masks, found by the
+    clips' names, that are the silhouettes of their objects instead of those that the data set has, if any.
     """
 
-    dataset: str
-    split: str | None = None
-    clips: tuple[str, ...] = ()
-    frames: int | None = Field(default=None, ge=1)
-    sparse: Literal["annotated", "nearest"] | None = None
+    dataset: str = Field(description="a name that `vibench list datasets` prints, or folder:PATH, pairs:PATH")
+    split: str | None = Field(
+        default=None, description="a part of the data set that its card names", examples=["validation"]
+    )
+    clips: tuple[str, ...] = Field(default=(), description="only the clips of these names", examples=[["cats"]])
+    frames: int | None = Field(default=None, ge=1, description="only so many first frames of each clip", examples=[40])
+    sparse: Literal["annotated", "nearest"] | None = Field(
+        default=None,
+        description="what becomes of clips with masks in some frames only: annotated or nearest",
+        examples=["nearest"],
+    )
+    masks: str | None = Field(
+        default=None, description="a folder of masks of your own, by the clips' names", examples=["masks"]
+    )
 
 
 class Resize(Frozen):
     """The size of the frames in pixels and the filter that makes it; masks always take the nearest pixel."""
 
-    width_px: int = Field(ge=16, le=8192)
-    height_px: int = Field(ge=16, le=8192)
-    filter: Literal["area", "pillow-bicubic", "opencv-bilinear", "pillow-lanczos"]
+    width_px: int = Field(ge=16, le=8192, description="the width of all frames in pixels")
+    height_px: int = Field(ge=16, le=8192, description="the height of all frames in pixels")
+    filter: Literal["area", "pillow-bicubic", "opencv-bilinear", "pillow-lanczos"] = Field(
+        description="the filter that resizes frames; masks take the nearest pixel"
+    )
 
 
 class Given(Frozen):
@@ -62,10 +79,12 @@ class Given(Frozen):
     the case's seed draws. What a method is not told of stays in its input.
     """
 
-    how: Literal["eroded", "dilated", "shifted", "box", "late", "missing"]
-    px: int | None = Field(default=None, ge=1, le=256)
-    frames: int | None = Field(default=None, ge=1)
-    share: float | None = Field(default=None, gt=0, lt=1)
+    how: Literal["eroded", "dilated", "shifted", "box", "late", "missing"] = Field(
+        description="what became of the mask"
+    )
+    px: int | None = Field(default=None, ge=1, le=256, description="by how many pixels it is eroded, dilated, shifted")
+    frames: int | None = Field(default=None, ge=1, description="by how many frames it is late")
+    share: float | None = Field(default=None, gt=0, lt=1, description="in which share of the frames it is missing")
 
     @model_validator(mode="after")
     def _measured(self) -> Given:
@@ -91,15 +110,25 @@ class Holes(Frozen):
     after that a method may be ``given`` a worse mask.
     """
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
-    source: Literal["generator", "objects", "other-objects"] = "generator"
-    generator: str | None = None
-    options: dict[str, bool | int | float | str] = Field(default_factory=dict)
-    pairing: Literal["next", "seeded"] = "next"
-    paste: bool = False
-    instances: tuple[int, ...] = ()
-    dilation_iterations: int = Field(default=0, ge=0, le=64)
-    given: Given | None = None
+    name: str = Field(pattern=NAME, description="what cases and slices call this kind of hole")
+    source: Literal["generator", "objects", "other-objects"] = Field(
+        default="generator", description="a mask generator, the clip's own objects, or those of another clip"
+    )
+    generator: str | None = Field(
+        default=None, description="a name that `vibench list masks` prints", examples=["moving-object"]
+    )
+    options: dict[str, bool | int | float | str] = Field(
+        default_factory=dict, description="options of the generator", examples=[{"size": 0.5}]
+    )
+    pairing: Literal["next", "seeded"] = Field(default="next", description="which other clip gives its objects")
+    paste: bool = Field(default=False, description="whether the other clip's object is pasted in, to be removed")
+    instances: tuple[int, ...] = Field(
+        default=(), description="only the objects of these numbers; empty: all", examples=[[1]]
+    )
+    dilation_iterations: int = Field(default=0, ge=0, le=64, description="how often a 3x3 cross grows the hole")
+    given: Given | None = Field(
+        default=None, description="a worse mask that methods get", examples=[{"how": "eroded", "px": 4}]
+    )
 
     @model_validator(mode="after")
     def _generator_named(self) -> Holes:
@@ -126,11 +155,21 @@ class Scoring(Frozen):
     ``metrics`` are the metrics' names.
     """
 
-    composite: Literal["holes", "none"] = "holes"
-    quantise: Literal["round", "truncate"] = "round"
-    averaging: Literal["clips", "frames"] = "clips"
-    kept_margin_px: int | None = Field(default=None, ge=1, le=256)
-    metrics: tuple[str, ...] = Field(min_length=1)
+    composite: Literal["holes", "none"] = Field(
+        default="holes", description="holes puts the input back outside the holes; none scores output as it comes"
+    )
+    quantise: Literal["round", "truncate"] = Field(default="round", description="how float frames become uint8")
+    averaging: Literal["clips", "frames"] = Field(
+        default="clips", description="whether every clip weighs the same in a mean, or every frame"
+    )
+    kept_margin_px: int | None = Field(
+        default=None,
+        ge=1,
+        le=256,
+        description="what lies further from the hole is measured by itself (composite none)",
+        examples=[8],
+    )
+    metrics: tuple[str, ...] = Field(min_length=1, description="names that `vibench list metrics` prints")
 
     @model_validator(mode="after")
     def _kept_pixels_can_be_wrong(self) -> Scoring:
@@ -151,18 +190,20 @@ class Protocol(Frozen):
     pasted in. Each case is repeated ``repeats`` times with other seeds, all of which follow from ``seed``.
     """
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
-    version: int = Field(ge=1)
-    title: str
-    description: str
-    task: Literal["restore", "remove"] = "restore"
-    sees: Sees = "holed"
-    seed: int = Field(ge=0)
-    repeats: int = Field(default=1, ge=1, le=100)
-    data: Data
-    resize: Resize | None = None
-    holes: tuple[Holes, ...] = Field(min_length=1)
-    scoring: Scoring
+    name: str = Field(pattern=NAME, description="what a paper cites, together with the version")
+    version: int = Field(ge=1, description="a whole number from 1, which grows with every change of meaning")
+    title: str = Field(description="a few words for lists")
+    description: str = Field(description="one sentence on what is measured")
+    task: Literal["restore", "remove"] = Field(
+        default="restore", description="restore: holes are cut into the truth; remove: an object is taken away"
+    )
+    sees: Sees = Field(default="holed", description="holed cuts what is inside the holes; everything shows it (remove)")
+    seed: int = Field(ge=0, description="a whole number from 0, from which all that is drawn follows")
+    repeats: int = Field(default=1, ge=1, le=100, description="how often each case is drawn, with other seeds")
+    data: Data = Field(description="a table [data] that names the dataset")
+    resize: Resize | None = Field(default=None, description="a table [resize] with width_px, height_px and filter")
+    holes: tuple[Holes, ...] = Field(min_length=1, description="one table [[holes]] or more, each a kind of hole")
+    scoring: Scoring = Field(description="a table [scoring] that names the metrics")
 
     @model_validator(mode="after")
     def _no_truth_in_sight(self) -> Protocol:
@@ -201,6 +242,19 @@ class Protocol(Frozen):
                         del table[name]
         return hashlib.sha256(json.dumps(decisions, sort_keys=True).encode()).hexdigest()
 
+    def with_masks(self, folder: str | Path | None) -> Protocol:
+        """Return this protocol with the masks in ``folder`` as silhouettes, or itself where that is None.
+
+        Raises InputError where the holes are drawn by a generator, so that no silhouettes are used.
+        """
+        if folder is None:
+            return self
+        if all(holes.source == "generator" for holes in self.holes):
+            raise InputError(
+                f"--masks {folder} would have no effect: the holes of {self.label} are drawn by a generator"
+            )
+        return self.model_copy(update={"data": self.data.model_copy(update={"masks": str(folder)})})
+
     def plan(self, clips: list[str]) -> Iterator[PlannedCase]:
         """Yield every case for the named clips: for each clip every kind of hole, and for that every repeat."""
         for clip in clips:
@@ -214,7 +268,7 @@ class Protocol(Frozen):
 
 _LATER_FIELDS: dict[str, dict[str, Any]] = {
     "protocol": {"sees": "holed"},
-    "data": {"sparse": None},
+    "data": {"sparse": None, "masks": None},
     "holes": {"pairing": "next", "paste": False, "instances": [], "given": None},
     "scoring": {"kept_margin_px": None},
 }
@@ -242,19 +296,89 @@ def repeat_of(case: str, repeats: int) -> int:
     return int(case.rpartition("/")[2]) if repeats > 1 else 0
 
 
-def load_protocol(name_or_file: str) -> Protocol:
-    """Return a bundled protocol by ``name@version`` (or ``name`` for its newest version), or read one from a TOML file.
+OWN_DATA = ("folder", "pairs", "video")
+"""Data sets that are a place on the user's disk, such as ``pairs:PATH``."""
 
-    Raises InputError where there is none of that name, or the file is not a protocol.
+
+def load_protocol(name_or_file: str) -> Protocol:
+    """Return a protocol by ``name@version`` (or ``name`` for its newest version), or read one from a TOML file.
+
+    Named are the protocols that come with vibench, and those that a user includes. ``folder:PATH``, ``pairs:PATH`` and
+    ``video:PATH`` give ``protocol_for`` that data. Raises InputError where there is none of that name, or the file is
+    not a protocol.
     """
     path = Path(name_or_file)
-    return read_toml(path if path.suffix == ".toml" else _bundled_file(name_or_file), Protocol, "protocol")
+    if path.suffix == ".toml":
+        return read_toml(path, Protocol, "protocol")
+    if name_or_file.partition(":")[0] in OWN_DATA and ":" in name_or_file:
+        return protocol_for(name_or_file)
+    return _named(name_or_file)
+
+
+def protocol_for(dataset: str) -> Protocol:
+    """Return a protocol that removes the objects in data of the user's own: ``folder:``, ``pairs:`` or ``video:PATH``.
+
+    Frames keep their size, and masks are used as they are. Output is composited. A pair has a truth to compare with;
+    otherwise the metrics say how steady the fill is.
+    """
+    kind = dataset.partition(":")[0]
+    with_truth = ("psnr", "ssim-gaussian", "lpips-alex", "warping-error-dis")
+    without = ("warping-error-own-dis", "flicker-dis", "seam")
+    return Protocol(
+        name=kind,
+        version=1,
+        title=f"Object removal from {dataset}",
+        description=f"The objects that the masks mark are removed from every clip of {dataset}.",
+        task="remove",
+        seed=0,
+        data=Data(dataset=dataset),
+        holes=(Holes(name="object", source="objects"),),
+        scoring=Scoring(metrics=with_truth if kind == "pairs" else without),
+    )
 
 
 def bundled_protocols() -> list[Protocol]:
     """Return all protocols that come with vibench, sorted by name and version."""
-    found = [load_protocol(str(path)) for path in FOLDER.glob("*.toml")]
-    return sorted(found, key=lambda protocol: (protocol.name, protocol.version))
+    return _in_order(read_toml(path, Protocol, "protocol") for path in FOLDER.glob("*.toml"))
+
+
+def known_protocols() -> list[Protocol]:
+    """Return all protocols that can be named: those that come with vibench, and those that are included.
+
+    Raises InputError where two of them have the same name and version, since nobody could tell their results apart.
+    """
+    found: dict[str, Protocol] = {protocol.label: protocol for protocol in bundled_protocols()}
+    for path in definitions("protocol"):
+        protocol = read_toml(path, Protocol, "protocol")
+        if found.setdefault(protocol.label, protocol) is not protocol:
+            raise InputError(
+                f"{path} defines {protocol.label}, which there is already; a protocol that differs needs another "
+                "name or version"
+            )
+    return _in_order(found.values())
+
+
+def _in_order(protocols: Iterable[Protocol]) -> list[Protocol]:
+    return sorted(protocols, key=lambda protocol: (protocol.name, protocol.version))
+
+
+def _named(name: str) -> Protocol:
+    """One that comes with vibench, which no other can stand in for, or else an included one."""
+    files = FOLDER.glob(f"{glob.escape(name.partition('@')[0])}@*.toml")
+    found = _newest(name, (read_toml(path, Protocol, "protocol") for path in files)) or _newest(name, known_protocols())
+    if found is None:
+        labels = ", ".join(protocol.label for protocol in known_protocols())
+        raise InputError(
+            f"no protocol is called {name!r}; there are {labels}; or name a .toml file, or data of your own as "
+            "folder:PATH or pairs:PATH"
+        )
+    return found
+
+
+def _newest(name: str, protocols: Iterable[Protocol]) -> Protocol | None:
+    """The protocol of a label, or the newest of a name."""
+    fitting = [protocol for protocol in protocols if name in (protocol.name, protocol.label)]
+    return max(fitting, key=lambda protocol: protocol.version, default=None)
 
 
 def quantise(frames: NDArray[Any], how: Literal["round", "truncate"]) -> Frames:
@@ -265,20 +389,3 @@ def quantise(frames: NDArray[Any], how: Literal["round", "truncate"]) -> Frames:
     # Half away from zero: numpy's own rounding goes to the even neighbour and would darken 0.5 and 2.5.
     settled: Frames = (np.floor(clipped + 0.5) if how == "round" else clipped).astype(np.uint8)
     return settled
-
-
-def _bundled_file(name: str) -> Path:
-    protocol, _, version = name.partition("@")
-    versions = sorted(FOLDER.glob("*.toml"), key=lambda path: _version(path.stem))
-    candidates = [path for path in versions if path.stem.partition("@")[0] == protocol]
-    if version:
-        candidates = [path for path in candidates if path.stem == name]
-    if not candidates:
-        known = ", ".join(path.stem for path in sorted(versions)) or "none"
-        raise InputError(f"no protocol is called {name!r}; there are {known}, or name a .toml file")
-    return candidates[-1]
-
-
-def _version(stem: str) -> int:
-    number = stem.partition("@")[2]
-    return int(number) if number.isdigit() else 0

@@ -95,7 +95,7 @@ def test_a_method_is_given_the_worse_mask_and_sees_what_it_is_not_told_of(
 
 
 def test_the_score_is_over_the_true_hole(davis: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vibench.runner.bench.open_dataset", lambda *_: davis)
+    monkeypatch.setattr("vibench.runner.bench.open_clips", lambda *_: davis)
     protocol = removal({**PASTED, "name": "none-given", "given": {"how": "eroded", "px": 99}})
     order = Order(protocol, (Spec(f"{__name__}:AsShown"),), ("psnr",), tmp_path / "runs")
     store = carry_out(order, Silent())

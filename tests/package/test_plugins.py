@@ -120,3 +120,14 @@ def test_an_entry_point_that_leads_nowhere_harms_nobody_else_and_says_what_is_wr
     assert ran.stderr.strip().splitlines() == [
         "Error: 'example-broken': there is no module 'vibench_example.absent' on the Python path"
     ]
+
+
+@pytest.mark.parametrize("package", PACKAGES[:1], indirect=True, ids=lambda package: package.folder)
+def test_its_protocol_is_used_by_name_and_a_package_that_is_gone_is_passed_over_aloud(
+    package: Package, site: Path, tmp_path: Path
+) -> None:
+    listed = vibench(package, site, tmp_path, "list", "protocols")
+    assert listed.returncode == 0 and "example-stripes@1" in listed.stdout and "bundled@1" in listed.stdout
+    assert "the definitions of example-gone are passed over" in listed.stderr
+    ran = vibench(package, site, tmp_path, "run", "-m", "telea", "-p", "example-stripes", "--limit", "1", "-o", "out")
+    assert ran.returncode == 0, ran.stderr

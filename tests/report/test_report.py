@@ -231,9 +231,9 @@ def test_pages_are_filled_from_a_zip_file_too(tmp_path: Path) -> None:
 def test_the_protocol_is_shown_in_the_notation_of_its_file(store: Store) -> None:
     import tomllib
 
-    from vibench.report.page.words import toml
+    from vibench.document import to_toml
 
-    read = tomllib.loads(toml(store.info.protocol))
+    read = tomllib.loads(to_toml(store.info.protocol))
     assert read["scoring"] == store.info.protocol["scoring"]
     assert read["holes"][0]["generator"] == "stationary-square"
 

@@ -14,6 +14,7 @@ import typer
 from vibench.cli import compare, data, inpaint, merge, regress, report, reproduce, run, speed, study
 from vibench.cli.cache import cache
 from vibench.cli.doctor import doctor
+from vibench.cli.protocol import protocol
 from vibench.errors import MethodFailed, UserError, disk_sentence, one_line, reason_of, shown_text
 
 TRACEBACK_VARIABLE = "VIBENCH_TRACEBACK"
@@ -172,5 +173,6 @@ app.command()(report.figure)
 app.command()(report.video)
 app.command()(report.frames)
 app.add_typer(data.app, name="data")
+app.add_typer(protocol)
 app.add_typer(cache)
 app.add_typer(study.study)

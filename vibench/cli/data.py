@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from vibench.cli.options import Data, FirstCases, ProtocolName
+from vibench.cli.options import Data, FirstCases, Include, MasksFolder, ProtocolName
 from vibench.errors import InputError
 
 KINDS = ("methods", "metrics", "masks", "protocols", "datasets", "runs")
@@ -23,6 +23,7 @@ def list_things(
     name: Annotated[str, typer.Argument(help="Only this one, with all that it says of itself.")] = "",
     output: Annotated[Path, typer.Option("--output", "-o", help="Where runs are looked for.")] = Path("results"),
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list, for programs.")] = False,
+    include: Include = None,
 ) -> None:
     """Print what there is of one kind: each name, a line about it, and the options that it takes in brackets.
 
@@ -50,11 +51,20 @@ def check(
     name: Name,
     data: Annotated[Path | None, typer.Option(help="Folder of the data set, where it is not bundled.")] = None,
     split: Annotated[str | None, typer.Option(help="Split; the card's default one when left out.")] = None,
+    masks: MasksFolder = None,
+    most_difference: Annotated[
+        float, typer.Option(min=0, help="Grey levels by which a pair's clips may differ outside the mask.")
+    ] = 12.0,
+    include: Include = None,
 ) -> None:
-    """Read every clip and compare layout, counts, sizes and checksums with the card."""
+    """Read every clip and compare layout, counts, sizes and checksums with the card.
+
+    The name may also be pairs:FOLDER, folder:FOLDER or video:FILE. Of a pair, input and truth must have one size and
+    length, and differ inside the mask only.
+    """
     import vibench
 
-    for sentence in vibench.check_dataset(name, data, split):
+    for sentence in vibench.check_dataset(name, data, split, masks=masks, most_difference=most_difference):
         typer.echo(sentence)
 
 
@@ -63,6 +73,7 @@ def fetch(
     name: Name,
     data: Annotated[Path, typer.Option(help="Folder to unpack into.")],
     sha256: Annotated[str | None, typer.Option(help="Checksum of the archive, where the card knows none.")] = None,
+    include: Include = None,
 ) -> None:
     """Download a data set that has a direct address, check its sha256 and unpack it. Read its licence first."""
     import vibench
@@ -74,7 +85,9 @@ def export(
     protocol: ProtocolName,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the frames and masks.")],
     data: Data = None,
+    masks: MasksFolder = None,
     limit: FirstCases = None,
+    include: Include = None,
 ) -> None:
     """Write every case's holed frames and masks as PNG, for a program that vibench cannot call.
 
@@ -83,7 +96,7 @@ def export(
     """
     import vibench
 
-    for name, frames in vibench.export_cases(vibench.load_protocol(protocol), output, data, limit):
+    for name, frames in vibench.export_cases(vibench.load_protocol(protocol).with_masks(masks), output, data, limit):
         typer.echo(f"{name}: {frames} frames")
 
 
@@ -93,10 +106,12 @@ def manifest(
         Path | None, typer.Option("--output", "-o", help="File to write; NAME@VERSION.json here.")
     ] = None,
     data: Data = None,
+    masks: MasksFolder = None,
+    include: Include = None,
 ) -> None:
     """Write the clip, frames, mask generator, seed and the sha256 of the holes of every case, as JSON."""
     import vibench
 
-    chosen = vibench.load_protocol(protocol)
+    chosen = vibench.load_protocol(protocol).with_masks(masks)
     path = output or Path(f"{chosen.label}.json")
     typer.echo(f"{vibench.write_manifest(chosen, data, path)} cases: {path}")

@@ -23,7 +23,32 @@ Methods = Annotated[
     ),
 ]
 Data = Annotated[Path | None, typer.Option(help="Folder of the protocol's data set, where it is not bundled.")]
-ProtocolName = Annotated[str, typer.Argument(metavar="PROTOCOL", help="Name, name@version or a .toml file.")]
+WHICH_PROTOCOL = "Name, name@version, a .toml file, or your own data as folder:PATH or pairs:PATH."
+
+
+def _include(places: list[Path] | None) -> list[Path] | None:
+    import vibench
+
+    for place in places or ():
+        vibench.include(place)
+    return places
+
+
+Include = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--include", callback=_include, is_eager=True, metavar="PATH",
+        help="Folder of protocols and cards of your own, or one .toml file; may be given several times.",
+    ),
+]  # fmt: skip
+MasksFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--masks",
+        help="Folder of your own masks, by the clips' names: CLIP/ of images, CLIP.mp4, CLIP.png or CLIP.npy.",
+    ),
+]
+ProtocolName = Annotated[str, typer.Argument(metavar="PROTOCOL", help=WHICH_PROTOCOL)]
 FirstCases = Annotated[int | None, typer.Option(min=1, help="Only the first N cases.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace OUTPUT if it is there.")]
 OutputVideo = Annotated[Path, typer.Option("--output", "-o", help="Video to write: .mp4, .mov, .m4v or lossless .mkv.")]

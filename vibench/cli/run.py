@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vibench.cli.options import Data, Device, FirstCases, Methods, ends_after_interrupt
+from vibench.cli.options import (
+    WHICH_PROTOCOL,
+    Data,
+    Device,
+    FirstCases,
+    Include,
+    MasksFolder,
+    Methods,
+    ends_after_interrupt,
+)
 
 if TYPE_CHECKING:
     from vibench import Run
@@ -24,9 +33,10 @@ SOME_FAILED = 4
 
 def run(
     methods: Methods,
-    protocol: Annotated[str, typer.Option("--protocol", "-p", help="Name, name@version or a .toml file.")] = "bundled",
+    protocol: Annotated[str, typer.Option("--protocol", "-p", help=WHICH_PROTOCOL)] = "bundled",
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder that holds runs.")] = Path("results"),
     data: Data = None,
+    masks: MasksFolder = None,
     limit: FirstCases = None,
     cases: Annotated[str, typer.Option(help="Only cases whose name holds one of these texts, by comma.")] = "",
     seeds: Annotated[str, typer.Option(help="Only these of the protocol's seeded repeats, by comma, from 0.")] = "",
@@ -42,6 +52,7 @@ def run(
     ] = False,
     name: Annotated[str, typer.Option(help="Name of the run's folder, instead of protocol and digest.")] = "",
     shard: ShardName = "",
+    include: Include = None,
 ) -> None:
     """Fill the holes of every case with every method, time it, score it, and write one record each.
 
@@ -62,6 +73,7 @@ def run(
             output=output,
             metrics=metrics,
             data=data,
+            masks=masks,
             device=device,
             limit=limit,
             cases=cases,
@@ -92,6 +104,7 @@ def score(
     data: Data = None,
     device: Device = "auto",
     shard: ShardName = "",
+    include: Include = None,
 ) -> None:
     """Measure kept frames again, without the methods: after --predict-only, or with further metrics.
 

@@ -14,7 +14,7 @@ from vibench import plugins
 from vibench.clip import Case, Clip, Frames, Masks
 from vibench.data.attributes import attributes_of
 from vibench.data.dataset import Dataset
-from vibench.data.layouts import open_dataset
+from vibench.data.layouts import open_clips
 from vibench.errors import InputError, foreign
 from vibench.files import replacing, write_atomically
 from vibench.masks.chance import Chance
@@ -250,7 +250,7 @@ def export_cases(protocol: Protocol, output: Path, data: Path | None, limit: int
     from PIL import Image
 
     write_atomically(output / "README.md", _README.format(protocol=protocol.label).encode())
-    clips = open_dataset(protocol.data.dataset, data, protocol.data.split)
+    clips = open_clips(protocol, data)
     for planned in planned_cases(protocol, clips.clip_names(), limit=limit):
         holed = build_case(protocol, planned, clips).holed()
         for index, (frame, mask) in enumerate(zip(holed.frames, holed.masks, strict=True)):

@@ -11,6 +11,8 @@ from pathlib import Path
 from vibench.clip import Clip, digest
 from vibench.data.dataset import Card, Dataset, card_of
 from vibench.data.layouts import open_dataset
+from vibench.data.pairs import fit_of
+from vibench.data.silhouettes import with_masks
 from vibench.errors import InputError, MissingResource, UserError, reading
 from vibench.files import disk_errors
 
@@ -70,12 +72,20 @@ def _unpacked(archive: Path, data: Path) -> list[Path]:
         return [data / name for name in content.namelist() if not name.endswith("/")]
 
 
-def problems(data: Dataset, split: str | None) -> Iterator[tuple[str, str | None]]:
+MOST_DIFFERENCE = 12.0
+"""By so many grey levels the background of a pair may differ: the noise of a camera and two encodings give some 2 to 5
+levels, a shadow does not count, and two clips that have nothing to do with each other differ by some 40."""
+
+
+def problems(
+    data: Dataset, split: str | None, most_difference: float = MOST_DIFFERENCE
+) -> Iterator[tuple[str, str | None]]:
     """Yield each clip's name and what is wrong with it, or None where nothing is.
 
-    A clip that can be read has the right layout and number of frames, one size, and undamaged pictures. Where the card
-    gives sizes and checksums of pixels, these are compared too. Where the number of clips is not the card's, that comes
-    first, under the name "".
+    A clip that can be read has the right layout and number of frames, one size, and undamaged pictures; its truth and
+    masks, where it has any, are as many and as large. Where the card gives sizes, numbers of frames and checksums of
+    pixels, these are compared too. The background of a pair (``vibench.data.pairs.fit_of``) may differ by
+    ``most_difference`` grey levels. Where the number of clips is not the card's, that comes first, under the name "".
     """
     split = data.card.split(split)
     names = data.clip_names()
@@ -87,27 +97,39 @@ def problems(data: Dataset, split: str | None) -> Iterator[tuple[str, str | None
         except UserError as error:
             yield name, str(error)
         else:
-            yield name, _difference(data.card, split, clip)
+            yield name, _difference(data.card, split, clip) or _misfit(clip, most_difference)
 
 
-def check_dataset(name: str, data: str | Path | None = None, split: str | None = None) -> Iterator[str]:
-    """Compare layout, counts, sizes and checksums of a data set with its card.
+def check_dataset(
+    name: str,
+    data: str | Path | None = None,
+    split: str | None = None,
+    *,
+    masks: str | Path | None = None,
+    most_difference: float = MOST_DIFFERENCE,
+) -> Iterator[str]:
+    """Compare layout, counts, sizes and checksums of a data set with its card, and the two clips of each pair.
 
     Yield a sentence for each clip and one for the whole; raise InputError at the end where anything was wrong. ``name``
-    is one of ``list_datasets``, ``data`` the folder of the data set where it is not bundled, and ``split`` the card's
-    default one when left out.
+    is one of ``list_datasets``, ``data`` the folder of the data set where it is not bundled, ``split`` the card's
+    default one when left out, and ``masks`` a folder of masks of your own. ``most_difference`` is by how many grey
+    levels the two clips of a pair may differ outside the mask.
     """
     dataset = open_checked(name, None if data is None else Path(data), split)
+    if masks is not None:
+        dataset = with_masks(dataset, Path(data or ".") / masks)
     found, wrong = 0, 0
-    for clip, problem in problems(dataset, split):
+    for clip, problem in problems(dataset, split, most_difference):
         found += bool(clip)
         wrong += problem is not None
         yield f"wrong  {problem}" if problem else f"ok     {clip}"
     if wrong:
+        if ":" in name:
+            raise InputError(f"{wrong} of {found} clips of {name!r} cannot be used as they are")
         raise InputError(
             f"{wrong} of {found} clips or counts of {name!r} are not as its card says; {whereabouts(dataset.card)}"
         )
-    yield f"{found} clips of {name!r} are as its card says"
+    yield f"{found} clips of {name!r} are " + ("sound" if ":" in name else "as its card says")
 
 
 def open_checked(name: str, data: Path | None, split: str | None) -> Dataset:
@@ -124,7 +146,30 @@ def whereabouts(card: Card) -> str:
     return f"get it from {card.url or card.source}; licence: {card.licence}"
 
 
+def _misfit(clip: Clip, most_difference: float) -> str | None:
+    """Why the input, truth and masks of a pair do not belong together; None where they do."""
+    fit = fit_of(clip)
+    if fit is None:
+        return None
+    if fit.outside > most_difference:
+        return (
+            f"clip {clip.name!r}: outside the mask its input and truth differ by {fit.outside:.1f} grey levels in "
+            f"frame {fit.frame}, and {most_difference:g} are allowed: they are no pair, are shifted in time, or were "
+            "lit or encoded differently"
+        )
+    inside, outside = fit.means
+    if inside <= outside:
+        return (
+            f"clip {clip.name!r}: its mask does not mark what is to be removed: input and truth differ by {inside:.1f} "
+            f"grey levels inside of it and by {outside:.1f} outside"
+        )
+    return None
+
+
 def _difference(card: Card, split: str, clip: Clip) -> str | None:
+    count = card.splits.get(split, {}).get(clip.name, len(clip.frames))
+    if count != len(clip.frames):
+        return f"clip {clip.name!r} has {len(clip.frames)} frames, and its card says {count}"
     height, width = clip.frames.shape[1:3]
     size = card.sizes_px.get(split)
     if size is not None and size != (width, height):

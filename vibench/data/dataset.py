@@ -15,8 +15,10 @@ from vibench.clip import Clip
 from vibench.document import Frozen, read_toml
 from vibench.errors import InputError, foreign
 from vibench.files import bundled
+from vibench.plugins.definitions import definitions
 
-Layout = Literal["bundled", "davis", "sintel", "youtube-vos", "synthetic", "folder", "video"]
+Layout = Literal["bundled", "davis", "sintel", "youtube-vos", "synthetic", "folder", "video", "pairs"]
+Part = Literal["input", "truth", "masks"]
 
 
 class File(Frozen):
@@ -38,7 +40,9 @@ class Card(Frozen):
     not known. ``layout`` says which function of ``vibench.data.layouts`` reads the files. The next four tables have
     one entry per split. ``splits`` maps clips to their numbers of frames. ``sizes_px`` is (width, height) where all
     clips have the same size. Where the card does not list the clips, ``folders`` says where they lie and ``totals``
-    how many there are. ``files`` describes the clips that travel with the package.
+    how many there are; ``annotations`` says where their silhouettes lie, if there are any. ``parts`` is what a paired
+    set calls its input, truth and masks, where that is not known. ``files`` describes the clips that travel with the
+    package.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -53,6 +57,8 @@ class Card(Frozen):
     sizes_px: dict[str, tuple[int, int]] = Field(default_factory=dict)
     folders: dict[str, str] = Field(default_factory=dict)
     totals: dict[str, int] = Field(default_factory=dict)
+    annotations: dict[str, str] = Field(default_factory=dict)
+    parts: dict[Part, str] = Field(default_factory=dict)
     files: dict[str, File] = Field(default_factory=dict)
 
     def split(self, name: str | None) -> str:
@@ -97,8 +103,21 @@ class Dataset:
 
 @cache
 def cards() -> list[Card]:
-    """Return the cards of all data sets that vibench knows, sorted by name."""
+    """Return the cards of all data sets that come with vibench, sorted by name."""
     return sorted((read_card(path) for path in (bundled("datasets") / "cards").glob("*.toml")), key=lambda c: c.name)
+
+
+def known_cards() -> list[Card]:
+    """Return all cards that can be named, sorted: those that come with vibench, and those that are included.
+
+    Raises InputError where two cards have the same name.
+    """
+    found = {card.name: card for card in cards()}
+    for path in definitions("card"):
+        card = read_card(path)
+        if found.setdefault(card.name, card) is not card:
+            raise InputError(f"{path} is the card of {card.name!r}, of which there is one already; choose another name")
+    return sorted(found.values(), key=lambda card: card.name)
 
 
 def read_card(path: Path) -> Card:
@@ -107,12 +126,15 @@ def read_card(path: Path) -> Card:
 
 
 def card_of(name: str) -> Card:
-    """Return the card of a data set; for ``folder:PATH`` and ``video:PATH`` it is that of ``folder`` or ``video``.
+    """Return the card of a data set; for ``folder:PATH`` it is that of ``folder``, and so for ``video`` and ``pairs``.
 
     Raises InputError where no data set has that name.
     """
     kind = name.partition(":")[0]
+    # None that comes with vibench can be replaced, and so others are looked for only where it is none of these.
     known = {card.name: card for card in cards()}
+    if kind not in known:
+        known = {card.name: card for card in known_cards()}
     if kind not in known:
         close = get_close_matches(kind, known, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"

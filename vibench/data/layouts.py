@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 
 from vibench.clip import Clip, ExactFlow, Flows, Frame, Frames, Labels, Masks
 from vibench.data.dataset import Card, Dataset, card_of
+from vibench.data.pairs import open_pairs
+from vibench.data.silhouettes import silhouettes, with_masks
 from vibench.errors import InputError, one_line, reading, shown_name
 from vibench.files import bundled
 from vibench.media.frames import check_size, read_frames
 from vibench.media.images import SUFFIXES, files_in, image_files, natural, read_image, read_labels
-from vibench.media.video import MAX_SIDE_PX, read_video
+from vibench.media.video import MAX_SIDE_PX, VIDEO_SUFFIXES, read_video
+from vibench.protocol import Protocol
 
 LOG = logging.getLogger(__name__)
 SHOWN = 5
@@ -29,14 +32,6 @@ DAVIS_ANNOTATIONS = Path("Annotations", "480p")
 SINTEL = Path("training")
 FLO_MAGIC = b"PIEH"  # 202021.25 as a little-endian float
 FLO_HEADER = struct.Struct("<4sii")
-# fmt: off
-VIDEO_SUFFIXES = frozenset({
-    ".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".gif", ".m2t", ".m2ts", ".m2v", ".m4v", ".mjpeg",
-    ".mkv", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".ogm", ".ogv", ".qt", ".rm", ".rmvb", ".ts",
-    ".vob", ".webm", ".wmv", ".y4m",
-})
-"""Files of a folder that are taken for clips; other names are passed over, which is said."""
-# fmt: on
 
 
 def open_bundled(card: Card, data: Path | None, split: str | None) -> Dataset:
@@ -101,7 +96,10 @@ def open_sintel(card: Card, data: Path | None, split: str | None) -> Dataset:
 
 
 def open_youtube_vos(card: Card, data: Path | None, split: str | None) -> Dataset:
-    """Open YouTube-VOS: ``test_all_frames/JPEGImages/CLIP/00000.jpg``, every clip and frame that lies there."""
+    """Open YouTube-VOS: ``test_all_frames/JPEGImages/CLIP/00000.jpg``, every clip and frame that lies there.
+
+    Silhouettes are those of ``train/Annotations/CLIP/00000.png``, labels of every fifth frame, where they are there.
+    """
     name = card.split(split)
     root = _root(card, data, Path(card.folders[name])) / card.folders[name]
     with reading(root):
@@ -109,10 +107,18 @@ def open_youtube_vos(card: Card, data: Path | None, split: str | None) -> Datase
     if not clips:
         raise InputError(f"{root} holds no clips; unpack the archive of {card.name!r} there")
 
-    def read(name: str, limit: int | None) -> Clip:
-        return Clip(name, _pictures(clips[name], name, None, limit), 30.0)
+    annotations = data / card.annotations[name] if data and name in card.annotations else None
 
-    return Dataset(card, dict.fromkeys(clips), read, lambda name: [clips[name]])
+    def masks(clip: str) -> list[Path]:
+        return [annotations / clip] if annotations and (annotations / clip).is_dir() else []
+
+    def read(name: str, limit: int | None) -> Clip:
+        clip = Clip(name, _pictures(clips[name], name, None, limit), 30.0)
+        for labels in masks(name):
+            clip = silhouettes(labels, clip.frames, image_files(clips[name]), limit, one_for_all=False).on(clip)
+        return clip
+
+    return Dataset(card, dict.fromkeys(clips), read, lambda name: [clips[name], *masks(name)])
 
 
 def open_folder(card: Card, data: Path | None, split: str | None) -> Dataset:
@@ -301,16 +307,26 @@ OPENERS: dict[str, Callable[[Card, Path | None, str | None], Dataset]] = {
     "folder": open_folder,
     "synthetic": open_synthetic,
     "video": open_video,
+    "pairs": lambda card, data, split: open_pairs(card, _existing(card, data), split),
 }
 
 
+def open_clips(protocol: Protocol, data: Path | None) -> Dataset:
+    """Open the clips of a protocol with its masks; ``data`` is the folder in which they lie. See ``open_dataset``."""
+    wanted = protocol.data
+    clips = open_dataset(wanted.dataset, data, wanted.split)
+    return clips if wanted.masks is None else with_masks(clips, (data or Path()) / wanted.masks)
+
+
 def open_dataset(name: str, data: Path | None = None, split: str | None = None) -> Dataset:
-    """Open a data set by its card's name, ``folder:PATH`` or ``video:PATH``; ``data`` is the folder in which it lies.
+    """Open a data set by its card's name, or as ``folder:PATH``, ``pairs:PATH`` or ``video:PATH``.
+
+    ``data`` is the folder in which it lies.
 
     Raises InputError for an unknown name or split, or where ``data`` is needed and is missing or has another layout.
     """
     card = card_of(name)
-    if card.layout in ("folder", "video"):
+    if card.name == card.layout in ("folder", "pairs", "video"):
         place = name.partition(":")[2]
         if not place:
             raise InputError(f"data set {card.name!r} needs a place: write {card.name}:PATH")

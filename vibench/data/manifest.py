@@ -9,7 +9,7 @@ from pathlib import Path
 from vibench.clip import Case, digest
 from vibench.data.cases import build_case, check_generators
 from vibench.data.dataset import Dataset
-from vibench.data.layouts import open_dataset
+from vibench.data.layouts import open_clips
 from vibench.document import Frozen, read_json
 from vibench.errors import InputError, UserError, foreign
 from vibench.files import bundled, replacing
@@ -68,7 +68,7 @@ def entries(protocol: Protocol, clips: Dataset) -> Iterator[Entry]:
 def write_manifest(protocol: Protocol, data: Path | None, output: Path) -> int:
     """Write the manifest of ``protocol`` as JSON and return how many cases it has."""
     check_generators(protocol)
-    clips = open_dataset(protocol.data.dataset, data, protocol.data.split)
+    clips = open_clips(protocol, data)
     manifest = Manifest(protocol=protocol.label, digest=protocol.digest, cases=tuple(entries(protocol, clips)))
     with foreign(f"cannot write {output}", UserError), replacing(output) as partial:
         partial.write_text(as_text(manifest), encoding="utf-8")

@@ -111,6 +111,12 @@ def read_labels(path: Path) -> Levels:
     return channels[..., 0]
 
 
+def palette_labels(path: Path) -> Levels | None:
+    """Read the indices of a palette image, uint8 (H, W), or None where it is no palette image; see ``read_image``."""
+    picture, _ = _still(path)
+    return np.array(picture) if picture.mode == "P" else None
+
+
 def read_mask(path: Path, threshold: int | None = None, peak: int = 255) -> Mask:
     """Read a picture as bool (H, W), True inside the hole; ``vibench.media.hole`` says what counts as hole.
 

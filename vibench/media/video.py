@@ -36,6 +36,15 @@ from vibench.media.look import PLAIN, Look, look_of, rgb
 MAX_SIDE_PX = 16_384
 """Wider or higher frames are refused before they are decoded."""
 
+# fmt: off
+VIDEO_SUFFIXES = frozenset({
+    ".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".gif", ".m2t", ".m2ts", ".m2v", ".m4v", ".mjpeg",
+    ".mkv", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".ogm", ".ogv", ".qt", ".rm", ".rmvb", ".ts",
+    ".vob", ".webm", ".wmv", ".y4m",
+})
+"""The names of files that are taken for videos where a folder holds files of several kinds."""
+# fmt: on
+
 MAX_CLIP_BYTES = 8 * 2**30
 """A clip that is read whole may take this much memory; a longer one must be cut or streamed."""
 

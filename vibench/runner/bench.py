@@ -11,12 +11,13 @@ from vibench.clip import Case, Frames, digest
 from vibench.data.cases import build_case, check_generators
 from vibench.data.contents import Contents, contents_of, remember
 from vibench.data.dataset import Dataset
-from vibench.data.layouts import open_dataset
+from vibench.data.layouts import open_clips
 from vibench.data.manifest import check_against_published
 from vibench.errors import InputError, UserError
 from vibench.machine.call import thread_count
 from vibench.machine.facts import deciding_versions
 from vibench.machine.host import Host, hosted
+from vibench.plugins.definitions import include
 from vibench.results.record import TRUTH, Failure, Record
 from vibench.runner.fill import Rules, fill_case
 from vibench.runner.order import Order, Task
@@ -63,8 +64,10 @@ class Workbench:
         """Open the data and make every method and metric; InputError where one of them cannot be had."""
         for (kind, name), factory in order.factories.items():
             plugins.register(kind, name, factory)
+        for place in order.include:
+            include(place)
         check_generators(order.protocol)
-        clips = open_dataset(order.protocol.data.dataset, order.data, order.protocol.data.split)
+        clips = open_clips(order.protocol, order.data)
         labels = {spec.label for spec in order.methods}
         if len(labels) != len(order.methods):
             raise InputError("a method is named twice with the same options; name each once")

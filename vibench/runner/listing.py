@@ -39,17 +39,17 @@ def list_masks() -> list[Listed]:
 
 
 def list_protocols() -> list[Listed]:
-    """Every protocol that comes with vibench."""
-    from vibench.protocol import bundled_protocols
+    """Every protocol that can be named: those that come with vibench, and those that are included."""
+    from vibench.protocol import known_protocols
 
-    return sorted(Listed(protocol.label, protocol.title) for protocol in bundled_protocols())
+    return sorted(Listed(protocol.label, protocol.title) for protocol in known_protocols())
 
 
 def list_datasets() -> list[Listed]:
-    """Every data set whose layout vibench knows."""
-    from vibench.data.dataset import cards
+    """Every data set that has a card."""
+    from vibench.data.dataset import known_cards
 
-    return [Listed(card.name, card.title) for card in cards()]
+    return [Listed(card.name, card.title) for card in known_cards()]
 
 
 def list_runs(output: str | Path = "results") -> list[Listed]:

@@ -10,6 +10,7 @@ from typing import Any
 from vibench import plugins
 from vibench.errors import InputError
 from vibench.plugins import Spec
+from vibench.plugins.definitions import included
 from vibench.protocol import PlannedCase, Protocol
 from vibench.results.record import Record
 from vibench.runner.shard import Shard
@@ -24,7 +25,8 @@ class Order:
     frames and scores nothing. ``retry_failed`` tries cases again that failed before. ``time_limit_seconds`` ends a
     method that takes longer on one case. ``factories`` are methods and metrics that were given as Python objects, by
     (kind, name). ``name`` is that of the run's folder (empty: its digest). ``command`` says how the run was started,
-    for its page. ``shard`` is the part of the cases that is made here, None for all.
+    for its page. ``shard`` is the part of the cases that is made here, None for all. ``include`` are the places with
+    protocols and cards of others that were included.
     """
 
     protocol: Protocol
@@ -46,6 +48,7 @@ class Order:
     factories: Mapping[tuple[plugins.Kind, str], Callable[..., Any]] = field(default_factory=dict)
     command: str = ""
     shard: Shard | None = None
+    include: tuple[Path, ...] = field(default_factory=included)
 
 
 @dataclass(frozen=True)

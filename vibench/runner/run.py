@@ -82,6 +82,7 @@ def run(
     output: str | Path = "results",
     metrics: Named = (),
     data: str | Path | None = None,
+    masks: str | Path | None = None,
     device: str = "auto",
     limit: int | None = None,
     cases: str | Iterable[str] = (),
@@ -104,12 +105,14 @@ def run(
     the same method of the same data is taken over from there, so that only what is new is made.
 
     Args:
-        protocol: ``"davis-stationary"``, ``"davis-stationary@1"``, a .toml file, or a ``Protocol``.
+        protocol: ``"davis-stationary"``, ``"davis-stationary@1"``, a .toml file, or a ``Protocol``; or data of your
+            own, ``"folder:PATH"`` or ``"pairs:PATH"``, from which the objects that masks mark are removed.
         methods: as ``--methods`` takes them, ``"vinet[memory=false],telea"`` or a list of such names, or factories:
             classes or functions of your own that make a method when they are called without arguments.
         output: folder that holds runs.
         metrics: names, or factories of metrics; the protocol's own when left out.
         data: folder of the protocol's data set, where it is not bundled.
+        masks: folder of masks of your own, by the clips' names, in the place of the silhouettes of the data set.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         limit: only the first so many cases.
         cases: only cases whose name holds one of these texts.
@@ -133,7 +136,7 @@ def run(
     """
     from vibench.machine.device import resolve
 
-    chosen = protocol if isinstance(protocol, Protocol) else load_protocol(str(protocol))
+    chosen = (protocol if isinstance(protocol, Protocol) else load_protocol(str(protocol))).with_masks(masks)
     factories: Factories = {}
     specs = _specs("methods", methods, factories)
     asked = tuple(spec.label for spec in _specs("metrics", metrics, factories))

@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from vibench import __version__
+from vibench.document import to_toml
 from vibench.report.numbers import (
     NOTHING,
     SEVERAL,
@@ -60,7 +61,7 @@ def _section(place: int, table: Table, pages: Pages, embed_from: Path | None) ->
         "slices": slices_of(table),
         "cases": [_case(table, case, pages, embed_from) for case in results.cases],
         "sentences": words.sentences(results),
-        "toml": words.toml(results.protocol),
+        "toml": to_toml(results.protocol),
         "runs": [words.about_run(info) for info in results.runs],
         "methods": [(facts.label, words.about_method(facts), facts.warning) for facts in results.methods],
         "metrics": [_metric(facts) for facts in results.metrics],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from vibench.report.numbers import average, counted_cases
@@ -33,20 +32,6 @@ def sentences(results: Results) -> list[str]:
         "differences between methods are paired clip by clip and tested by Wilcoxon's signed-rank test."
     )
     return [sentence for sentence in said if sentence]
-
-
-def toml(protocol: dict[str, Any]) -> str:
-    """Write the protocol's values in the notation of its file; what is not set is left out."""
-    plain, tables = [], []
-    for key, value in protocol.items():
-        if isinstance(value, dict):
-            tables += ["", f"[{key}]", *_assignments(value)]
-        elif isinstance(value, list | tuple) and value and all(isinstance(item, dict) for item in value):
-            for item in value:
-                tables += ["", f"[[{key}]]", *_assignments(item)]
-        else:
-            plain += _assignments({key: value})
-    return "\n".join(plain + tables) + "\n"
 
 
 def about_run(info: RunInfo) -> list[tuple[str, str]]:
@@ -147,16 +132,3 @@ def _scoring(scoring: dict[str, Any]) -> list[str]:
             "truncate": "Frames of floating point are cut off to uint8 before scoring.",
         }.get(str(scoring.get("quantise")), ""),
     ]
-
-
-def _assignments(table: dict[str, Any]) -> list[str]:
-    return [f"{key} = {_toml_value(value)}" for key, value in table.items() if value not in (None, [], (), {})]
-
-
-def _toml_value(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(_assignments(value)) + " }"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_toml_value(item) for item in value) + "]"
-    # JSON's strings, numbers and booleans are TOML's.
-    return json.dumps(value, ensure_ascii=False)
