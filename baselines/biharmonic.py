@@ -17,6 +17,8 @@ class Biharmonic:
     A frame that is all hole stays black.
     """
 
+    knows = "one frame"
+
     def __call__(self, holed: Holed) -> Frames:
         """Fill every frame on its own."""
         return np.stack(list(self.stream(holed.frames, holed.masks)))

@@ -32,6 +32,8 @@ class FrameBaseline:
     ``weights`` is a file, None for the bundled one.
     """
 
+    knows = "one frame"
+
     def __init__(self, *, weights: str | None = None, device: str = "cpu") -> None:
         path = BUNDLED if weights is None else Path(weights)
         with translated(InputError, MissingResource):

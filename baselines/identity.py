@@ -10,6 +10,8 @@ from vibench.clip import Frame, Frames, Holed, Mask
 class Identity:
     """Leave the holes as they are, black: the score of doing nothing."""
 
+    knows = "one frame"
+
     def __call__(self, holed: Holed) -> Frames:
         """A copy of the holed frames."""
         return holed.frames.copy()

@@ -27,6 +27,8 @@ class LastSeen:
     the number of frames in one, 0 for as many as there is room for.
     """
 
+    knows = "whole clip"
+
     def __init__(self, window: int = 0) -> None:
         if not isinstance(window, int) or (window != 0 and window < 4 * OVERLAP):
             raise InputError(f"last_seen: window is {window!r}; it must be 0 or {4 * OVERLAP} frames or more")

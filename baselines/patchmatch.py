@@ -20,6 +20,8 @@ class PatchMatch:
     ``radius_px`` is that of the patches, which are 2 * radius + 1 pixels wide. A frame that is all hole stays black.
     """
 
+    knows = "one frame"
+
     def __init__(self, radius_px: int = 3) -> None:
         if not isinstance(radius_px, int) or not 1 <= radius_px <= 30:
             raise InputError(f"patchmatch: radius_px is {radius_px!r}; it must be a whole number from 1 to 30")

@@ -17,6 +17,8 @@ class Telea:
     ``radius_px`` is the neighbourhood that each pixel is a weighted mean of. A frame that is all hole stays black.
     """
 
+    knows = "one frame"
+
     def __init__(self, radius_px: float = 3.0) -> None:
         if not 0 < radius_px <= 100:
             raise InputError(f"telea: radius_px is {radius_px}; it must be above 0 and at most 100")

@@ -20,6 +20,7 @@ class TemporalMedian:
         if not isinstance(window, int) or window < 0:
             raise InputError(f"temporal_median: window is {window!r}; it must be a whole number of frames, 0 or more")
         self.window = window
+        self.knows = f"{window} frames around" if window else "whole clip"
 
     def __call__(self, holed: Holed) -> Frames:
         """Fill all frames, each from the others."""

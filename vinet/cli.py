@@ -77,6 +77,34 @@ def train(
     typer.echo(f"weights: {weights}")
 
 
+@app.command("train-merge")
+def train_merge(
+    photos: Annotated[str, typer.Option(help="Folder of photos.")],
+    clips: Annotated[str, typer.Option(help="Folder of videos; none trains on photos alone.")] = "",
+    held_out: Annotated[
+        str, typer.Option(help="Names of videos that are not trained on, by comma, without their endings.")
+    ] = "",
+    weights: Annotated[
+        str, typer.Option(help="Weights file of the network whose passes are merged; the bundled one when left out.")
+    ] = "",
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")] = Path("runs/merge-cpu"),
+    scenes: Annotated[int, typer.Option(min=1, help="Clips that the network fills first, in both directions.")] = 110,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the training after that.")] = 1500,
+) -> None:
+    """Train the merge of `vinet[directions=both]` for any network; the same command keeps the scenes that are filled.
+
+    Filling takes some seconds a scene on one core, the training after that a minute or two.
+    """
+    from vinet.choice import Choice
+    from vinet.training.merge import MergeRecipe
+    from vinet.training.merge import train_merge as run
+
+    recipe = MergeRecipe(scenes=scenes, steps=steps)
+    names = tuple(name for name in held_out.split(",") if name)
+    written = run(recipe, Choice(weights or None), photos, "" if clips == "none" else clips, names, output)
+    typer.echo(f'weights: {written}; use them by "vinet[directions=both,merge={written}]"')
+
+
 @app.command("flow-error")
 def flow_error(
     weights: Annotated[Path, typer.Argument(help="Weights of a network with flow heads.")],

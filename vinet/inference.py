@@ -142,9 +142,10 @@ class Inpainter:
         pairs = zip(frames, masks, strict=True)
         start = list(islice(pairs, self.settings.warm_up))
         everything = chain(reversed(start), start, pairs)
-        return islice(self._run(everything), len(start), None)
+        return islice(self.run(everything), len(start), None)
 
-    def _run(self, pairs: Iterator[tuple[Frame, Mask]]) -> Iterator[Filled]:
+    def run(self, pairs: Iterator[tuple[Frame, Mask]]) -> Iterator[Filled]:
+        """Steps over frames and their masks just as they come, without a warm-up."""
         before: Known | None = None
         previous: Previous | None = None
         memory: State | None = None

@@ -86,8 +86,9 @@ def short(full: str) -> str:
     # A head of the full table is the metric, its region, and perhaps its unit: "psnr hole, dB ↑".
     columns = [next(i for i, head in enumerate(heads) if head.startswith(key.replace("/", " "))) for key in SHOWN]
     titles = [f"{_title(key)}, hole {heads[i][-1]}" for key, i in zip(SHOWN, columns, strict=True)]
-    columns += [heads.index("cases"), heads.index("frames/s")]
-    lines = [line(["method", *titles, "cases", "frames/s"]), line(["---", *["---:"] * len(columns)])]
+    columns += [heads.index(head) for head in ("knows", "cases", "frames/s") if head in heads]
+    titles += [heads[i] for i in columns[len(SHOWN) :]]
+    lines = [line(["method", *titles]), line(["---", *["---:"] * len(columns)])]
     for cells in methods:
         name = cells[0].replace("\\", "")
         shown = [cells[i].replace("<u>", "").replace("</u>", "") for i in columns]

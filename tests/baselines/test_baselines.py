@@ -25,6 +25,7 @@ from vibench.clip import Clip, Frames, Holed, Masks
 from vibench.data.layouts import open_dataset
 from vibench.data.synthetic import Scene, render
 from vibench.errors import UserError
+from vibench.machine.worker import described
 from vibench.masks import moving_square, stationary_square
 from vibench.method import StreamingMethod
 from vibench.plugins import Spec
@@ -54,6 +55,18 @@ def error(filled: Frames, truth: Frames, masks: Masks) -> float:
 @pytest.fixture(scope="module")
 def panning() -> Clip:
     return render(Scene("pan", 96, 128, 14, camera="pan", camera_speed=0.02, object_size=0, seed=7))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_says_what_it_knows(name: str) -> None:
+    assert described(plugins.make("methods", Spec.parse(name), device="cpu"))["knows"]
+
+
+def test_what_a_method_knows_may_be_an_attribute_and_only_a_text_counts() -> None:
+    assert described(TemporalMedian(window=3)) == {"knows": "3 frames around"}
+    wrong = Telea()
+    wrong.knows = 3  # type: ignore[assignment]
+    assert described(wrong) == {}
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -231,7 +244,7 @@ def test_flow_propagation_never_takes_the_black_of_another_hole(monkeypatch: pyt
     for t in range(0, 24, 6):  # now and then a part of the hole is open, with the rest of it close by
         masks[t, 12:36, 24:28] = False
     drift = np.full((48, 64, 2), 0.45, np.float32)
-    monkeypatch.setattr("baselines.flow_propagation._flow", lambda *_: drift)
+    monkeypatch.setattr("vinet.propagation._flow", lambda *_: drift)
     assert FlowPropagation()(cut(frames, masks)).min() >= frames.min() - 1
 
 

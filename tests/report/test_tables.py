@@ -16,7 +16,7 @@ from pylatexenc.latexwalker import LatexEnvironmentNode, LatexWalker
 from small_run import failed, psnr_records, record, run_info, timing
 
 from vibench.report.latex import latex, latex_text
-from vibench.report.numbers import decimals, footnotes, interval, number, speed_texts
+from vibench.report.numbers import decimals, footnotes, interval, knows_text, number, speed_texts
 from vibench.report.tables import as_json, csv, markdown, write_tables
 from vibench.report.terminal import terminal
 from vibench.results.results import Results
@@ -50,7 +50,7 @@ def test_latex_parses_strictly_and_every_row_has_every_column() -> None:
     assert [node.environmentname for node in nodes if node.isNodeType(LatexEnvironmentNode)] == ["table"]
     rows = latex_rows(source)
     assert len(rows) == 4
-    assert {len(row) for row in rows} == {4}
+    assert {len(row) for row in rows} == {5}
 
 
 @pytest.mark.skipif(
@@ -87,7 +87,7 @@ def test_markdown_renders_as_one_table_with_the_names_as_text() -> None:
         [unescape(re.sub(r"<[^>]*>", "", cell)) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", line)]
         for line in lines
     )
-    assert head[:3] == ["method", "psnr frame, dB ↑", "cases"]
+    assert head[:3] == ["method", "psnr frame, dB ↑", "knows"]
     assert {len(row) for row in rows} == {len(head)}
     assert [row[0] for row in rows] == [NASTY, "telea", "dead"]
     for row, shown in zip(table.rows, rows, strict=True):
@@ -108,6 +108,21 @@ def test_every_form_shows_failures_warnings_and_left_out_cases() -> None:
     for text in (markdown([table]), latex([table]), as_json([table])):
         assert "1 failed" in text or '"failed"' in text
         assert "random" in text
+
+
+def test_every_form_says_what_a_method_knows_and_a_dash_where_it_does_not_say() -> None:
+    said = {"good": "whole clip", "loud": "all\x1b[31m" + 40 * "x"}
+    info = run_info(["good", "mute", "loud"], ["one"], knows=said)
+    records = [record(info, label, "one", {"psnr": {"frame": [20.0]}}) for label in ("good", "mute", "loud")]
+    table = tabulate(Results.of(info, records))
+    assert [knows_text(row) for row in table.rows[:2]] == ["whole clip", "–"]
+    assert len(knows_text(table.rows[2])) < 40 and "\x1b" not in knows_text(table.rows[2])
+    lines = markdown([table]).splitlines()
+    assert next(line for line in lines if line.startswith("| good")).split(" | ")[2] == "whole clip"
+    assert latex_rows(latex([table]))[1][2].strip() == "whole clip"
+    assert [line["knows"] for line in csv_reader.DictReader(io.StringIO(csv([table])))][:2] == ["whole clip", ""]
+    assert json.loads(as_json([table]))[0]["rows"][0]["knows"] == "whole clip"
+    assert str(next(iter(terminal(table).columns[2].cells))) == "whole clip"
 
 
 def test_terminal_table_shows_the_mean_and_warns_in_red() -> None:
@@ -164,8 +179,8 @@ SCORES = {"good": 1.0, "poor": 0.0}
 
 def test_every_form_says_how_few_clips_there_are_in_the_place_of_an_interval() -> None:
     table = three_clips()
-    assert "| good | 23.50 3 clips | 6/6 |" in markdown([table])
-    assert r"good & 23.50 {\scriptsize 3 clips} & 6/6" in latex([table])
+    assert "| good | 23.50 3 clips | – | 6/6 |" in markdown([table])
+    assert r"good & 23.50 {\scriptsize 3 clips} & -- & 6/6" in latex([table])
     line, _ = csv_reader.DictReader(io.StringIO(csv([table])))
     assert (line["low"], line["high"], line["interval"], line["clips"], line["cases"]) == ("", "", "3 clips", "3", "6")
     (plain,) = json.loads(as_json([table]))

@@ -35,6 +35,7 @@ def run_info(
     protocol_digest: str = "p1" * 32,
     averaging: str = "clips",
     warnings: Mapping[str, str] | None = None,
+    knows: Mapping[str, str] | None = None,
     metrics: Sequence[MetricFacts] = (PSNR,),
     machine: Mapping[str, object] | None = None,
 ) -> RunInfo:
@@ -50,7 +51,11 @@ def run_info(
         methods=tuple(
             MethodFacts(
                 label=method, factory=f"somewhere:{method}", source_sha256="5" * 64,
-                facts={"warning": warnings[method]} if warnings and method in warnings else {},
+                facts={
+                    key: said[method]
+                    for key, said in (("warning", warnings or {}), ("knows", knows or {}))
+                    if method in said
+                },
             )
             for method in methods
         ),

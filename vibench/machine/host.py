@@ -15,9 +15,9 @@ from vibench.errors import MethodFailed, UserError, one_line
 from vibench.machine import call
 from vibench.machine.child import Child, supervised
 from vibench.machine.timing import time_limit
-from vibench.machine.worker import plain
+from vibench.machine.worker import described
 from vibench.machine.worker_process import ChildFailed
-from vibench.method import DescribedMethod, Method
+from vibench.method import Method
 from vibench.plugins import Spec
 
 __all__ = ["Child", "ChildFailed", "Here", "Host", "hosted", "method_failures"]
@@ -66,7 +66,7 @@ class Here:
 
     def __init__(self, method: Method, device: str = "cpu") -> None:
         self.method, self.device = method, device
-        self.described = dict(plain(dict(method.describe()))) if isinstance(method, DescribedMethod) else {}
+        self.described = described(method)
         self.streams = call.streams(method)
         self._clip: Holed | None = None
 

@@ -116,10 +116,9 @@ class Worker:
         self.holed = holed_class()
         if threads:
             processes.pin_threads(threads)
-        described = self.method.describe() if callable(getattr(self.method, "describe", None)) else {}
         self.settings = Settings()
         return {
-            "described": plain(dict(described)),
+            "described": described(self.method),
             "streams": call.streams(self.method),
             "callable": callable(self.method),
             "file": source_file(build),
@@ -201,6 +200,14 @@ def source_file(build: Any) -> str:
         return inspect.getsourcefile(inspect.unwrap(build)) or ""
     except TypeError:
         return ""
+
+
+def described(method: Any) -> dict[str, Any]:
+    """What a method says of itself, as JSON knows it: its facts, and ``knows`` where that is an attribute."""
+    facts = dict(method.describe()) if callable(getattr(method, "describe", None)) else {}
+    if isinstance(knows := getattr(method, "knows", None), str):
+        facts.setdefault("knows", knows)
+    return dict(plain(facts))
 
 
 def plain(value: Any, depth: int = 0) -> Any:

@@ -12,6 +12,7 @@ from vibench.report.numbers import (
     decimals,
     footnotes,
     interval,
+    knows_text,
     number,
     row_name,
     speed_texts,
@@ -42,14 +43,14 @@ def latex_text(text: str) -> str:
 
 
 def _environment(table: Table) -> str:
-    heads = ["method", *(column_head(column) for column in table.columns), "cases", SPEED_HEADS[0]]
+    heads = ["method", *(column_head(column) for column in table.columns), "knows", "cases", SPEED_HEADS[0]]
     lines = [r"\begin{table}", r"  \centering", rf"  \begin{{tabular}}{{l{'r' * (len(heads) - 1)}}}", r"  \toprule"]
     lines += [_row(latex_text(head) for head in heads), r"  \midrule"]
     for row in table.rows:
         if row.is_floor:
             lines.append(r"  \midrule")
         cells = [_cell(row.cells[column.key], decimals(table, column)) for column in table.columns]
-        rest = (cases_text(row, table), speed_texts(row)[0])
+        rest = (knows_text(row), cases_text(row, table), speed_texts(row)[0])
         lines.append(_row([latex_text(row_name(row)), *cells, *(latex_text(text) for text in rest)]))
     caption = " ".join(note if note.endswith(".") else f"{note}." for note in footnotes(table))
     lines += [r"  \bottomrule", r"  \end{tabular}", rf"  \caption{{{latex_text(caption)}}}", r"\end{table}", ""]

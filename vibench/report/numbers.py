@@ -24,6 +24,8 @@ APART = "These tables follow different protocols: a number of one must not be co
 
 SEVERAL = "several"
 """Stands for a speed where a method was timed on several machines, whose times have no mean."""
+KNOWS_CHARACTERS = 32
+"""So much is shown of what a method says that it knows."""
 
 SPEED_HEADS = ("frames/s", "p50 ms", "p90 ms", "p99 ms", "first ms", "memory MB")
 
@@ -104,6 +106,11 @@ def _speed_texts(speed: Speed) -> tuple[str, ...]:
         significant(1000 * times[3]),
         memory,
     )
+
+
+def knows_text(row: Row) -> str:
+    """Write which frames a filled one of a method may depend on, on one line; a dash where the method does not say."""
+    return one_line(row.knows, KNOWS_CHARACTERS) if row.knows else NOTHING
 
 
 def cases_text(row: Row, table: Table) -> str:

@@ -19,6 +19,7 @@ from vibench.report.numbers import (
     decimals,
     footnotes,
     interval,
+    knows_text,
     number,
     row_name,
     speed_texts,
@@ -51,11 +52,18 @@ def markdown(tables: Iterable[Table]) -> str:
 
 
 def _section(table: Table) -> str:
-    heads = ["method", *(markdown_text(column_head(column)) for column in table.columns), "cases", *SPEED_HEADS]
+    heads = [
+        "method",
+        *(markdown_text(column_head(column)) for column in table.columns),
+        "knows",
+        "cases",
+        *SPEED_HEADS,
+    ]
     rows = [
         [
             markdown_text(row_name(row)),
             *(markdown_cell(row.cells[column.key], decimals(table, column)) for column in table.columns),
+            markdown_text(knows_text(row)),
             cases_text(row, table),
             *speed_texts(row),
         ]

@@ -13,6 +13,7 @@ from vibench.report.numbers import (
     decimals,
     footnotes,
     interval,
+    knows_text,
     number,
     row_name,
     speed_texts,
@@ -52,12 +53,14 @@ def terminal(table: Table, columns: Sequence[Column] | None = None) -> RichTable
     columns = table.columns if columns is None else columns
     drawn = RichTable(box=box.SIMPLE_HEAD, title=Text(table.results.label), title_justify="left")
     drawn.add_column("method", no_wrap=True)
-    for head in (*(column_head(column, "\n") for column in columns), "cases", SPEED_HEADS[0]):
+    for head in (*(column_head(column, "\n") for column in columns), "knows", "cases", SPEED_HEADS[0]):
         drawn.add_column(head, justify="right", no_wrap=True)
     for row in table.rows:
         style = "dim" if row.is_floor else "red" if row.warning or row.failed else ""
         cells = [_cell(row.cells[column.key], decimals(table, column)) for column in columns]
-        drawn.add_row(Text(row_name(row), style=style), *cells, cases_text(row, table), speed_texts(row)[0])
+        drawn.add_row(
+            Text(row_name(row), style=style), *cells, Text(knows_text(row)), cases_text(row, table), speed_texts(row)[0]
+        )
     return drawn
 
 

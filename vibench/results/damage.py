@@ -107,8 +107,9 @@ def _impossible_page(info: RunInfo) -> str | None:
             return f"its protocol has {one_line(repr(info.protocol[key]), 80)} as {key}"
     if not all(isinstance(holes, dict) for holes in info.protocol.get("holes", [])):
         return "its protocol has holes that are none"
-    if wrong_facts := [facts.label for facts in info.methods if not isinstance(facts.facts.get("warning", ""), str)]:
-        return f"the warning of {wrong_facts[0]} is no text"
+    for key, what in (("warning", "the warning of {}"), ("knows", "what {} knows")):
+        if wrong := [facts.label for facts in info.methods if not isinstance(facts.facts.get(key, ""), str)]:
+            return f"{what.format(wrong[0])} is no text"
     return None
 
 

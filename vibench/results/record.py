@@ -93,6 +93,11 @@ class MethodFacts(Frozen):
         """A sentence that every table must show beside this method; None where there is none."""
         return self.facts.get("warning")
 
+    @property
+    def knows(self) -> str | None:
+        """Which frames a filled one may depend on, in the method's own words; None where it does not say."""
+        return self.facts.get("knows")
+
 
 class MetricFacts(Frozen):
     """How a table shows one metric of a run (see ``vibench.metric.MetricInfo``)."""

@@ -74,6 +74,7 @@ class Row:
     method: str
     is_floor: bool
     warning: str | None
+    knows: str | None
     cells: dict[str, Cell]
     speeds: tuple[Speed, ...]
     done: int
@@ -143,6 +144,7 @@ class Table:
                         "sees": "everything" if self.results.sees_everything else "holed",
                         "composite": "holes" if self.results.composited else "none",
                         "method": row.method,
+                        "knows": row.knows or "",
                         "metric": column.metric.name,
                         "region": column.region,
                         "unit": column.metric.unit,
@@ -328,6 +330,7 @@ def _row(results: Results, label: str, cells: dict[str, Cell]) -> Row:
         method=label,
         is_floor=label == TRUTH,
         warning=facts[label].warning if label in facts else None,
+        knows=facts[label].knows if label in facts else None,
         cells=cells,
         speeds=speeds_of(records),
         done=sum(record.status != "failed" for record in records),

@@ -62,9 +62,13 @@ def about_method(facts: MethodFacts) -> list[tuple[str, str]]:
     What it says may be hashes of weights, the number of parameters and the like.
     """
     lines = [("Factory", facts.factory), ("Code", f"sha256 {facts.source_sha256}")]
+    if facts.knows:
+        lines.append(("Knows", facts.knows))
     if facts.options:
         lines.append(("Options", ", ".join(f"{key} = {value}" for key, value in facts.options.items())))
-    return lines + [(key.replace("_", " "), _value(value)) for key, value in facts.facts.items() if key != "warning"]
+    return lines + [
+        (key.replace("_", " "), _value(value)) for key, value in facts.facts.items() if key not in ("warning", "knows")
+    ]
 
 
 def _value(value: Any) -> str:
