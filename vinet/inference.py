@@ -246,7 +246,7 @@ def lasting(replayed: Callable[..., Step]) -> Callable[..., Step]:
     """The same, with what the next step needs copied: a CUDA graph writes every result over the last one."""
 
     def fill(*arguments: Any) -> Step:
-        torch.compiler.cudagraph_mark_step_begin()
+        torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
         step = replayed(*arguments)
         memory = None if step.memory is None else State(*(part.clone() for part in step.memory))
         return replace(step, output=step.output.clone(), memory=memory)
