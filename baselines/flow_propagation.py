@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import cv2
 import numpy as np
@@ -35,6 +36,10 @@ class FlowPropagation:
         if not isinstance(window, int) or (window != 0 and window < 4 * OVERLAP):
             raise InputError(f"flow_propagation: window is {window!r}; it must be 0 or {4 * OVERLAP} frames or more")
         self.passes, self.window = passes, window
+
+    def describe(self) -> Mapping[str, Any]:
+        """What memory a window takes."""
+        return {"window_bytes": WINDOW_BYTES, "bytes_per_pixel": 6}
 
     def __call__(self, holed: Holed) -> Frames:
         """Fill all frames, each from the others in its window."""

@@ -51,7 +51,8 @@ class DescribedMethod(typing.Protocol):
 
     These keys have a meaning: ``parameters``, the number of trained numbers; ``flop_per_frame``; ``weights_sha256`` and
     ``content_sha256``, of files that decide what the method makes, so that other files are another method;
-    ``warning``, a sentence that every table and report must show, for example that weights are random;
+    ``window_bytes`` and ``bytes_per_pixel``, what a window takes at most, and each pixel in it, for a method that works
+    in windows; ``warning``, a sentence that every table and report must show, for example that weights are random;
     ``not_timed``, a sentence that says why the method's time would mean nothing (such a method is called once, without
     warm-up, and has no timing); and ``knows``, a few words for the column of that name in every table: which frames a
     filled one may depend on, such as ``one frame``, ``causal``, ``6 frames ahead`` or ``whole clip``. A method without

@@ -13,7 +13,7 @@ FLOORS = (
     ("study",),
     ("report", "runner", "speed", "regress"),
     ("results",),
-    ("data",),
+    ("data", "programs"),
     ("metrics",),
     ("media",),
     ("machine",),

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from vibench.cli.options import Device, InProcess, OutputVideo, Overwrite, ends_after_interrupt, refuse_to_replace
+from vibench.cli.options import (
+    Device,
+    InProcess,
+    OutputVideo,
+    Overwrite,
+    Python,
+    ends_after_interrupt,
+    refuse_to_replace,
+)
 
 Threshold = Annotated[
     int | None,
@@ -39,7 +47,8 @@ def inpaint(
     ],
     output: OutputVideo,
     method: Annotated[
-        str, typer.Option("--method", "-m", help="One method, such as vinet, with options in brackets.")
+        str,
+        typer.Option("--method", "-m", help="One method with options in brackets: vinet, ./program.toml."),
     ] = "flow_propagation",
     dilate: Annotated[int, typer.Option(min=0, max=64, help="Grow the hole N times by one pixel.")] = 0,
     mask_threshold: Threshold = None,
@@ -48,6 +57,7 @@ def inpaint(
     device: Device = "auto",
     time_limit: TimeLimit = None,
     in_process: InProcess = False,
+    python: Python = "",
 ) -> None:
     """Remove what the mask marks from one video; times, sound and titles are kept, and pixels outside the mask."""
     import vibench
@@ -66,6 +76,7 @@ def inpaint(
             sound=not no_sound,
             time_limit_seconds=time_limit,
             in_process=in_process,
+            python=python,
             say=_say,
             progress=progress,
         )
@@ -88,6 +99,7 @@ def retarget(
     device: Device = "auto",
     time_limit: TimeLimit = None,
     in_process: InProcess = False,
+    python: Python = "",
 ) -> None:
     """Squeeze a video without squeezing the object in it: fill behind it, squeeze, paste it back."""
     import vibench
@@ -108,6 +120,7 @@ def retarget(
             sound=not no_sound,
             time_limit_seconds=time_limit,
             in_process=in_process,
+            python=python,
             say=_say,
             progress=progress,
         )

@@ -18,8 +18,8 @@ Methods = Annotated[
     typer.Option(
         "--methods",
         "-m",
-        help="Methods by comma: names that vibench list methods prints, or module:factory of your own; options "
-        "follow in brackets, such as 'vinet\\[memory=false],telea'.",
+        help="Methods by comma: names that vibench list methods prints, method files of programs (./propainter.toml), "
+        "or module:factory of your own; options follow in brackets, such as 'vinet\\[memory=false],telea'.",
     ),
 ]
 Data = Annotated[Path | None, typer.Option(help="Folder of the protocol's data set, where it is not bundled.")]
@@ -56,6 +56,9 @@ OneMethod = Annotated[str, typer.Argument(help="One method with its options: 'vi
 Size = Annotated[str, typer.Option(help="Width x height of the clip in pixels.")]
 InProcess = Annotated[
     bool, typer.Option("--in-process", help="Run the method in this process, for a debugger; a crash ends the command.")
+]
+Python = Annotated[
+    str, typer.Option(help="Interpreter of methods that are named as module:factory: ENVIRONMENT/bin/python.")
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N; auto takes CUDA when there is one.")]
 

@@ -17,6 +17,7 @@ from vibench.cli.options import (
     Include,
     MasksFolder,
     Methods,
+    Python,
     ends_after_interrupt,
 )
 
@@ -50,6 +51,7 @@ def run(
     in_process: Annotated[
         bool, typer.Option("--in-process", help="Run methods in this process, for a debugger; a crash ends the run.")
     ] = False,
+    python: Python = "",
     name: Annotated[str, typer.Option(help="Name of the run's folder, instead of protocol and digest.")] = "",
     shard: ShardName = "",
     include: Include = None,
@@ -84,6 +86,7 @@ def run(
             retry_failed=retry_failed,
             time_limit_seconds=time_limit,
             in_process=in_process,
+            python=python,
             name=name,
             shard=shard,
             listener=listener,

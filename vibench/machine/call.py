@@ -72,6 +72,11 @@ def streams(method: Any) -> bool:
     return callable(getattr(method, "stream", None))
 
 
+def flows(method: Any) -> bool:
+    """Whether a method also works in memory that does not grow with the clip: frame by frame, or in windows."""
+    return streams(method) or callable(getattr(method, "stream_windows", None))
+
+
 def answered(method: Any, holed: Any, how: str, device: str) -> Any:
     """The frames that a method returns for a whole clip: uint8, of the clip's shape, and the device has done them."""
     frames = checked_shape(quantised(method(holed), how), holed.frames.shape)
@@ -83,7 +88,7 @@ def streamed(
     method: Any, frames: Iterable[Any], masks: Iterable[Any], shape: Sequence[int], how: str, device: str
 ) -> Iterator[Any]:
     """The frames that a method gives one by one: each is uint8 of ``shape``, and the device has done it."""
-    for answer in method.stream(frames, masks):
+    for answer in (method.stream if streams(method) else method.stream_windows)(frames, masks):
         frame = checked_shape(quantised(answer, how), shape)
         synchronise(device)
         yield frame

@@ -33,7 +33,9 @@ class Child:
     ``module`` and ``attribute`` name the factory, ``options`` are its arguments, and ``threads`` is how many threads
     its libraries get (0: as they like). ``python`` is the interpreter, this one by default. ``path`` are the folders in
     which it looks for modules first, those of this process by default. ``environment`` is its environment, to which the
-    number of threads is added; this process's by default.
+    number of threads is added; this process's by default. Once it is made, ``streams`` says
+    whether it can fill a video in memory that does not grow with it, and ``versions`` are those of its Python and of
+    what it has loaded.
     """
 
     module: str
@@ -47,6 +49,7 @@ class Child:
     path: Sequence[str] | None = None
     environment: Mapping[str, str] | None = None
     file: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
     _process: WorkerProcess | None = None
     _exchange: Exchange = field(default_factory=Exchange)
 
@@ -96,6 +99,12 @@ class Child:
             self.stop()
             raise
         self.described, self.streams, self.file = made["described"], bool(made["streams"]), str(made["file"])
+        self.versions = made["versions"]
+
+    def sources(self) -> dict[str, str]:
+        """The files, by the names of their modules, that importing the factory's module loads there (``worker.py``)."""
+        self._look(START_SECONDS)
+        return dict(self._running().ask("sources", START_SECONDS, module=self.module))
 
     def fill(
         self,

@@ -67,7 +67,7 @@ class Here:
     def __init__(self, method: Method, device: str = "cpu") -> None:
         self.method, self.device = method, device
         self.described = described(method)
-        self.streams = call.streams(method)
+        self.streams = call.flows(method)
         self._clip: Holed | None = None
 
     def fill(
@@ -131,12 +131,23 @@ class Here:
         """There is nothing to be ended."""
 
 
-def hosted(spec: Spec, device: str, threads: int = 0, *, in_process: bool = False) -> Child | Here:
+class HostFactory(typing.Protocol):
+    """A factory that says itself where its method works, such as a program that is run for each clip."""
+
+    def host(self, options: Mapping[str, Any], device: str, threads: int) -> Host: ...
+
+
+def hosted(spec: Spec, device: str, threads: int = 0, *, in_process: bool = False) -> Host:
     """A named method in a process of its own, or in this one where that is asked for or no other could import it.
 
     ``threads`` is how many its libraries get there (0: as they like). InputError or MissingResource where it cannot be
     made.
     """
+    given = plugins.registered("methods", spec.name)
+    if given is not None and hasattr(given, "host"):
+        build, options = plugins.arguments("methods", spec)
+        host: Host = typing.cast(HostFactory, build).host(options, device, threads)
+        return host
     if in_process or plugins.target("methods", spec.name).partition(":")[0] == "__main__":
         return Here(plugins.make("methods", spec, device=device), device)
     return supervised(spec, device, threads)

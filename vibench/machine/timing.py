@@ -63,6 +63,11 @@ class Timing(Frozen):
     machine was doing at the time (None: written before they were recorded, or the system does not say). ``machine``
     is what it is called (see ``machine_name``), empty in older records. Precision and compilation are options or facts
     of the method, on the run's page.
+
+    ``scope`` is what was timed: the method's ``call`` from uint8 to uint8; the whole ``process`` of a program, with its
+    start and its reading and writing of files, which has no warm-up, and whose ``peak_host_bytes`` are all that its
+    largest process held; or the seconds that the program ``printed`` itself, where ``warm_up_seconds`` is the rest of
+    its process's time.
     """
 
     device: str
@@ -81,6 +86,7 @@ class Timing(Frozen):
     load_average: float | None = None
     clock_megahertz: float | None = None
     machine: str = ""
+    scope: Literal["call", "process", "printed"] = "call"
 
     @property
     def disturbed(self) -> bool:

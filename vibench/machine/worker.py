@@ -14,7 +14,9 @@ import inspect
 import json
 import locale
 import os
+import platform
 import sys
+import sysconfig
 import threading
 import traceback
 from collections.abc import Callable, Sequence
@@ -119,10 +121,27 @@ class Worker:
         self.settings = Settings()
         return {
             "described": described(self.method),
-            "streams": call.streams(self.method),
+            "streams": call.flows(self.method),
             "callable": callable(self.method),
             "file": source_file(build),
+            "versions": versions(),
         }
+
+    def sources(self, module: str) -> dict[str, str]:
+        """The file of every loaded module that nobody has installed, and of those of the same package as ``module``."""
+        importlib.import_module(module)
+        home, own = module.partition(".")[0], Path(__file__).parent
+        standard = {Path(place) for name, place in sysconfig.get_paths().items() if name in ("stdlib", "platstdlib")}
+        found = {}
+        for name, loaded in list(sys.modules.items()):
+            file = getattr(loaded, "__file__", None)
+            if not file or not os.path.isfile(file) or own in Path(file).parents:
+                continue
+            parts = Path(file).parts
+            installed = "site-packages" in parts or "dist-packages" in parts or standard & set(Path(file).parents)
+            if name.partition(".")[0] == home or not installed:
+                found[name] = os.path.abspath(file)
+        return found
 
     def fill(
         self, name: str, shape: Sequence[int], frames: str, masks: str, output: str, seed: int, how: str, timed: bool
@@ -210,6 +229,15 @@ def described(method: Any) -> dict[str, Any]:
     return dict(plain(facts))
 
 
+def versions() -> dict[str, str]:
+    """The versions of this Python, and of those packages that are loaded whose arithmetic is in a method's frames."""
+    found = {"python": platform.python_version()}
+    for name in ("numpy", "torch", "cv2"):
+        if name in sys.modules:
+            found[name] = str(getattr(sys.modules[name], "__version__", "unknown"))
+    return found
+
+
 def plain(value: Any, depth: int = 0) -> Any:
     """A value as JSON knows it: numbers of numpy as Python's, small arrays as lists, anything else as its text."""
     if value is None or isinstance(value, (bool, str)):
@@ -264,8 +292,9 @@ def main() -> None:
     while True:
         order = hear()
         try:
-            if order.pop("protocol", None) != PROTOCOL:
-                raise RuntimeError(f"this worker speaks version {PROTOCOL} of the orders")
+            if (asked := order.pop("protocol", None)) != PROTOCOL:
+                told = f"version {PROTOCOL} of the orders, and vibench asks in version {asked}"
+                raise RuntimeError(f"the worker speaks {told}: one of them was updated meanwhile, so start again")
             answer = getattr(worker, order.pop("do"))(**order)
         except BaseException as error:  # noqa: BLE001 - foreign code: whatever it raises is an answer, not our end
             answer = failure(error)

@@ -15,6 +15,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import IO, Any
 
+from vibench.errors import one_line
 from vibench.machine.worker import PROTOCOL
 
 PRINTED_SECONDS = 1.0
@@ -180,7 +181,9 @@ class WorkerProcess:
         if status is None:
             return ChildFailed("error", "the method's process closed its pipes and stayed", text)
         if status >= 0:
-            return ChildFailed("error", f"the method ended its process with status {status}", text)
+            said = [line for line in text.splitlines() if line.strip()][-1:] if status else []
+            last = f": {one_line(said[0])}" if said else ""
+            return ChildFailed("error", f"the method ended its process with status {status}{last}", text)
         name = signal.Signals(-status).name if -status in set(signal.Signals) else f"signal {-status}"
         # The kernel ends what takes too much memory by SIGKILL, which nobody else here sends unasked.
         kind = "out-of-memory" if name == "SIGKILL" else "error"

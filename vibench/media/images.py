@@ -35,6 +35,7 @@ _TRANSPARENT_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 _LOSSY_FORMATS = {"JPEG", "MPO", "WEBP"}
 _ANIMATED = {"PNG", "WEBP", "TIFF"}  # a JPEG may hold more pictures too, but they are previews of the first
 _BITS_PER_SAMPLE = 258
+_ORIENTATION = 274
 _PNG_DEPTH_BYTE = 24
 
 
@@ -73,6 +74,13 @@ def read_image(path: Path) -> Frame:
     Raises InputError where it is missing, damaged, too large, an animation, or has more than 8 bits a channel.
     """
     return _rgb(_still(path)[0])
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Return the height and width of a picture as it is shown, without decoding it; InputError as ``read_image``."""
+    with _opened(path) as picture, _decoding(path):
+        turned = picture.getexif().get(_ORIENTATION, 1) in range(5, 9)
+        return (picture.width, picture.height) if turned else (picture.height, picture.width)
 
 
 def pictures_in(path: Path) -> int:

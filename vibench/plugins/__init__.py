@@ -35,6 +35,7 @@ __all__ = [
     "option_values",
     "reached_modules",
     "register",
+    "registered",
     "signature",
     "source_digest",
     "split_outside_brackets",
@@ -47,6 +48,11 @@ _local: dict[tuple[Kind, str], Callable[..., Any]] = {}
 def register(kind: Kind, name: str, factory: Callable[..., Any]) -> None:
     """Let ``name`` stand for ``factory`` in this process, before any entry point of that name."""
     _local[kind, name] = factory
+
+
+def registered(kind: Kind, name: str) -> Callable[..., Any] | None:
+    """Return the factory that ``register`` was given for ``name`` in this process; None where there is none."""
+    return _local.get((kind, name))
 
 
 def names(kind: Kind) -> list[str]:
@@ -148,7 +154,11 @@ def source_digest(build: Callable[..., Any]) -> str:
     A metric of vibench is held to the modules of vibench that it reaches, without those that every metric imports. For
     a factory that was defined in a notebook, whose module has no file, its own source text counts. Raises InputError
     where there is neither a file nor a source text.
+
+    A factory with an attribute ``source_sha256``, such as that of a program, says it itself.
     """
+    if isinstance(own := getattr(build, "source_sha256", None), str):
+        return own
     build = inspect.unwrap(build)
     module = build.__module__ or ""
     if reached_modules(module):

@@ -29,6 +29,14 @@ KNOWS_CHARACTERS = 32
 
 SPEED_HEADS = ("frames/s", "p50 ms", "p90 ms", "p99 ms", "first ms", "memory MB")
 
+SCOPE_MARKS = {"call": "", "process": "‡", "printed": "§"}
+"""What follows frames a second, by ``Timing.scope``."""
+SCOPE_NOTES = {
+    "process": "times of a whole process: of a program with its start and its reading and writing of files, without a "
+    "warm-up. They are not comparable with times of a call.",
+    "printed": "times that the program printed itself, without its start.",
+}
+
 
 def row_name(row: Row) -> str:
     """Return the name under which a row is shown: the method's own, or ``FLOOR_NAME`` for the truth."""
@@ -88,7 +96,8 @@ def speed_texts(row: Row) -> tuple[str, ...]:
     """Write the cells of a row under ``SPEED_HEADS``: frames a second, milliseconds a frame, memory in megabytes.
 
     A star follows percentiles of whole clips, which is all that a method has that does not fill frame by frame. Where
-    the method was timed on several machines, each cell says so: a footnote has a line a machine.
+    the method was timed on several machines, each cell says so: a footnote has a line a machine. A mark
+    follows frames a second of a program, by what of it was timed.
     """
     if row.speed is None:
         return (SEVERAL if row.speeds else NOTHING,) * len(SPEED_HEADS)
@@ -101,7 +110,7 @@ def _speed_texts(speed: Speed) -> tuple[str, ...]:
     if speed.device_bytes is not None:
         memory += f" + {speed.device_bytes / 1e6:.0f} device"
     return (
-        significant(speed.frames_per_second.mean),
+        significant(speed.frames_per_second.mean) + "".join(SCOPE_MARKS[scope] for scope in speed.scopes),
         *(significant(1000 * seconds) + ("" if speed.per_frame else "*") for seconds in times[:3]),
         significant(1000 * times[3]),
         memory,
@@ -154,6 +163,9 @@ def footnotes(table: Table) -> list[str]:
     notes += [note for row in table.rows if len(row.speeds) > 1 for note in _machine_notes(row)]
     if any(not speed.per_frame for row in table.rows for speed in row.speeds):
         notes.append("* percentiles of clips' means: this method fills whole clips, so single frames cannot be timed.")
+    scopes = {scope for row in table.rows for speed in row.speeds for scope in speed.scopes}
+    notes += [f"{SCOPE_MARKS[scope]} {sentence}" for scope, sentence in SCOPE_NOTES.items() if scope in scopes]
+    notes += _about_programs(results)
     notes += [f"{key}: {note}." for key, said in table.notes.items() for note in said]
     notes += _unmeasured(results)
     if differing := differing_facts(run.machine for run in results.runs):
@@ -168,6 +180,20 @@ def _machine_notes(row: Row) -> Iterator[str]:
         cases = _counted(speed.frames_per_second.cases, "case")
         machine = one_line(speed.machine) or "a machine without a name"
         yield f"{row.method} on {machine}, {cases}: {texts}."
+
+
+def _about_programs(results: Results) -> list[str]:
+    """What programs did to cases beside filling them: one sentence a method, with the first case it is true of."""
+    said: dict[str, list[tuple[str, str]]] = {}
+    for record in results.records:
+        for note in record.notes:
+            said.setdefault(record.method, []).append((record.case, note))
+    return [
+        f"{method}, on {found[0][0]}"
+        + (f" and {_counted(len({case for case, _ in found}) - 1, 'further case')}" if len(found) > 1 else "")
+        + f": {found[0][1]}."
+        for method, found in said.items()
+    ]
 
 
 def counted_cases(results: Results) -> str:

@@ -293,6 +293,8 @@ def _timed(results: Results, label: str, other: str) -> list[Record]:
 def _incomparable_times(results: Results, records: list[Record]) -> str:
     if differing := differing_facts(run.machine for run in results.runs):
         return f"the times are from different machines ({', '.join(differing)})"
+    if len({record.timing.scope for record in records if record.timing}) > 1:
+        return "one time is of a call, another of a whole process or what a program printed"
     settings = {
         (record.timing.device, record.timing.threads, record.timing.jobs) for record in records if record.timing
     }

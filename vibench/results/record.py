@@ -34,9 +34,9 @@ class Record(Frozen):
     ``input_sha256``, ``truth_sha256`` and ``holes_sha256`` are those of the arrays that the method and the metrics saw,
     ``given_sha256`` is that of the masks that the method was given where these are not the holes, and ``output_sha256``
     is that of the composited frames. ``versions`` are those of the packages whose arithmetic is in the numbers.
-    ``made_by`` is the digest of the run that filled the case, where this run took the record over from that one. A
-    field that the version which wrote the record did not know is empty. Everything but ``timing`` and ``made_by`` is
-    equal when the run is repeated.
+    ``notes`` are sentences about what a program did to the case. ``made_by`` is the digest of the run that filled the
+    case, where this run took the record over from that one. A field that the version which wrote the record did not
+    know is empty. Everything but ``timing`` and ``made_by`` is equal when the run is repeated.
     """
 
     schema_version: int = Field(default=SCHEMA, alias="schema")
@@ -60,6 +60,7 @@ class Record(Frozen):
     unavailable: dict[str, str] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
     timing: Timing | None = None
+    notes: tuple[str, ...] = ()
     made_by: str = ""
 
     @property

@@ -18,6 +18,7 @@ class Speed:
     ``machine`` is its name, empty where older records do not say it.
     ``frames_per_second`` is all frames over all seconds, with an interval over clips. Percentiles are of seconds per
     frame: of single frames where ``per_frame``, else of means of cases (a method that does not stream only has those).
+    ``scopes`` is what was timed (``Timing.scope``), more than one thing where a program did not always say its seconds.
     ``first_frame_seconds`` is the median over cases; memory is the largest of any case, ``device_bytes`` None on the
     host.
     """
@@ -32,6 +33,7 @@ class Speed:
     first_frame_seconds: float
     host_bytes: int
     device_bytes: int | None
+    scopes: tuple[str, ...] = ("call",)
 
 
 def speeds_of(records: Sequence[Record]) -> tuple[Speed, ...]:
@@ -67,6 +69,7 @@ def _speed(machine: str, timed: Sequence[Record]) -> Speed:
         first_frame_seconds=float(np.median([timing.first_frame_seconds for timing in timings])),
         host_bytes=max(timing.peak_host_bytes for timing in timings),
         device_bytes=max(device_bytes) if device_bytes else None,
+        scopes=tuple(sorted({timing.scope for timing in timings})),
     )
 
 

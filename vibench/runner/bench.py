@@ -127,7 +127,10 @@ class Workbench:
         shown = case if order.keep_frames else None
         if filled.frames is None:
             return Made(blank.model_copy(update={"failure": filled.failure}), None, filled.traceback, shown)
-        changes = {"timing": filled.timing, "output_sha256": digest(filled.frames), "status": "predicted"}
+        changes = {
+            "timing": filled.timing, "output_sha256": digest(filled.frames), "status": "predicted",
+            "notes": filled.notes,
+        }  # fmt: skip
         record = blank.model_copy(update=changes)
         if not order.predict_only:
             record = self.scorer.score(record, filled.frames, case)

@@ -46,6 +46,7 @@ class Filled:
     timing: Timing | None = None
     failure: Failure | None = None
     traceback: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def fill(method: str | Spec | Method, frames: Any, holes: Any, *, device: str = "auto", seed: int = 0) -> Frames:
@@ -103,7 +104,8 @@ def fill_case(
         return Filled(failure=failure_of(error), traceback=traceback.format_exc())
     if rules.scoring.composite == "holes":
         frames = composited(frames, case)
-    return Filled(frames, None if fields is None else timing_of(fields, rules.jobs))
+    timing = None if fields is None else timing_of(fields, rules.jobs)
+    return Filled(frames, timing, notes=tuple(getattr(host, "notes", ())))
 
 
 PLAIN = Scoring(metrics=("psnr",))

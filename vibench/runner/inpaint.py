@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import psutil
 
+from vibench import plugins
 from vibench.clip import Frame, Holed, Mask
 from vibench.errors import InputError, MethodFailed
 from vibench.files import disk_errors
@@ -27,7 +29,10 @@ from vibench.media.resize import dilate
 from vibench.media.video import MAX_CLIP_BYTES, TimedFrame
 from vibench.media.video_writer import VideoWriter, open_writer
 from vibench.plugins import Spec
+from vibench.programs.factory import named_method
 
+MUCH_BYTES = 2**30
+"""A method that takes more memory than this for a video is announced."""
 END: Any = object()
 """What a stream of frames gives after its last one."""
 
@@ -52,6 +57,7 @@ def inpaint(
     sound: bool = True,
     time_limit_seconds: float | None = None,
     in_process: bool = False,
+    python: str = "",
     say: Say = unheard,
     progress: Callable[[int | None], Callable[[], None]] | None = None,
 ) -> int:
@@ -66,7 +72,8 @@ def inpaint(
     memory that does not grow with the video. ``output`` appears only when it is complete. ``progress(total)`` is told
     how many frames there are and returns what is called after each one.
 
-    The method works in a process of its own, or in this one ``in_process``, for a debugger. ``time_limit_seconds`` is
+    The method works in a process of its own, or in this one ``in_process``, for a debugger; one that is named as
+    ``module:factory`` works under the interpreter ``python``. ``time_limit_seconds`` is
     how long it may take for its next frame where it streams, and for the whole video where it does not.
 
     Raises InputError, before anything is filled, for files that do not fit together, and for HDR and interlaced video;
@@ -81,7 +88,8 @@ def inpaint(
         open_rewritten(output, source.height, source.width, source, video if sound else None, say) as writer,
     ):
         masks = fitting_masks(source, masks, say)
-        with filling(method, device, in_process) as host:
+        with filling(method, device, in_process, python) as host:
+            check_memory(host, source, say)
             advance = progress(source.frames) if progress else lambda: None
             count = 0
             for frame, (timed, _, _) in filled(host, source, masks, dilation_iterations, time_limit_seconds):
@@ -133,10 +141,41 @@ def open_rewritten(
         yield writer
 
 
+def check_memory(host: Host, source: FrameSource, say: Say) -> None:
+    """Say what memory a method will take, where that is much; raise InputError where this machine does not have it.
+
+    A method that takes the whole video needs at least its frames and masks, and its answer. One that works in windows
+    says what a window takes (``DescribedMethod``).
+    """
+    pixels = source.height * source.width
+    window, each = host.described.get("window_bytes"), host.described.get("bytes_per_pixel")
+    if host.streams and window and each:
+        held = int(window / (each * pixels))
+        if source.frames is None or source.frames > held:
+            say(
+                f"the method fills windows of at most {max(1, held)} frames, in {window / 1e9:.1f} GB of memory; a "
+                "place that is hidden for longer is not looked for any further"
+            )
+    if host.streams or source.frames is None:
+        return
+    needed = 7 * source.frames * pixels
+    if needed > (free := psutil.virtual_memory().available):
+        raise InputError(
+            f"the method takes the whole video, whose {source.frames} frames of {source.width}x{source.height} need at "
+            f"least {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free; cut it, or take a method that "
+            "streams"
+        )
+    if needed > MUCH_BYTES:
+        say(f"the method takes the whole video at once: {needed / 1e9:.1f} GB of memory at least")
+
+
 @contextmanager
-def filling(method: str | Spec, device: str, in_process: bool) -> Iterator[Host]:
+def filling(method: str | Spec, device: str, in_process: bool, python: str = "") -> Iterator[Host]:
     """Make a named method and, when the block has ended, end the process in which it works."""
     spec = Spec.parse(method) if isinstance(method, str) else method
+    if (found := named_method(spec, python, in_process=in_process)) is not None:
+        spec = found.spec
+        plugins.register("methods", spec.name, found.factory)
     with hosted(spec, resolve(device), thread_count(), in_process=in_process) as host:
         yield host
 

@@ -24,8 +24,8 @@ class Listed(NamedTuple):
 
 
 def list_methods() -> list[Listed]:
-    """Every method that is installed, with its options."""
-    return list(_plugins("methods"))
+    """Every method that is installed, and every program for which vibench has a method file, with their options."""
+    return [*_plugins("methods"), *_programs()]
 
 
 def list_metrics() -> list[Listed]:
@@ -68,6 +68,18 @@ def _plugins(kind: plugins.Kind) -> Iterator[Listed]:
         options = tuple(key for key in parameters if key not in _GIVEN)
         said = inspect.getdoc(build) or ""
         yield Listed(name, said.partition("\n")[0], options, said)
+
+
+def _programs() -> Iterator[Listed]:
+    from vibench.programs.method_file import INSTALLED, load_method_file, shipped
+    from vibench.programs.template import names_in
+
+    for path in shipped():
+        file = load_method_file(path)
+        used = {name for text in (*file.templates, *file.version) for name in names_in(text)}
+        places = tuple(name for name in INSTALLED if name in used)
+        about = f"{file.title}: a program of its own"
+        yield Listed(file.name, about, (*places, *file.options), f"{about}.\n\n{file.citation}\n\n{file.licence}")
 
 
 # What the harness passes by itself, and so no option of a plug-in.

@@ -20,7 +20,14 @@ from vibench.media.beside import Say, unheard
 from vibench.media.masks import MaskSource, open_masks
 from vibench.media.pairing import fitting_masks
 from vibench.plugins import Spec
-from vibench.runner.inpaint import filled, filling, open_rewritten, open_to_fill, refuse_input_as_output
+from vibench.runner.inpaint import (
+    check_memory,
+    filled,
+    filling,
+    open_rewritten,
+    open_to_fill,
+    refuse_input_as_output,
+)
 
 Axis = Literal["width", "height"]
 FEATHER_PX = 1.0
@@ -41,15 +48,16 @@ def retarget(
     sound: bool = True,
     time_limit_seconds: float | None = None,
     in_process: bool = False,
+    python: str = "",
     say: Say = unheard,
     progress: Callable[[int | None], Callable[[], None]] | None = None,
 ) -> int:
     """Write ``video`` squeezed to ``factor`` (0.1 to 1) of its width or height; return the number of frames.
 
     ``mask`` marks the object that keeps its shape; its surroundings of ``dilation_iterations`` pixels are filled with
-    it. Times, sound, limits, ``mask_threshold``, ``in_process``, ``say`` and memory are as in ``inpaint``. Raises
-    InputError where files do not fit together or the object does not fit into the squeezed frame, and MethodFailed
-    where the method fails.
+    it. Times, sound, limits, ``mask_threshold``, ``in_process``, ``python``, ``say`` and memory are as in ``inpaint``.
+    Raises InputError where files do not fit together or the object does not fit into the squeezed frame, and
+    MethodFailed where the method fails.
     """
     if not 0.1 <= factor <= 1:
         raise InputError(f"the factor is {factor}; it must be from 0.1 to 1")
@@ -65,8 +73,9 @@ def retarget(
     with (
         exit_on_termination(),
         open_rewritten(output, height, width, source, video if sound else None, say) as writer,
-        filling(method, device, in_process) as host,
+        filling(method, device, in_process, python) as host,
     ):
+        check_memory(host, source, say)
         advance = progress(source.frames) if progress else lambda: None
         count = 0
         for behind, (timed, thing, _) in filled(host, source, masks, dilation_iterations, time_limit_seconds):

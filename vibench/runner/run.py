@@ -21,6 +21,7 @@ from vibench.machine.facts import commit, deciding_versions, machine_facts, pack
 from vibench.machine.host import Host
 from vibench.machine.processes import worker_pool
 from vibench.plugins import Spec
+from vibench.programs.factory import named_method
 from vibench.protocol import PlannedCase, Protocol, load_protocol
 from vibench.results.record import TRUTH, MethodFacts, Record, RunInfo
 from vibench.results.run import Run
@@ -93,6 +94,7 @@ def run(
     retry_failed: bool = False,
     time_limit_seconds: float | None = None,
     in_process: bool = False,
+    python: str = "",
     name: str = "",
     shard: str = "",
     listener: Listener | None = None,
@@ -107,8 +109,9 @@ def run(
     Args:
         protocol: ``"davis-stationary"``, ``"davis-stationary@1"``, a .toml file, or a ``Protocol``; or data of your
             own, ``"folder:PATH"`` or ``"pairs:PATH"``, from which the objects that masks mark are removed.
-        methods: as ``--methods`` takes them, ``"vinet[memory=false],telea"`` or a list of such names, or factories:
-            classes or functions of your own that make a method when they are called without arguments.
+        methods: as ``--methods`` takes them, ``"vinet[memory=false],telea"`` or a list of such names, method files of
+            programs (``"./propainter.toml"``) among them, or factories: classes or functions of your own that make a
+            method when they are called without arguments.
         output: folder that holds runs.
         metrics: names, or factories of metrics; the protocol's own when left out.
         data: folder of the protocol's data set, where it is not bundled.
@@ -124,6 +127,7 @@ def run(
         time_limit_seconds: longest time that a method may take for a case.
         in_process: let methods work in this process instead of one each, for a debugger; nothing is then taken over
             from other runs.
+        python: the interpreter of those methods that are named as ``module:factory``; this one when left out.
         name: name of the run's folder; made of the protocol and a digest when left out.
         shard: ``"I/N"`` makes part I of N of the cases, I from 0, and ``"auto"`` the part of this task of a Slurm job
             array; ``vibench.merge`` puts the parts together.
@@ -138,7 +142,7 @@ def run(
 
     chosen = (protocol if isinstance(protocol, Protocol) else load_protocol(str(protocol))).with_masks(masks)
     factories: Factories = {}
-    specs = _specs("methods", methods, factories)
+    specs = _specs("methods", methods, factories, python, in_process)
     asked = tuple(spec.label for spec in _specs("metrics", metrics, factories))
     if not specs:
         raise InputError("--methods names no method; see `vibench list methods`")
@@ -193,12 +197,15 @@ def score(
     return Run(rescore(folder, asked, place, resolve(device), listener or Quiet(), factories, part))
 
 
-def _specs(kind: plugins.Kind, named: Named, factories: Factories) -> tuple[Spec, ...]:
+def _specs(
+    kind: plugins.Kind, named: Named, factories: Factories, python: str = "", in_process: bool = False
+) -> tuple[Spec, ...]:
     """Names with options as they are; an object goes into ``factories`` under a name: its own."""
     specs = []
     for one in plugins.split_outside_brackets(named) if isinstance(named, str) else named:
         if isinstance(one, str):
-            specs.append(Spec.parse(one))
+            spec = Spec.parse(one)
+            specs.append(_named(spec, factories, python, in_process) if kind == "methods" else spec)
             continue
         name = getattr(one, "__qualname__", "")
         if not callable(one) or not name or "<" in name:
@@ -207,6 +214,16 @@ def _specs(kind: plugins.Kind, named: Named, factories: Factories) -> tuple[Spec
             raise InputError(f"two of the {kind} are called {name!r}; give them different names")
         specs.append(Spec(name))
     return tuple(specs)
+
+
+def _named(spec: Spec, factories: Factories, python: str, in_process: bool) -> Spec:
+    """A method's name; what it means goes into ``factories`` where it is a method file, or is for another Python."""
+    found = named_method(spec, python, in_process=in_process)
+    if found is None:
+        return spec
+    if factories.setdefault(("methods", found.spec.name), found.factory) != found.factory:
+        raise InputError(f"two methods are called {found.spec.name!r}; name one otherwise: FILE.toml[name=...]")
+    return found.spec
 
 
 def _as_call(protocol: str, methods: Sequence[str], output: str) -> str:
