@@ -38,7 +38,10 @@ def main() -> None:
         return
     over = threading.Lock()  # taken once: by the program's end, or by that of standard input
     threading.Thread(target=_watch, args=(process.pid, job, over), daemon=True).start()
-    _, status, usage = os.wait4(process.pid, 0)
+    try:
+        _, status, usage = os.wait4(process.pid, 0)
+    except ChildProcessError:  # the other thread has reaped it
+        signal.pause()
     seconds = perf_counter() - started
     if not over.acquire(blocking=False):
         signal.pause()  # the other thread ends this process
@@ -57,19 +60,24 @@ def main() -> None:
 
 
 def end_family(leader: int) -> None:
-    """Kill the program's process group, and whatever else descends from this process, until nothing is left."""
+    """Kill the program's process group, and whatever else descends from this process, until nothing is left.
+
+    As long as a descendant lives, this process has a child, since it inherits the children of all that end.
+    """
     import psutil
 
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)
     until = monotonic() + ENDING_SECONDS
     while monotonic() < until:
-        living = [one for one in psutil.Process().children(recursive=True) if one.status() != psutil.STATUS_ZOMBIE]
-        if not living:
-            return
-        for one in living:
+        for one in psutil.Process().children(recursive=True):
             with suppress(psutil.Error):
                 one.kill()
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return
         sleep(0.005)
 
 
