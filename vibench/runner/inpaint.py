@@ -151,7 +151,7 @@ def check_memory(host: Host, source: FrameSource, say: Say) -> None:
     window, each = host.described.get("window_bytes"), host.described.get("bytes_per_pixel")
     if host.streams and window and each:
         held = int(window / (each * pixels))
-        if source.frames is None or source.frames > held:
+        if source.frames is not None and source.frames > held:
             say(
                 f"the method fills windows of at most {max(1, held)} frames, in {window / 1e9:.1f} GB of memory; a "
                 "place that is hidden for longer is not looked for any further"
