@@ -10,7 +10,7 @@ from typing import Any
 
 from vibench.data.probe import Probe
 from vibench.errors import MethodFailed
-from vibench.machine.host import Child, Here, hosted, method_failures
+from vibench.machine.host import Host, hosted, method_failures
 from vibench.plugins import Spec
 from vibench.speed import passes
 from vibench.speed.growth import Shape
@@ -65,7 +65,7 @@ class _Party:
 
     def __init__(self, holed: Any, clips: int, limit_seconds: float | None) -> None:
         self.holed, self.clips, self.limit_seconds = holed, clips, limit_seconds
-        self.hosts: list[Child | Here] = []
+        self.hosts: list[Host] = []
         self.ready = threading.Barrier(clips)
 
     def together(self, spec: Spec, device: str, threads: int, seconds: float) -> list[dict[str, Any]]:
@@ -97,7 +97,7 @@ class _Party:
             raise first
         return [job.result() for job in jobs]
 
-    def filled(self, host: Child | Here, seconds: float) -> dict[str, Any]:
+    def filled(self, host: Host, seconds: float) -> dict[str, Any]:
         """Fill once, wait for the others, and fill for ``seconds``."""
         self.hosts.append(host)
         try:
