@@ -59,7 +59,8 @@ class Program:
         found = {
             "program": " ".join(self.file.command), "code": self.identity.code, "version": self.identity.version,
             "weights": dict(self.identity.weights), "weights_sha256": self.identity.weights_sha256,
-            "knows": self.file.knows, "licence": self.file.licence, "citation": self.file.citation, "homepage": self.file.homepage,
+            "knows": self.file.knows, "licence": self.file.licence,
+            "citation": self.file.citation, "homepage": self.file.homepage,
         }  # fmt: skip
         return {name: value for name, value in found.items() if value}
 
