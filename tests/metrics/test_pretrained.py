@@ -143,6 +143,19 @@ def test_a_whole_clip_s_configuration_has_one_for_the_image_side(tmp_path: Path)
     assert loaded(clip_network.B32, path).network.config.projection_dim == projection
 
 
+def test_a_configuration_cannot_ask_for_code_or_other_arithmetic(tmp_path: Path) -> None:
+    path = write_weights("dinov2", tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    asked = {
+        "_attn_implementation": "somebody/kernel", "attn_implementation": "somebody/kernel", "dtype": "float16",
+        "quantization_config": {"quant_method": "gptq", "bits": 4}, "auto_map": {"AutoModel": "code.Model"},
+    }  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps({**config, **asked}))
+    picture = np.ascontiguousarray(clip("output")[0][:84, :84])
+    ours = dinov2.last_hidden_state(loaded(dinov2.GIANT, tiny("dinov2")), picture)
+    assert (dinov2.last_hidden_state(loaded(dinov2.GIANT, path), picture) == ours).all()
+
+
 def test_files_that_cannot_be_used_are_one_sentence_each(tmp_path: Path) -> None:
     pytest.importorskip("transformers")
 

@@ -180,6 +180,9 @@ def quiet(transformers: Any) -> Iterator[None]:
             transformers.utils.logging.enable_progress_bar()
 
 
+_NOT_SHAPES = frozenset({"attn_implementation", "auto_map", "dtype", "quantization_config", "torch_dtype"})
+
+
 def _config(kind: Any, path: Path) -> Any:
     if path.stat().st_size > MOST_CONFIG_BYTES:
         raise MissingResource(f"{path} is larger than a configuration can be")
@@ -188,7 +191,9 @@ def _config(kind: Any, path: Path) -> Any:
     inside = values.get("vision_config") if kind.base_config_key == "vision_config" else None
     if inside is not None:
         values = {**inside, **{key: values[key] for key in ("projection_dim",) if key in values}}
-    return kind.from_dict(values)
+    # These make the library fetch code or change the arithmetic; a network that is only looked through needs neither.
+    plain = {key: value for key, value in values.items() if not key.startswith("_") and key not in _NOT_SHAPES}
+    return kind.from_dict(plain)
 
 
 def _state(path: Path, other_parts: tuple[str, ...]) -> State:
@@ -211,7 +216,12 @@ def _network(kind: Any, config: Any, state: State) -> Any:
             f"{CONFIG} tells of {wanted:,} parameters and the file has {found:,}; get both from one place"
         )
     network, told = kind.from_pretrained(
-        None, config=config, state_dict=state, dtype=torch.float32, output_loading_info=True
+        None,
+        config=config,
+        state_dict=state,
+        dtype=torch.float32,
+        attn_implementation="sdpa",
+        output_loading_info=True,
     )
     for fault in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         if told[fault]:
