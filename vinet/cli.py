@@ -89,7 +89,7 @@ def train_merge(
     ] = "",
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")] = Path("runs/merge-cpu"),
     scenes: Annotated[int, typer.Option(min=1, help="Clips that the network fills first, in both directions.")] = 110,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of the training after that.")] = 1500,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the training after that.")] = 1000,
 ) -> None:
     """Train the merge of `vinet[directions=both]` for any network; the same command keeps the scenes that are filled.
 

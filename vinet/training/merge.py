@@ -41,15 +41,15 @@ class MergeRecipe:
     slowest_px: float = 0.5
     """Fastest motion of a synthetic scene, in pixels a frame: from this to `fastest_px`."""
     fastest_px: float = 7.0
-    steps: int = 1500
+    steps: int = 1000
     batch: int = 4
     """Scenes in a step."""
     pixels: int = 256
     """Hole pixels of each of their frames, drawn once."""
     learning_rate: float = 1e-2
-    expected: float = 0.5
+    expected: float = 0.0
     """Weight of the sources' own mean error: it asks for one source where a blend of two would do."""
-    steady: float = 0.5
+    steady: float = 2.0
     """Weight of the difference between neighbouring outputs along the true flow."""
 
 
