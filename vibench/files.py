@@ -24,10 +24,11 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside ``path``; on success flush that file and rename it, on any failure remove it.
 
     The temporary name keeps the suffix, since encoders choose the format by it. Raises InputError, before anything is
-    written, where ``path`` is a folder.
+    written, where ``path`` is a folder, a pipe or a device: a rename would put a file in its place.
     """
-    if path.is_dir():
-        raise InputError(f"{one_line(str(path))} is a folder; name a file that may be written")
+    if path.exists() and not path.is_file():
+        what = "a folder" if path.is_dir() else "a pipe or a device"
+        raise InputError(f"{one_line(str(path))} is {what}; name a file that may be written")
     path.parent.mkdir(parents=True, exist_ok=True)
     suffix = path.suffix if len(path.suffix) <= MOST_OF_A_NAME else ""
     handle, name = tempfile.mkstemp(

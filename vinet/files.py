@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkstemp
 
+from vinet.errors import VINetError
+
 REST = ".*.partial"
 """Pattern of the names of files that are not whole yet, and never will be once their process has been killed."""
 
@@ -15,8 +17,11 @@ def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary name beside `path`; at the end of the block, bring the file to the disk and rename it.
 
     After a failure or `kill -9` there is the old file or the new one. A failure removes what it had written; a killed
-    process leaves it under a name like `REST`. The folder is made where it is absent.
+    process leaves it under a name like `REST`. The folder is made where it is absent. Raises VINetError where `path` is
+    a folder, a pipe or a device, which a file would take the place of.
     """
+    if path.exists() and not path.is_file():
+        raise VINetError(f"{path} is a folder, a pipe or a device; name a file that may be written")
     path.parent.mkdir(parents=True, exist_ok=True)
     # A name that no other process has, and that is never too long where the name itself is not.
     handle, name = mkstemp(prefix=f".{path.stem[:40]}.", suffix=".partial", dir=path.parent)

@@ -16,7 +16,7 @@ from PIL import Image
 from small_protocol import small_protocol
 
 from vibench.errors import InputError, MissingResource, UserError, foreign, one_line, reading, shown_name
-from vibench.files import replacing
+from vibench.files import replacing, write_atomically
 
 
 @pytest.fixture
@@ -175,6 +175,14 @@ def test_a_name_as_long_as_the_file_system_takes_can_be_written(tmp_path: Path) 
                 partial.write_bytes(b"film")
             assert path.read_bytes() == b"film"
     assert len(list(tmp_path.iterdir())) == 6
+
+
+def test_a_device_or_a_pipe_is_never_replaced_by_a_file(tmp_path: Path) -> None:
+    """A rename onto /dev/full, by a user who may do that, would put a file in its place for the whole machine."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="pipe is a pipe or a device; name a file that may be written"):
+        write_atomically(tmp_path / "pipe", b"new")
+    assert (tmp_path / "pipe").is_fifo() and [path.name for path in tmp_path.iterdir()] == ["pipe"]
 
 
 def test_an_output_that_is_a_folder_is_refused_before_anything_is_filled(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,14 @@ def test_a_new_file_can_be_read_by_whom_the_folder_allows(tmp_path: Path) -> Non
         temporary.write_text("new")
     (tmp_path / "plain").write_text("")
     assert (tmp_path / "new" / "values.csv").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_device_or_a_pipe_is_never_replaced_by_a_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(VINetError, match="is a folder, a pipe or a device"), replacing(path):
+            raise AssertionError("it was opened")
+    assert (tmp_path / "pipe").is_fifo() and [path.name for path in tmp_path.iterdir()] == ["pipe"]
 
 
 def test_errors_keep_their_sentence_and_their_kind() -> None:
