@@ -13,19 +13,39 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="VINet: deep 
 
 @app.command()
 def convert(
-    checkpoint: Annotated[Path, typer.Argument(help="A released checkpoint such as save_agg_rec.pth.")],
-    output: Annotated[Path, typer.Argument(help="The .safetensors file to write.")],
+    checkpoint: Annotated[Path, typer.Argument(help="A released checkpoint such as save_agg_rec.pth, or our own.")],
+    output: Annotated[
+        Path, typer.Argument(help="File to write: .safetensors, or .pth in the layout of the released checkpoints.")
+    ],
     double: Annotated[bool, typer.Option(help="The checkpoint is for 512 px: the encoder halves the image.")] = False,
 ) -> None:
-    """Check a released checkpoint, name by name, and write it as a .safetensors file that says what it is for."""
+    """Check weights of the published network, name by name, and write them as our file or as a released one.
+
+    A .safetensors file says what it is for; a .pth is what the authors' code loads. Either becomes the other, bit for
+    bit.
+    """
     from vinet import weights
     from vinet.config import VINetConfig
 
-    if output.suffix != ".safetensors":
-        raise VINetError(f"the output must end in .safetensors, not {output.name!r}")
+    if output.suffix not in (".safetensors", ".pth"):
+        raise VINetError(f"the output must end in .safetensors or .pth, not {output.name!r}")
     network, file = weights.load(checkpoint, VINetConfig.published(double=double))
-    weights.save(network, output, {"converted_from_sha256": file.sha256})
+    if output.suffix == ".pth":
+        weights.save_released(network, output)
+    else:
+        weights.save(network, output, {"converted_from_sha256": file.sha256})
     typer.echo(f"{output}: {len(file.tensors)} tensors, all keys and shapes as expected")
+
+
+@app.command()
+def prepare(
+    photos: Annotated[Path, typer.Argument(help="Folder of photos.")],
+    output: Annotated[Path, typer.Argument(help="File to write; give it to `vinet train --photos`.")],
+) -> None:
+    """Put a folder of photos into one file that training reads without decoding: for a GPU, which else waits for it."""
+    from vinet.training.scenes.photos import prepare as write
+
+    typer.echo(f"{output}: {write(photos, output)} photos")
 
 
 @app.command()
@@ -55,7 +75,9 @@ def train(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder of the run; runs/NAME when left out.")
     ] = None,
-    photos: Annotated[str, typer.Option(help="Folder of photos, in place of the recipe's data.photos.")] = "",
+    photos: Annotated[
+        str, typer.Option(help="Folder of photos, or a file that vinet prepare made, for the recipe's data.photos.")
+    ] = "",
     clips: Annotated[
         str, typer.Option(help="Folder of videos, in place of the recipe's data.clips; none trains without videos.")
     ] = "",
@@ -64,6 +86,7 @@ def train(
         list[str] | None,
         typer.Option("--set", help="Change the recipe: seed=3, stages.flow.steps=20, stages.*.batch=1."),
     ] = None,
+    count: Annotated[bool, typer.Option("--count", help="Only say how many operations the recipe is.")] = False,
 ) -> None:
     """Train a network by a recipe; the same command goes on where an interrupted training stopped."""
     from vinet.training.recipe import read
@@ -73,6 +96,11 @@ def train(
     if clips:
         chosen += ["data.clip_share=0.0"] if clips == "none" else [f"data.clips={clips!r}"]
     read_recipe = read(recipe, [*chosen, *(settings or [])])
+    if count:
+        from vinet.training.work import work_of, work_text
+
+        typer.echo(work_text(work_of(read_recipe)))
+        return
     weights = run(read_recipe, output or Path("runs") / read_recipe.name, device)
     typer.echo(f"weights: {weights}")
 

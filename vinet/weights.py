@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from vinet.config import VINetConfig
 from vinet.errors import VINetError
+from vinet.files import replacing
 from vinet.network.vinet import VINet
 
 CONFIG_KEY = "vinet_config"
@@ -99,6 +100,23 @@ def save(network: nn.Module, path: Path, notes: Mapping[str, str] | None = None)
     if isinstance(config := getattr(network, "config", None), VINetConfig):
         header[CONFIG_KEY] = json.dumps(config.to_dict())
     save_file(tensors, path, metadata=header)
+
+
+def save_released(network: VINet, path: Path) -> None:
+    """Write a checkpoint as the authors released theirs: `state_dict`, its names prefixed with `module.`.
+
+    VINetError where the network has parts that the released one lacks, or lacks some.
+    """
+    config = network.config
+    released = VINetConfig.published(double=config.double)
+    differing = [name for name, value in config.to_dict().items() if value != released.to_dict()[name]]
+    if differing:
+        raise VINetError(
+            f"the released layout holds the published network alone, and this one differs in {', '.join(differing)}"
+        )
+    state = {f"module.{name}": values.detach().cpu().clone() for name, values in network.state_dict().items()}
+    with replacing(path) as temporary:
+        torch.save({"state_dict": state}, temporary)
 
 
 def bundled(preset: str, flow: str) -> Path | None:

@@ -33,6 +33,30 @@ def test_a_released_checkpoint_survives_convert_bit_for_bit(tmp_path: Path) -> N
     assert all(torch.equal(values, file.tensors[name]) for name, values in golden_weights().items())
 
 
+@pytest.mark.parametrize("double", [False, True])
+def test_convert_there_and_back_again_is_the_same_bit_for_bit(tmp_path: Path, double: bool) -> None:
+    ours, theirs, again = (tmp_path / name for name in ("ours.safetensors", "theirs.pth", "again.safetensors"))
+    weights.save(weights.build(VINetConfig.published(double=double), golden_weights(), "golden"), ours)
+    option = ["--double"] if double else []
+    for words in ([ours, theirs], [*option, theirs, again]):
+        assert CliRunner().invoke(app, ["convert", *map(str, words)]).exit_code == 0
+    released_state = torch.load(theirs, weights_only=True)
+    assert list(released_state) == ["state_dict"]
+    assert {name: list(values.shape) for name, values in released_state["state_dict"].items()} == {
+        f"module.{name}": shape for name, shape in SHAPES.items()
+    }
+    network, file = weights.load(again)
+    assert network.config == VINetConfig.published(double=double)
+    assert all(torch.equal(values, file.tensors[name]) for name, values in golden_weights().items())
+
+
+def test_a_network_that_the_released_layout_cannot_hold_is_refused_by_what_differs(tmp_path: Path) -> None:
+    weights.save(weights.random_network(VINetConfig.published(soft_argmax=True)), tmp_path / "ours.safetensors")
+    result = CliRunner().invoke(app, ["convert", str(tmp_path / "ours.safetensors"), str(tmp_path / "x.pth")])
+    assert isinstance(result.exception, VINetError) and "differs in soft_argmax" in str(result.exception)
+    assert not (tmp_path / "x.pth").exists()
+
+
 def test_convert_records_double_mode(tmp_path: Path) -> None:
     checkpoint = released(tmp_path / "save_agg_rec_512.pth", golden_weights())
     output = tmp_path / "double.safetensors"
