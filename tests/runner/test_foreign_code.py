@@ -18,7 +18,6 @@ from orphans import left_over, words
 
 from vibench.errors import UserError
 from vibench.machine.child import Child
-from vibench.machine.exchange import sweep
 from vibench.machine.host import ChildFailed
 from vibench.plugins import Spec
 from vibench.protocol import Protocol
@@ -174,15 +173,6 @@ def test_a_damaged_plugin_that_ends_the_process_when_it_is_imported_is_one_sente
         "Error: the method deadly:M cannot be imported: the method ended its process with status 7"
     )
     assert not list(tmp_path.glob("out/*")) or Store.open(next(tmp_path.glob("out/*"))).records() == []
-
-
-def test_the_folder_of_a_killed_process_is_swept_away(tmp_path: Path) -> None:
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    for owner in (ended.pid, os.getpid()):
-        (tmp_path / f"vibench-frames-{owner}-abc").mkdir()
-    sweep(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == [f"vibench-frames-{os.getpid()}-abc"]
 
 
 FOREIGN = """

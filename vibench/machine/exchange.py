@@ -30,6 +30,7 @@ class Exchange:
         self._folders: dict[Path, Path] = {}
         self._maps: dict[str, NDArray[np.uint8]] = {}
         self._paths: dict[str, Path] = {}
+        self._made = 0
 
     def room(self, name: str, size: int) -> tuple[Path, NDArray[np.uint8]]:
         """A file of at least ``size`` bytes and its bytes here; kept, so that its memory is taken only once.
@@ -69,7 +70,8 @@ class Exchange:
         has_room = memory.is_dir() and os.access(memory, os.W_OK)
         has_room = has_room and shutil.disk_usage(memory).free > size + SPARE_BYTES
         place = memory if has_room else Path(tempfile.gettempdir())
-        path = self._folder(place) / name
+        self._made += 1
+        path = self._folder(place) / f"{name}-{self._made}"  # the other process may still map the one before
         with disk_errors(place), path.open("wb") as file:
             try:
                 os.posix_fallocate(file.fileno(), 0, size)

@@ -99,6 +99,7 @@ class Worker:
         self.holed: Any = Holed
         self.clip: Any = None
         self.device = "cpu"
+        self._maps: dict[str, Any] = {}
 
     def look(self, module: str, attribute: str, path: Sequence[str]) -> dict[str, Any]:
         """Import the module of a factory; the parent imports it only once this process has survived that."""
@@ -154,7 +155,7 @@ class Worker:
             answer, timing = call.filled(self.method, holed, how, self.device, seed, self._progress())
         else:
             answer, timing = call.answered(self.method, holed, how, self.device), None
-        np.memmap(output, np.uint8, "r+", shape=(answer.size,))[:] = answer.reshape(-1)
+        self._mapped(output)[: answer.size] = answer.reshape(-1)
         return {"timing": timing}
 
     def hold(self, name: str, shape: Sequence[int], frames: str, masks: str) -> dict[str, Any]:
@@ -173,8 +174,7 @@ class Worker:
         """Fill a video frame by frame, through the ring of slots in a file, until it is over."""
         self.settings.restore()
         call.seed_everything(seed)
-        flat = np.memmap(ring, np.uint8, "r+", shape=(Ring.size(slots, height, width),))
-        end = MethodEnd(Ring(flat, slots, height, width), self.hear, self.say)
+        end = MethodEnd(Ring(self._mapped(ring), slots, height, width), self.hear, self.say)
         try:
             frames, masks = end.frames_and_masks()
             for frame in call.streamed(self.method, frames, masks, (height, width, 3), how, self.device):
@@ -189,9 +189,16 @@ class Worker:
         A method may write on what it gets, and pages must not be mapped inside the timed region.
         """
         count = int(np.prod(shape[:3]))
-        clip = np.array(np.memmap(frames, np.uint8, "r", shape=(3 * count,))).reshape(shape)
-        holes = np.array(np.memmap(masks, np.uint8, "r", shape=(count,))).view(bool).reshape(shape[:3])
+        clip = np.array(self._mapped(frames)[: 3 * count]).reshape(shape)
+        holes = np.array(self._mapped(masks)[:count]).view(bool).reshape(shape[:3])
         return self.holed(name, clip, holes)
+
+    def _mapped(self, path: str) -> Any:
+        """The bytes of a file, mapped once; a file that was replaced by a larger one has another name."""
+        if path not in self._maps:
+            self._maps = {known: flat for known, flat in self._maps.items() if os.path.exists(known)}
+            self._maps[path] = np.memmap(path, np.uint8, "r+")
+        return self._maps[path]
 
     def _progress(self) -> Callable[[int], None]:
         said = perf_counter()
