@@ -5,6 +5,7 @@ An unknown key is an error, since it is mostly a key that was spelled wrong and 
 
 from __future__ import annotations
 
+import codecs
 import json
 import stat
 import tomllib
@@ -154,7 +155,9 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 
 
 def content_of(path: Path, kind: str, most_bytes: int = MAX_DOCUMENT_BYTES) -> bytes:
-    """Return the content of an ordinary file. ``kind`` is what a sentence calls such a file.
+    """Return the content of an ordinary file, without the byte order mark with which some editors begin a text.
+
+    ``kind`` is what a sentence calls such a file.
 
     Raises InputError where there is none, where it is a folder, a pipe or a device, which could be endless or never
     answer, where it may not be read, and where it is larger than ``most_bytes``.
@@ -171,14 +174,14 @@ def content_of(path: Path, kind: str, most_bytes: int = MAX_DOCUMENT_BYTES) -> b
             content = file.read(min(found.st_size, most_bytes) + 1)
     if len(content) > most_bytes:
         raise InputError(f"{name} is not a {kind}: it is larger than {most_bytes // 2**20} MiB")
-    return content
+    return content.removeprefix(codecs.BOM_UTF8)
 
 
 def _read(path: Path, kind: str, language: str, model: type[Model], parse: Callable[[str], Model]) -> Model:
     content = content_of(path, kind, MAX_DOCUMENT_BYTES)
     with reading(path, f"is not a {kind}"):
         try:
-            return parse(content.decode("utf-8-sig"))
+            return parse(content.decode())
         except ValidationError as error:
             raise InputError(f"{one_line(str(path))} is not a {kind}: {first_fault(error, model)}") from error
         except UnicodeDecodeError as error:

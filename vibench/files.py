@@ -113,10 +113,13 @@ def bundled(folder: str) -> Path:
 
 
 def cache_root() -> Path:
-    """Return the folder of what can be computed again: ``$VIBENCH_CACHE``, or one in the user's own cache."""
+    """Return the folder of what can be computed again: ``$VIBENCH_CACHE``, or one in the user's own cache.
+
+    As in a shell, ``~`` is the user's home, and ``~name`` stays what it is where nobody is called that.
+    """
     import platformdirs
 
-    return Path(os.environ.get("VIBENCH_CACHE") or platformdirs.user_cache_dir("vibench")).expanduser()
+    return Path(os.path.expanduser(os.environ.get("VIBENCH_CACHE") or platformdirs.user_cache_dir("vibench")))
 
 
 def cache_folder(kind: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -20,6 +21,7 @@ from tiny_clips import order, tiny_protocol, without_timing, write_clips
 
 from vibench import plugins
 from vibench.clip import Frames, Holed
+from vibench.errors import InputError
 from vibench.protocol import Protocol
 from vibench.results.record import TRUTH, Record
 from vibench.results.results import Results
@@ -190,6 +192,17 @@ def test_a_torn_record_is_reported_and_made_again(protocol: Protocol, tmp_path: 
     listener = Silent()
     assert without_timing(carry_out(asked, listener)) == before
     assert len(listener.records) == 1 and any("torn" in sentence for sentence in listener.said)
+
+
+def test_a_record_of_a_later_version_is_not_replaced(protocol: Protocol, tmp_path: Path) -> None:
+    asked = order(protocol, tmp_path, "telea")
+    store = carry_out(asked, Silent())
+    path = next(store.folder.glob("records/telea/*.json"))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": 2, "carbon": 1}))
+    later = path.read_text()
+    with pytest.raises(InputError, match="was written by a later vibench"):
+        carry_out(asked, Silent())
+    assert path.read_text() == later
 
 
 def test_predicting_first_and_scoring_later_gives_the_same_records(protocol: Protocol, tmp_path: Path) -> None:

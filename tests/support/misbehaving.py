@@ -74,6 +74,27 @@ def fork_and_exit() -> None:
     time.sleep(600)  # it holds the pipes that it has inherited
 
 
+def write_everywhere() -> None:
+    for stream in range(3, 512):
+        with suppress(OSError):
+            os.write(stream, b"no answer\n")
+
+
+def start_session() -> None:
+    """A process that leaves our group of processes, as daemons and launchers of jobs do."""
+    words = [sys.executable, "-c", "import time; time.sleep(600)  # vibench-left-over"]
+    subprocess.Popen(words, start_new_session=True)
+
+
+def fork_twice() -> None:
+    """A process whose parent is gone: nobody's child."""
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.execv(sys.executable, [sys.executable, "-c", "import time; time.sleep(600)  # vibench-left-over"])
+        os._exit(0)
+
+
 def torch_changed() -> None:
     import torch
 
@@ -111,6 +132,7 @@ BEHAVIOURS: dict[str, tuple[Any, str, str]] = {
     "long_message": (lambda h: raising(ValueError("x" * 10**6)), FAILED, "ValueError: xxx"),
     "endless": (lambda h: endless(), FAILED, LIMIT),
     "c_loop": (lambda h: 7 ** (7**9), FAILED, LIMIT),
+    "writes_into_pipes": (lambda h: changed(h, write_everywhere()), FAILED, "into the pipe of its process's answers"),
     "closed_pipes": (lambda h: os.closerange(3, 512), FAILED, "its process"),
     "nothing": (lambda h: None, FAILED, "NoneType"),
     "a_list": (lambda h: list(grey(h)), FAILED, "builtins.list"),
@@ -122,11 +144,15 @@ BEHAVIOURS: dict[str, tuple[Any, str, str]] = {
     "not_a_number": (lambda h: np.full(h.frames.shape, np.nan), FAILED, "not finite"),
     "infinite": (lambda h: np.full(h.frames.shape, np.inf, np.float16), FAILED, "not finite"),
     "white_is_one": (lambda h: np.full(h.frames.shape, 0.5), FAILED, "as if white were 1"),
+    "black_is_minus_one": (lambda h: np.linspace(-1, 1, h.frames.size).reshape(h.frames.shape), FAILED, "as if white"),
+    "sixteen_bits": (lambda h: h.frames.astype(np.uint16) * 257, FAILED, "far outside of 0..255"),
+    "far_below": (lambda h: grey(h).astype(np.float32) - 900, FAILED, "far outside of 0..255"),
     "fewer_frames": (lambda h: grey(h)[:-1], FAILED, "must return uint8 or float"),
     "no_frames": (lambda h: grey(h)[:0], FAILED, "must return uint8 or float"),
     "channels_first": (lambda h: grey(h).transpose(0, 3, 1, 2), FAILED, "must return uint8 or float"),
     "smaller": (lambda h: grey(h)[:, ::2, ::2], FAILED, "must return uint8 or float"),
     "a_subclass": (lambda h: grey(h).view(np.recarray), SCORED, ""),
+    "overshoots": (lambda h: np.where(h.masks[..., None], 128, h.frames * 1.8 - 190), SCORED, ""),
     "half_floats": (lambda h: grey(h).astype(np.float16), SCORED, ""),
     "big_integers": (lambda h: grey(h).astype(np.int64), SCORED, ""),
     "changes_folder": (lambda h: changed(h, os.chdir("/")), SCORED, ""),
@@ -137,6 +163,9 @@ BEHAVIOURS: dict[str, tuple[Any, str, str]] = {
     "reads_input": (lambda h: changed(h, sys.stdin.read()), SCORED, ""),
     "leaves_thread": (lambda h: changed(h, threading.Thread(target=endless).start()), SCORED, ""),
     "leaves_process": (lambda h: changed(h, start_process()), SCORED, ""),
+    "leaves_session": (lambda h: changed(h, start_session()), SCORED, ""),
+    "leaves_daemon": (lambda h: changed(h, fork_twice()), SCORED, ""),
+    "daemon_then_dies": (lambda h: changed(h, fork_twice(), os._exit(3)), FAILED, "ended its process with status 3"),
     "changes_environment": (lambda h: changed(h, os.environ.clear(), sys.path.clear()), SCORED, ""),
     "changes_torch": (lambda h: changed(h, torch_changed()), SCORED, ""),
     "ignores_signals": (lambda h: changed(h, signal.signal(signal.SIGTERM, signal.SIG_IGN)), SCORED, ""),

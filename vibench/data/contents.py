@@ -92,7 +92,7 @@ def _memo(protocol: Protocol, planned: PlannedCase, clips: Dataset) -> Path | No
         }
         key = hashlib.sha256(json.dumps(deciding, sort_keys=True).encode("utf-8", "surrogateescape")).hexdigest()
         return cache_folder("contents") / f"{key}.json"
-    except (OSError, RuntimeError):  # a clip that is gone, a cache in a home that nobody has
+    except OSError:  # a clip that is gone, or no cache
         return None
 
 

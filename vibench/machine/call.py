@@ -19,6 +19,8 @@ from . import memory, stopwatch
 
 WARM_UP_FRAMES = 2
 WANTED = "it must return a numpy array of the input's shape, uint8 or float in 0..255"
+OVERSHOOT = 255
+"""So far beyond 0 and 255 a network or a filter may go at an edge, where it is cut off; farther is another range."""
 
 
 class Held(NamedTuple):
@@ -32,8 +34,8 @@ class Held(NamedTuple):
 def checked_answer(answer: Any) -> Any:
     """What a method returned as a plain array that can be rounded to uint8; ValueError says what it should return.
 
-    Numbers are those of 0..255, of any type. A float array in 0..1 would be taken for black, and what is not finite for
-    whatever the processor makes of it.
+    Numbers are those of 0..255, of any type. A float array in 0..1 or -1..1 would be taken for black, 16 bits for
+    white, and what is not finite for whatever the processor makes of it.
     """
     if not isinstance(answer, np.ndarray):
         raise TypeError(f"the method returned {type(answer).__module__}.{type(answer).__name__}; {WANTED}")
@@ -42,11 +44,14 @@ def checked_answer(answer: Any) -> Any:
         return plain
     if plain.dtype.kind not in "fiu":
         raise ValueError(f"the method returned {plain.dtype} {plain.shape}; {WANTED}")
-    low, high = plain.min(), plain.max()
+    low, high = float(plain.min()), float(plain.max())
     if not (np.isfinite(low) and np.isfinite(high)):
         raise ValueError(f"the method returned values that are not finite (NaN or infinite); {WANTED}")
-    if plain.dtype.kind == "f" and low >= 0 and 0 < high <= 1:
-        raise ValueError(f"the method returned {plain.dtype} in {low:.3g}..{high:.3g}, as if white were 1; {WANTED}")
+    shown = f"the method returned {plain.dtype} in {low:.3g}..{high:.3g}"
+    if plain.dtype.kind == "f" and low >= -1 and 0 < high <= 1:
+        raise ValueError(f"{shown}, as if white were 1; {WANTED}")
+    if low < -OVERSHOOT or high > 255 + OVERSHOOT:
+        raise ValueError(f"{shown}, far outside of 0..255; {WANTED}")
     return plain
 
 

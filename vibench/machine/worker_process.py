@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import selectors
 import signal
 import subprocess
@@ -22,6 +23,8 @@ PRINTED_SECONDS = 1.0
 """Longest time that a failure waits for what was printed before it."""
 LOOK_SECONDS = 1.0
 """So often somebody looks whether the process is still there: what it has started may keep its pipes open."""
+MARK = "VIBENCH_WORKER"
+"""Environment variable by which a process that a worker has started is known, whoever its parent is by now."""
 KEPT_OUTPUT_BYTES = 16_384
 """So much of what a method prints is kept, for its traceback."""
 
@@ -51,6 +54,7 @@ class WorkerProcess:
         order_end, self_orders = os.pipe()
         self_answers, answer_end = os.pipe()
         file = Path(__file__).with_name("worker.py")
+        self._mark = f"{os.getpid()}-{secrets.token_hex(8)}"
         command = [python, "-P", str(file), str(order_end), str(answer_end), str(os.getpid())]
         if python != sys.executable:
             command.remove("-P")  # an older Python does not know it
@@ -61,7 +65,7 @@ class WorkerProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 pass_fds=(order_end, answer_end),
-                env=environment,
+                env={**(os.environ if environment is None else environment), MARK: self._mark},
                 start_new_session=True,  # so that all that it starts can be ended with it, and Ctrl-C is ours to answer
             )
         except OSError as error:
@@ -121,7 +125,15 @@ class WorkerProcess:
         That is raised too where the process has died, or where nothing comes ``until`` a time of the monotonic clock,
         after which the process is ended.
         """
-        answer: dict[str, Any] = json.loads(self._line(until))
+        line = self._line(until)
+        try:
+            answer = json.loads(line)
+            if not isinstance(answer, dict):
+                raise TypeError("no answer")
+        except (TypeError, ValueError) as error:
+            self.stop()  # what it says from now on would be taken for answers to other orders
+            text = self._printed_text()
+            raise ChildFailed("error", "the method wrote into the pipe of its process's answers", text) from error
         if "error" in answer:
             raise _failure(answer["error"], self._printed_text())
         return answer
@@ -139,6 +151,7 @@ class WorkerProcess:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        _end_marked(self._mark)
         for pipe in (self._orders, self._answers):
             with suppress(OSError):  # an order that nobody reads any more
                 pipe.close()
@@ -198,6 +211,20 @@ class WorkerProcess:
             sleep(0.001)
         sleep(0.002)
         return self._tail.decode("utf-8", "backslashreplace")
+
+
+def _end_marked(mark: str) -> None:
+    """End what a worker has started and let go into sessions of its own, until nothing of it is left."""
+    import psutil
+
+    found = True
+    while found:
+        found = False
+        for process in psutil.process_iter():
+            with suppress(psutil.Error, OSError):  # it has just ended, or is somebody else's
+                if process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE:
+                    process.kill()
+                    found = True
 
 
 def _waiting_bytes(pipe: IO[bytes]) -> int:

@@ -172,7 +172,7 @@ def _trim(folder: Path, limit: int) -> None:
 def _kinds() -> list[Path]:
     try:
         return sorted(path for path in cache_root().iterdir() if path.is_dir() and not path.is_symlink())
-    except (OSError, RuntimeError):
+    except OSError:
         return []
 
 

@@ -23,6 +23,7 @@ from vibench.machine.processes import worker_pool
 from vibench.plugins import Spec
 from vibench.programs.factory import named_method
 from vibench.protocol import PlannedCase, Protocol, load_protocol
+from vibench.results.damage import LaterVersion
 from vibench.results.record import TRUTH, MethodFacts, Record, RunInfo
 from vibench.results.run import Run
 from vibench.results.store import Store
@@ -337,10 +338,15 @@ def _can_score(store: Store, record: Record) -> bool:
 
 
 def _known(store: Store, cases: Collection[str], listener: Listener) -> dict[tuple[str, str], Record]:
-    """The sound records of ``cases`` by method and case; tells of other files, and where versions have changed."""
+    """The sound records of ``cases`` by method and case; tells of other files, and where versions have changed.
+
+    InputError where a later version of vibench has been at work: what it wrote must not be replaced.
+    """
     records, problems = store.scan()
     records = [record for record in records if record.case in cases]
     for problem in problems:
+        if isinstance(problem, LaterVersion):
+            raise InputError(problem.sentence)
         listener.say(f"{problem.sentence}; making it again")
     now = deciding_versions()
     others = {f"{name} {version}" for record in records for name, version in record.versions.items()

@@ -105,6 +105,8 @@ def read_model(path: Path, kind: type[Model], what: str) -> Model:
             return kind.model_validate_json(content, strict=True)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
+            if first["loc"] == ("version",) and first["type"] == "literal_error":
+                raise InputError(f"{str(path)!r} is {what} of another version of vibench; use that version") from error
             place = one_line(".".join(str(part) for part in first["loc"]), 60)
             where = f" at {place!r}" if place else ""
             raise InputError(f"{str(path)!r} is torn or is not {what}{where}: {one_line(first['msg'], 200)}") from error
