@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
+from command_line import Outcome
 from listening import Silent
 from misbehaving import BEHAVIOURS, FAILED, LIMIT, SCORED, STREAMS
 from orphans import left_over, words
@@ -63,6 +65,16 @@ def test_whatever_a_method_does_is_a_record_or_is_undone_and_the_others_go_on(
         check(records[f"misbehaving:Streaming[how={how}]"], FAILED, reason)
     scored = [record for record in records.values() if record.status == SCORED and "Misbehaving" in record.method]
     assert len({record.output_sha256 for record in scored}) == 1, "all that filled with grey filled alike"
+
+
+def test_a_method_that_changes_the_folder_moves_no_result(vibench: Callable[..., Outcome], tmp_path: Path) -> None:
+    """The output is a relative path: it means the folder in which the command was started."""
+    method = "misbehaving:Misbehaving[how=changes_folder]"
+    status, _, error = vibench("run", "-m", method, "-o", "out", "--metrics", "psnr", "--limit", "1")
+    assert status == 0, error
+    (folder,) = (tmp_path / "out").iterdir()
+    (record,) = Store.open(folder).records()
+    assert record.status == SCORED and record.method == method
 
 
 def hanging() -> list[str]:

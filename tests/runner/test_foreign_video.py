@@ -56,6 +56,17 @@ def test_whatever_a_method_does_wrong_is_one_sentence_and_leaves_nothing(
     assert sorted(video.iterdir()) == files and left_over() <= before
 
 
+@pytest.mark.parametrize("how", ["a_list", "a_generator", "a_tensor", "nothing"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_answer_of_another_kind_is_refused_with_what_is_right(
+    vibench: Command, video: Path, command: str, how: str
+) -> None:
+    status, _, error = filled(vibench, command, "Misbehaving", how)
+    last = error.splitlines()[-1]
+    assert status == 2 and BEHAVIOURS[how][2] in last and not (video / "out.mkv").exists()
+    assert "it must return a numpy array of the input's shape, uint8 or float in 0..255" in last
+
+
 @pytest.mark.parametrize("how", UNDONE)
 @pytest.mark.parametrize("factory", FACTORIES)
 def test_what_a_method_changes_or_leaves_is_undone(vibench: Command, video: Path, factory: str, how: str) -> None:

@@ -254,6 +254,12 @@ def test_numbers_of_any_type_in_0_to_255_are_rounded(
     assert (read_frames(tmp_path / "out.mkv")[0][:, hole] == added).all()
 
 
+def folder_of_masks(folder: Path, count: int) -> None:
+    folder.mkdir()
+    for number in range(count):
+        cv2.imwrite(str(folder / f"{number:05d}.png"), np.eye(48, 64, dtype=np.uint8) * 255)
+
+
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
@@ -261,6 +267,7 @@ def test_numbers_of_any_type_in_0_to_255_are_rounded(
         (lambda folder: np.save(folder / "mask.npy", np.eye(48, 64)[None].repeat(5, 0) > 0), "more masks than the 4"),
         (lambda folder: write_video(folder / "mask.mkv", np.eye(48, 64, dtype=np.uint8)[None, ..., None].repeat(5, 0)
                                     .repeat(3, -1) * 255), "more masks than the 4 frames"),
+        (lambda folder: folder_of_masks(folder / "mask.folder", 5), "more masks than the 4 frames"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("name", ["in.mkv", "in.mp4"])
