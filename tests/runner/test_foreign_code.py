@@ -67,10 +67,13 @@ def test_whatever_a_method_does_is_a_record_or_is_undone_and_the_others_go_on(
     assert len({record.output_sha256 for record in scored}) == 1, "all that filled with grey filled alike"
 
 
-def test_a_method_that_changes_the_folder_moves_no_result(vibench: Callable[..., Outcome], tmp_path: Path) -> None:
+@pytest.mark.parametrize("where", [[], ["--in-process"]], ids=["child", "in-process"])
+def test_a_method_that_changes_the_folder_moves_no_result(
+    vibench: Callable[..., Outcome], tmp_path: Path, where: list[str]
+) -> None:
     """The output is a relative path: it means the folder in which the command was started."""
     method = "misbehaving:Misbehaving[how=changes_folder]"
-    status, _, error = vibench("run", "-m", method, "-o", "out", "--metrics", "psnr", "--limit", "1")
+    status, _, error = vibench("run", "-m", method, "-o", "out", "--metrics", "psnr", "--limit", "1", *where)
     assert status == 0, error
     (folder,) = (tmp_path / "out").iterdir()
     (record,) = Store.open(folder).records()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 import typing
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from itertools import tee
 from typing import Any, Self
 
@@ -82,7 +82,7 @@ class Here:
     ) -> tuple[Frames, dict[str, Any] | None]:
         """Fill a clip: uint8 frames (T, H, W, 3), and the fields of a Timing."""
         call.seed_everything(seed)
-        with time_limit(limit_seconds):
+        with chdir("."), time_limit(limit_seconds):  # a method that changes the folder moves no result
             if not timed:
                 return call.answered(self.method, holed, how, self.device), None
             return call.filled(self.method, holed, how, self.device, seed, progress)
@@ -104,7 +104,7 @@ class Here:
         frames, masks = (frame for frame, _ in left), (mask for _, mask in right)
         given = call.streamed(self.method, frames, masks, (height, width, 3), how, self.device)
         while True:
-            with time_limit(limit_seconds):
+            with chdir("."), time_limit(limit_seconds):
                 frame = next(given, _END)
             if frame is _END:
                 return
@@ -124,7 +124,7 @@ class Here:
         self, function: Callable[..., dict[str, Any]], limit_seconds: float | None = None, **arguments: Any
     ) -> dict[str, Any]:
         """Call a function of vibench with the method, the clip that ``hold`` gave, and ``arguments``."""
-        with time_limit(limit_seconds):
+        with chdir("."), time_limit(limit_seconds):
             return function(call.Held(self.method, self._clip, self.device), **arguments)
 
     def close(self) -> None:
