@@ -138,7 +138,7 @@ def test_a_region_cannot_steer_a_terminal(order: Order, module: str) -> None:
         ("NoInfo", "makes no metric"),
         ("NumberAsInfo", "makes no metric"),
         ("SteeringName", "steers a terminal"),
-        ("OtherDirection", "cannot be used: better: Input should be 'higher' or 'lower'"),
+        ("OtherDirection", "cannot be used: better can be 'higher' or 'lower'"),
     ],
 )
 def test_a_metric_that_no_table_could_show_is_refused_before_anything_is_measured(

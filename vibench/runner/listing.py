@@ -25,7 +25,7 @@ class Listed(NamedTuple):
 
 def list_methods() -> list[Listed]:
     """Every method that is installed, and every program for which vibench has a method file, with their options."""
-    return [*_plugins("methods"), *_programs()]
+    return sorted([*_plugins("methods"), *_programs()])
 
 
 def list_metrics() -> list[Listed]:
