@@ -9,11 +9,16 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
-from small_run import write_run
+from many_records import write_many
+from small_run import failed, run_info, write_run
 
 from vibench.errors import InputError
+from vibench.report.numbers import FAILURES_SHOWN, footnotes
+from vibench.report.page.case_page import page_name
 from vibench.report.page.folder import write_report
+from vibench.report.page.shown import ALL_SHOWN
 from vibench.results.results import Results
 from vibench.results.store import Store
 from vibench.results.table import tabulate
@@ -276,3 +281,47 @@ def test_names_in_the_speed_plot_do_not_lie_on_each_other() -> None:
     assert not any(one.overlaps(other) for i, one in enumerate(boxes) for other in boxes[:i])
     undisturbed = next(text for text in axes.texts if text.get_text() == "telea")
     assert undisturbed.get_position() == (-8, 0)
+
+
+def test_of_many_cases_those_are_shown_that_a_reader_looks_at_and_others_on_demand(tmp_path: Path) -> None:
+    store = write_many(tmp_path, 10 * (ALL_SHOWN + 20))
+    output = tmp_path / "report"
+    write_report([store.folder], output)
+    cases = {page.name for page in (output / "cases").iterdir()}
+    results = Results.of(store.info, store.records())
+    values = results.matrix("psnr", "hole")
+    means = values.mean(axis=1)
+    looked_at = {means.idxmin(), means.idxmax(), *values.idxmin()}
+    assert {page_name(results, case) for case in looked_at} <= cases and len(cases) < ALL_SHOWN
+    overview = Page((output / "index.html").read_text(encoding="utf-8"))
+    assert f"{len(cases)} of {ALL_SHOWN + 20} cases are shown" in "".join(overview.texts)
+    written = pd.read_csv(output / "values.csv")
+    assert len(written) == len(results.values) and written.value.sum() == pytest.approx(results.values.value.sum())
+    hidden = next(case for case in store.info.cases if page_name(results, case) not in cases)
+    write_report([store.folder], output, cases=hidden)
+    assert (output / "cases" / page_name(results, hidden)).exists()
+    write_report([store.folder], output, cases="all")
+    assert len(list((output / "cases").iterdir())) == ALL_SHOWN + 20
+    with pytest.raises(InputError, match="no case has 'nowhere' in its name"):
+        write_report([store.folder], output, cases="nowhere")
+
+
+def test_neighbours_of_a_shown_case_are_shown(tmp_path: Path) -> None:
+    store = write_many(tmp_path, 10 * (ALL_SHOWN + 2))
+    write_report([store.folder], tmp_path / "report")
+    pages = tmp_path / "report" / "cases"
+    for page in pages.iterdir():
+        links = [
+            attributes["href"] for tag, attributes in Page(page.read_text("utf-8")).elements if "rel" in attributes
+        ]
+        assert links and all((pages / str(link)).exists() for link in links)
+
+
+def test_many_failures_are_told_by_their_reasons(tmp_path: Path) -> None:
+    info = run_info(["a"], [f"c{k}" for k in range(FAILURES_SHOWN + 10)])
+    records = [failed(info, "a", case, "it fell over" if k else "it burnt") for k, case in enumerate(info.cases)]
+    notes = [note for note in footnotes(tabulate(Results.of(info, records))) if "failed" in note]
+    assert notes == [
+        "a failed on 29 cases (c1, c2, c3, c4, c5 and 24 more): error: it fell over",
+        "a failed on 1 case (c0): error: it burnt",
+    ]

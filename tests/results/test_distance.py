@@ -30,6 +30,7 @@ from vibench.report.tables import as_json, csv, markdown
 from vibench.report.terminal import terminal
 from vibench.results.comparison import SPEED_KEY, compare_methods
 from vibench.results.record import TRUTH, MetricFacts, Record, RunInfo
+from vibench.results.records import Records
 from vibench.results.results import Results, gather
 from vibench.results.store import Store
 from vibench.results.table import Table, tabulate
@@ -245,8 +246,8 @@ class FakeRun:
     def __init__(self, info: RunInfo, records: list[Record]) -> None:
         self.info, self._records = info, records
 
-    def records(self) -> list[Record]:
-        return self._records
+    def records(self) -> Records:
+        return Records.of(self._records)
 
 
 def test_runs_side_by_side_share_what_either_measured_of_the_truth() -> None:

@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from vibench.results.statistics import (
+    MANY,
     Values,
     by_clip,
     estimate,
@@ -259,3 +260,31 @@ def test_five_clips_can_never_be_significant() -> None:
 )
 def test_holm_s_correction_by_hand(raw: list[float], adjusted: list[float]) -> None:
     assert holm_corrected(raw) == pytest.approx(adjusted)
+
+
+@pytest.mark.parametrize(
+    ("draw", "mean"),
+    [
+        (lambda generator, count: generator.normal(size=count), 0.0),
+        (lambda generator, count: generator.exponential(size=count), 1.0),
+        (lambda generator, count: generator.lognormal(0, 0.5, size=count), float(np.exp(0.125))),
+    ],
+    ids=["normal", "exponential", "lognormal"],
+)
+def test_interval_of_many_clips_is_the_normal_one_and_holds_the_true_mean(
+    draw: Callable[[np.random.Generator, int], Values], mean: float
+) -> None:
+    generator = np.random.default_rng(6)
+    found = [estimate(draw(generator, MANY + 1)) for _ in range(DRAWS)]
+    assert {each.interval_kind for each in found} == {"normal"}
+    hits = sum(each.low is not None and each.high is not None and each.low <= mean <= each.high for each in found)
+    # Three standard deviations of so many draws at 0.95.
+    assert abs(hits / DRAWS - 0.95) <= 3 * np.sqrt(0.95 * 0.05 / DRAWS)
+
+
+def test_the_interval_does_not_jump_where_the_bootstrap_ends() -> None:
+    values = np.random.default_rng(5).exponential(size=MANY + 1)
+    ours, normal = estimate(values[:-1]), estimate(values)
+    assert ours.interval_kind == "bootstrap" and ours.low and ours.high and normal.low and normal.high
+    width = ours.high - ours.low
+    assert abs(normal.low - ours.low) < 0.06 * width and abs(normal.high - ours.high) < 0.06 * width

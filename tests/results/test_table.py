@@ -10,6 +10,7 @@ from scipy import stats
 from small_run import PSNR, WARPING, failed, psnr_records, record, run_info, timing
 
 from vibench.results.record import TRUTH, Record
+from vibench.results.records import Records
 from vibench.results.results import Results, gather
 from vibench.results.statistics import estimate
 from vibench.results.table import Column, difference, tabulate
@@ -267,8 +268,8 @@ class FakeRun:
         self.info = run_info(list(scores), cases, digest=digest, **changes)  # type: ignore[arg-type]
         self.scores = scores
 
-    def records(self) -> list[object]:
-        return list(psnr_records(self.info, self.scores))
+    def records(self) -> Records:
+        return Records.of(psnr_records(self.info, self.scores))
 
 
 def test_runs_of_one_protocol_share_a_table_and_others_never_do() -> None:

@@ -20,11 +20,18 @@ def report(
         int, typer.Option(min=1, help="Cases whose pictures are made side by side; each takes some 250 MB.")
     ] = min(4, os.cpu_count() or 1),
     holm: Annotated[bool, typer.Option("--holm", help="Correct each table's tests for their number (Holm).")] = False,
+    cases: Annotated[
+        str, typer.Option(help="Of more than 100 cases, show those too whose name holds one of these texts; or all.")
+    ] = "",
 ) -> None:
-    """Write a self-contained page (index.html) and tables as Markdown, CSV, LaTeX and JSON."""
+    """Write a self-contained page (index.html) and tables as Markdown, CSV, LaTeX and JSON.
+
+    Of more than 100 cases, pages and pictures are made of the best, worst and middle ones; give the same command with
+    --cases for others, and only their pictures are made.
+    """
     import vibench
 
-    typer.echo(f"report: {vibench.write_report(runs, output, jobs, holm=holm)}")
+    typer.echo(f"report: {vibench.write_report(runs, output, jobs, holm=holm, cases=cases)}")
 
 
 def figure(

@@ -33,10 +33,10 @@ DIGEST_BYTES = 32
 HEADER_BYTES = 4096
 """More than the header of any .npy file of a plain array."""
 
-_OWN = re.compile(r"[0-9a-f]{64}\.checked\.npy")
+_OWN = re.compile(r"[0-9a-f]{64}\.(checked\.npy|index\.npz)")
 _OUTDATED = re.compile(r"[0-9a-f]{64}\.npy")
 """Names that earlier versions gave, whose files have no checksum: they are never read, and removed."""
-_UNFINISHED = re.compile(r"\.[0-9a-f]+\..*\.partial\.npy")
+_UNFINISHED = re.compile(r"\.[0-9a-f]+\..*\.partial\.np[yz]")
 FORGOTTEN_SECONDS = 24 * 3600.0
 """A file that was begun so long ago belongs to no living process."""
 
@@ -154,6 +154,14 @@ def _write(path: Path, key: str, made: Array, limit: int) -> None:
 def _digest(key: str, content: bytes) -> bytes:
     """The key belongs to what is summed up, so that a file under another one's name is not believed."""
     return sha256(sha256(key.encode()).digest() + content).digest()
+
+
+def trim_to_limit(folder: Path) -> None:
+    """Remove the least recently used files of ``folder``, one of the cache's, until the rest is within the limit.
+
+    Raises OSError where a file may not be removed, and InputError where the limit is no number.
+    """
+    _trim(folder, limit_bytes())
 
 
 def _trim(folder: Path, limit: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 
@@ -26,6 +27,9 @@ SEVERAL = "several"
 """Stands for a speed where a method was timed on several machines, whose times have no mean."""
 KNOWS_CHARACTERS = 32
 """So much is shown of what a method says that it knows."""
+
+FAILURES_SHOWN = 20
+"""A method that failed on more cases has a note for each reason, not for each case, and for so many reasons."""
 
 SPEED_HEADS = ("frames/s", "p50 ms", "p90 ms", "p99 ms", "first ms", "memory MB")
 
@@ -136,11 +140,12 @@ def footnotes(table: Table) -> list[str]:
     """Return every sentence that a reader of the numbers must have, in the order in which all writers show them."""
     results = table.results
     estimates = [cell.estimate for row in table.rows for cell in row.cells.values() if cell.estimate]
-    bracketed = any(found.low is not None for found in estimates)
+    bracketed = {found.interval_kind for found in estimates if found.low is not None}
+    kind = "normal" if "normal" in bracketed else "bootstrap"
     notes = [
         f"Protocol {results.label}, {counted_cases(results)}. {average(results)} "
         + "Only those cases count that every method has a value for (methods without any value aside)."
-        + (" Brackets hold the 95 % bootstrap interval over clips." if bracketed else ""),
+        + (f" Brackets hold the 95 % {kind} interval over clips." if bracketed else ""),
         handling(results),
         *_about_marks(table),
     ]
@@ -149,8 +154,7 @@ def footnotes(table: Table) -> list[str]:
         f"{key}: {len(cases)} of {len(results.cases)} cases left out ({_some(cases)})."
         for key, cases in table.left_out().items()
     ]
-    for row in table.rows:
-        notes += [f"{row.method} failed on {case}: {message}" for case, message in row.failed.items()]
+    notes += [note for row in table.rows for note in _failures(row)]
     if any(found.interval_kind == "student" for found in estimates):
         notes.append(
             f"† fewer than {TOO_FEW} clips: the interval (Student's t) is rough, and no difference can be significant."
@@ -171,6 +175,21 @@ def footnotes(table: Table) -> list[str]:
     if differing := differing_facts(run.machine for run in results.runs):
         notes.append(f"Times are from different machines ({', '.join(differing)}) and must not be compared.")
     return [*notes, *results.notes]
+
+
+def _failures(row: Row) -> Iterator[str]:
+    """A sentence for each case that a method failed on, or for each reason where these are many."""
+    if len(row.failed) <= FAILURES_SHOWN:
+        yield from (f"{row.method} failed on {case}: {message}" for case, message in row.failed.items())
+        return
+    by_message: dict[str, list[str]] = {}
+    for case, message in row.failed.items():
+        by_message.setdefault(message, []).append(case)
+    most = sorted(by_message.items(), key=lambda entry: -len(entry[1]))
+    for message, cases in most[:FAILURES_SHOWN]:
+        yield f"{row.method} failed on {_counted(len(cases), 'case')} ({_some(tuple(cases))}): {message}"
+    if rest := sum(len(cases) for _, cases in most[FAILURES_SHOWN:]):
+        yield f"{row.method} failed on {_counted(rest, 'case')} for other reasons, which their records say."
 
 
 def _machine_notes(row: Row) -> Iterator[str]:
@@ -245,13 +264,14 @@ def _about_marks(table: Table) -> list[str]:
 
 def _unmeasured(results: Results) -> Iterator[str]:
     """Say for each metric why it has no value at all, or none of certain methods."""
-    measured = {(record.method, name) for record in results.records for name in record.metrics}
+    pairs = results.records.pairs("method", "layout")
+    measured = {(method, name) for method, layout in pairs for name, _ in json.loads(layout)}
     lacking: dict[tuple[str, str], list[str]] = {}
-    for record in results.records:
-        for name, reason in record.unavailable.items():
+    for method, unavailable in results.records.pairs("method", "unavailable"):
+        for name, reason in json.loads(unavailable).items():
             methods = lacking.setdefault((name, reason), [])
-            if record.method != TRUTH and record.method not in methods and (record.method, name) not in measured:
-                methods.append(record.method)
+            if method != TRUTH and method not in methods and (method, name) not in measured:
+                methods.append(method)
     names = {name for _, name in measured}
     for (name, reason), methods in lacking.items():
         if methods:

@@ -25,6 +25,7 @@ from vibench.report.numbers import (
     speed_texts,
 )
 from vibench.results.markdown import markdown_table, markdown_text
+from vibench.results.results import Results
 from vibench.results.table import Cell, Row, Table
 
 
@@ -41,6 +42,22 @@ def write_tables(tables: Sequence[Table], folder: Path) -> None:
     }
     for ending, writer in writers.items():
         write_atomically(folder / f"tables.{ending}", writer(tables).encode())
+
+
+def write_values(groups: Sequence[Results], folder: Path) -> None:
+    """Write ``values.csv`` into ``folder``: a line for every protocol, method, case, metric and region."""
+    import pandas as pd
+
+    frames = []
+    for results in groups:
+        frame = results.values.copy()
+        for name in ("method", "case", "metric", "region"):
+            texts = {text: _no_formula(text) for text in frame[name].unique()}
+            frame[name] = frame[name].map(texts)
+        frame.insert(0, "protocol", results.label)
+        frames.append(frame)
+    written = pd.concat(frames, ignore_index=True).to_csv(index=False)
+    write_atomically(folder / "values.csv", written.encode())
 
 
 def markdown(tables: Iterable[Table]) -> str:

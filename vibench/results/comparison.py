@@ -185,14 +185,15 @@ def _restricted(results: Results, first: str, second: str) -> Results:
     return replace(
         results,
         methods=tuple(facts for facts in results.methods if facts.label in (first, second)),
-        records=tuple(record for record in results.records if record.method in (first, second, TRUTH)),
+        records=results.records.of_methods((first, second, TRUTH)),
     )
 
 
 def _other_data(results: Results, first: str, second: str) -> str:
     """In what a case of the one is not that of the other; empty where all cases of both are the same."""
-    records = [record for record in results.records if record.method in (first, second) and record.status != "failed"]
-    case, what = next(iter(other_contents(records)), ("", ""))
+    records = results.records.of_methods((first, second))
+    made = records.chosen(np.flatnonzero(records.texts["status"].codes != records.texts["status"].place("failed")))
+    case, what = next(iter(other_contents(made)), ("", ""))
     return f"the {what} of {case} {'differ' if what == 'holes' else 'differs'}" if case else ""
 
 

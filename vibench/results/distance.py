@@ -21,11 +21,12 @@ from vibench.metrics.frechet import frechet_distance, frechet_warning
 from vibench.metrics.kernel import paired_distance
 from vibench.protocol import repeat_of
 from vibench.results.record import TRUTH, MetricFacts
+from vibench.results.records import Numbers
 from vibench.results.results import Results
 from vibench.results.statistics import FEWEST, Estimate, Spread
 
-_ByCase = Mapping[str, Sequence[float]]
-"""Case -> its vector."""
+_ByCase = Mapping[str, Numbers]
+"""Case -> its vector, (n,)."""
 
 FEWEST_CLIPS = 2
 """One clip has no covariance."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from vibench.errors import InputError, one_line
 from vibench.files import disk_errors, link_or_copy
-from vibench.results.record import TRUTH, Record, RunInfo
+from vibench.results.record import TRUTH, RunInfo
+from vibench.results.records import Records
 from vibench.results.run import Run
 from vibench.results.store import Store, run_folders
 
@@ -42,12 +46,15 @@ class Merged:
             yield f"{_counted(self.missing)} missing: {_named(self.missing)}; run their shards again, then merge again"
 
 
-@dataclass(frozen=True)
-class _Found:
-    """A sound record and the shard that it lies in."""
+class _Shard(NamedTuple):
+    """A run and its sound records."""
 
     store: Store
-    record: Record
+    records: Records
+
+    @property
+    def name(self) -> str:
+        return repr(str(self.store.folder))
 
 
 def merge(
@@ -71,16 +78,17 @@ def merge(
     if os.path.lexists(folder / "run.json"):
         stores = _once([*stores, Store.open(folder)])
     _check_alike(stores)
-    found, doubles, problems = _gathered(stores)
-    _check_metrics(found)
-    _check_contents(found)
+    shards, problems = _read(stores)
+    found, doubles = _gathered(shards)
+    _check_metrics(shards)
+    _check_contents(shards)
     with disk_errors(folder):
         merged = Store.create(Path(output), page)
         with merged.lock(say):
-            for each in found.values():
-                _take_over(each, merged)
+            for key, shard in found.items():
+                _take_over(shard.store, *key, merged)
             merged = merged.with_metrics(page.metrics)
-    missing = tuple(key for key in _promised(page, found) if key not in found)
+    missing = tuple(key for key in _promised(page, shards) if key not in found)
     return Merged(Run(merged), len(found), tuple(doubles), missing, tuple(problems))
 
 
@@ -144,33 +152,41 @@ _Key = tuple[str, str]
 """Method and case."""
 
 
-def _gathered(stores: Sequence[Store]) -> tuple[dict[_Key, _Found], list[_Key], list[str]]:
-    """One sound record of each method and case, those that several shards have, and what is wrong with files."""
-    found: dict[_Key, _Found] = {}
-    doubles: dict[_Key, None] = {}
-    problems: list[str] = []
+def _read(stores: Sequence[Store]) -> tuple[list[_Shard], list[str]]:
+    """The records of each run, and what is wrong with other files."""
+    shards, problems = [], []
     for store in stores:
         records, damaged = store.scan()
+        shards.append(_Shard(store, records))
         problems += [f"{problem.sentence} (in {str(store.folder)!r}); left out" for problem in damaged]
-        for record in records:
-            key = record.method, record.case
-            earlier = found.setdefault(key, _Found(store, record))
-            if earlier.store is not store:
-                _check_equal(earlier, _Found(store, record))
+    return shards, problems
+
+
+def _gathered(shards: Sequence[_Shard]) -> tuple[dict[_Key, _Shard], list[_Key]]:
+    """A shard that has the record of each method and case, and those that several shards have."""
+    found: dict[_Key, _Shard] = {}
+    doubles: dict[_Key, None] = {}
+    for shard in shards:
+        every = np.arange(len(shard.records))
+        names = (shard.records.texts[what].of_rows(every).tolist() for what in ("method", "case"))
+        for key in zip(*names, strict=True):
+            earlier = found.setdefault(key, shard)
+            if earlier is not shard:
+                _check_equal(key, earlier, shard)
                 doubles[key] = None
-    return found, list(doubles), problems
+    return found, list(doubles)
 
 
-def _check_equal(one: _Found, other: _Found) -> None:
+def _check_equal(key: _Key, one: _Shard, other: _Shard) -> None:
     """Raise InputError that shows both, where two records of one method and case differ in more than time."""
-    values = [each.record.model_dump(exclude={"timing", "made_by"}) for each in (one, other)]
+    records = (shard.records.find(*key) for shard in (one, other))
+    values = [record.model_dump(exclude={"timing", "made_by"}) for record in records if record is not None]
     for name, value in values[0].items():
         if value != values[1][name]:
             inner, first, second = _inmost(name, value, values[1][name])
             raise InputError(
-                f"two shards have different records of {one.record.method} on {one.record.case}: {inner} is "
-                f"{first} in {str(one.store.folder)!r} and {second} in {str(other.store.folder)!r}; "
-                "remove the wrong one"
+                f"two shards have different records of {one_line(key[0])} on {one_line(key[1])}: {inner} is {first} in "
+                f"{one.name} and {second} in {other.name}; remove the wrong one"
             )
 
 
@@ -186,52 +202,55 @@ def _inmost(name: str, one: Any, other: Any) -> tuple[str, str, str]:
     return one_line(name), one_line(repr(one), 80), one_line(repr(other), 80)
 
 
-def _check_metrics(found: dict[_Key, _Found]) -> None:
+def _check_metrics(shards: Sequence[_Shard]) -> None:
     """Raise InputError where values of one metric were measured by several states of its code."""
-    known: dict[str, tuple[str, Store]] = {}
-    for each in found.values():
-        for metric, identity in each.record.measured_by.items():
-            earlier, store = known.setdefault(metric, (identity, each.store))
-            if earlier != identity:
-                name, folders = one_line(metric), f"{str(store.folder)!r} and {str(each.store.folder)!r}"
-                raise InputError(
-                    f"values of {name} in {folders} were measured by different code ({earlier[:8]} and "
-                    f"{identity[:8]}); `vibench score RUN --metrics {name}` measures a shard anew"
-                )
-
-
-def _check_contents(found: dict[_Key, _Found]) -> None:
-    """Raise InputError where a case, or the input of a clip, is not the same in all records."""
-    known: dict[tuple[str, str], tuple[str, _Found]] = {}
-    for each in found.values():
-        about = [(f"{what} of {each.record.case}", f"{what}_sha256") for what in ("input", "truth", "holes")]
-        about.append((f"input of clip {each.record.clip}", "input_sha256"))
-        for what, field in about:
-            if sha256 := getattr(each.record, field):
-                earlier, other = known.setdefault((what, field), (sha256, each))
-                if earlier != sha256:
+    known: dict[str, tuple[str, _Shard]] = {}
+    for shard in shards:
+        for text in shard.records.texts["measured_by"].counts():
+            for metric, identity in json.loads(text).items():
+                earlier, other = known.setdefault(metric, (identity, shard))
+                if earlier != identity:
+                    name = one_line(metric)
                     raise InputError(
-                        f"{str(other.store.folder)!r} and {str(each.store.folder)!r} were made of different data: "
-                        f"the {one_line(what)} differs ({earlier[:8]} and {sha256[:8]})"
+                        f"values of {name} in {other.name} and {shard.name} were measured by different code "
+                        f"({earlier[:8]} and {identity[:8]}); `vibench score RUN --metrics {name}` measures them anew"
                     )
 
 
-def _promised(page: RunInfo, found: dict[_Key, _Found]) -> Iterator[_Key]:
+def _check_contents(shards: Sequence[_Shard]) -> None:
+    """Raise InputError where a case, or the input of a clip, is not the same in all records."""
+    known: dict[tuple[str, str, str], tuple[str, _Shard]] = {}
+    for shard in shards:
+        for about, field in _CONTENTS:
+            for name, sha256 in shard.records.pairs(about, f"{field}_sha256"):
+                earlier, other = known.setdefault((about, field, name), (sha256, shard)) if sha256 else ("", shard)
+                if earlier != sha256:
+                    raise InputError(
+                        f"{other.name} and {shard.name} were made of different data: the {field} of {about} "
+                        f"{one_line(name)} differs ({earlier[:8]} and {sha256[:8]})"
+                    )
+
+
+_CONTENTS = (("case", "input"), ("case", "truth"), ("case", "holes"), ("case", "given"), ("clip", "input"))
+
+
+def _promised(page: RunInfo, shards: Sequence[_Shard]) -> Iterator[_Key]:
     """Every method and case of the run; the truth has a row where it has one anywhere, of cases that can be made."""
     labels = [facts.label for facts in page.methods]
     for case in page.cases:
         yield from ((label, case) for label in labels)
-    if any(method == TRUTH for method, _ in found):
-        with_truth = {case for (_, case), each in found.items() if each.record.truth_sha256}
+    if any(TRUTH in shard.records.texts["method"].counts() for shard in shards):
+        pairs = [pair for shard in shards for pair in shard.records.pairs("case", "truth_sha256")]
+        with_truth = {case for case, sha256 in pairs if sha256}
         yield from ((TRUTH, case) for case in page.cases if case in with_truth)
 
 
-def _take_over(found: _Found, merged: Store) -> None:
+def _take_over(store: Store, method: str, case: str, merged: Store) -> None:
     """Put all files of a record into the merged run, those of its case first and the record itself last."""
-    if found.store.folder.resolve() == merged.folder.resolve():
+    if store.folder.resolve() == merged.folder.resolve():
         return
-    for path in found.store.files_of(found.record):
-        _link(path, merged.folder / path.relative_to(found.store.folder))
+    for path in store.files_of(method, case):
+        _link(path, merged.folder / path.relative_to(store.folder))
 
 
 def _link(source: Path, target: Path) -> None:

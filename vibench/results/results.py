@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any
+from functools import cached_property, reduce
+from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from vibench.errors import InputError
 from vibench.machine.facts import differing_facts
 from vibench.results.record import TRUTH, MethodFacts, MetricFacts, Record, RunInfo
+from vibench.results.records import Numbers, Records
 from vibench.results.store import Store
 
 FEATURES = "features"
@@ -33,13 +36,13 @@ class Results:
     methods: tuple[MethodFacts, ...]
     metrics: tuple[MetricFacts, ...]
     cases: tuple[str, ...]
-    records: tuple[Record, ...]
+    records: Records
     notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, info: RunInfo, records: Iterable[Record]) -> Results:
         """Make the results of one run from its page and its records."""
-        return _aggregated(cls((info,), info.methods, info.metrics, info.cases, tuple(records)))
+        return _aggregated(cls((info,), info.methods, info.metrics, info.cases, Records.of(records)))
 
     @property
     def protocol(self) -> dict[str, Any]:
@@ -68,28 +71,22 @@ class Results:
 
     def regions(self, metric: MetricFacts) -> tuple[str, ...]:
         """Name the regions in which a metric has a value, in alphabetical order."""
-        return tuple(
-            sorted(
-                {
-                    region
-                    for record in self.records
-                    for region, series in record.metrics.get(metric.name, {}).items()
-                    if any(value is not None for value in series)
-                }
-            )
-        )
+        blocks = self.records.blocks.items()
+        return tuple(sorted(region for (name, region), block in blocks if name == metric.name and block.weights.any()))
 
-    def vectors(self, metric: str, region: str) -> dict[str, dict[str, tuple[float, ...]]]:
-        """Return the feature vector of every clip, for each method and the truth: method -> case -> values.
+    def vectors(self, metric: str, region: str) -> dict[str, dict[str, Numbers]]:
+        """Return the feature vector of every clip, for each method and the truth: method -> case -> values (n,).
 
         A clip that lacks one of the values is left out.
         """
-        found: dict[str, dict[str, tuple[float, ...]]] = {}
-        for record in self.records:
-            series = record.metrics.get(metric, {}).get(region, ())
-            known = tuple(value for value in series if value is not None)
-            if known and len(known) == len(series):
-                found.setdefault(record.method, {})[record.case] = known
+        found: dict[str, dict[str, Numbers]] = {}
+        block = self.records.blocks.get((metric, region))
+        if block is not None:
+            method, case = self.records.texts["method"], self.records.texts["case"]
+            for place in np.flatnonzero(block.is_complete).tolist():
+                row = int(block.rows[place])
+                values = block.values[block.starts[place] : block.ends[place]]
+                found.setdefault(method.at(row), {})[case.at(row)] = values
         return found
 
     @cached_property
@@ -99,44 +96,62 @@ class Results:
         The column ``value`` is the mean over the clip's frames or pairs that have a value, ``weight`` their number.
         Metrics that compare sets of clips have no rows, since the mean of a feature vector says nothing.
         """
-        rows = []
-        means = {metric.name for metric in self.metrics if metric.aggregate == "mean"}
-        for record in self.records:
-            for metric, regions in record.metrics.items():
-                for region, series in regions.items() if metric in means else ():
-                    value = record.value(metric, region)
-                    if value is not None:
-                        weight = sum(known is not None for known in series)
-                        rows.append((record.method, record.case, metric, region, value, weight))
-        return pd.DataFrame(rows, columns=["method", "case", "metric", "region", "value", "weight"])
+        parts = [
+            (block.rows[known], key, block.means[known], block.weights[known])
+            for key in self.records.blocks
+            if key[0] in self._with_means and (known := (block := self.records.blocks[key]).weights > 0).any()
+        ]
+        rows, numbers = (np.concatenate([part[k] for part in parts] or [np.empty(0)]) for k in (0, 2))
+        weights = np.concatenate([part[3] for part in parts] or [np.empty(0, np.int64)])
+        keys = np.repeat(np.arange(len(parts)), [len(part[0]) for part in parts])
+        order = np.lexsort((keys, rows))
+        columns = {name: self.records.texts[name].of_rows(rows[order].astype(np.int64)) for name in ("method", "case")}
+        for place, name in enumerate(("metric", "region")):
+            columns[name] = np.array([part[1][place] for part in parts], object)[keys[order]]
+        return pd.DataFrame({**columns, "value": numbers[order], "weight": weights[order]})
 
-    def matrix(self, metric: str, region: str, what: str = "value") -> pd.DataFrame:
+    @cached_property
+    def _with_means(self) -> set[str]:
+        return {metric.name for metric in self.metrics if metric.aggregate == "mean"}
+
+    def matrix(self, metric: str, region: str, what: Literal["value", "weight"] = "value") -> pd.DataFrame:
         """Return a table of one metric in one region, with a row for every case and a column for every method.
 
         ``what`` is ``value``, the mean over the clip, or ``weight``, the number of values in it. A cell is NaN where
-        the metric was not measured.
+        the metric was not measured; cases and methods that have no value at all are left out.
         """
-        chosen = self.values[(self.values.metric == metric) & (self.values.region == region)]
-        table = chosen.pivot(index="case", columns="method", values=what)
         labels = [facts.label for facts in self.methods] + [TRUTH]
-        return table.reindex(
-            index=[case for case in self.cases if case in table.index],
-            columns=[label for label in labels if label in table.columns],
+        grid = np.full((len(self.cases), len(labels)), np.nan)
+        block = self.records.blocks.get((metric, region)) if metric in self._with_means else None
+        if block is not None:
+            known = block.weights > 0
+            rows, numbers = block.rows[known], (block.means if what == "value" else block.weights)[known]
+            line = self.records.texts["case"].places_in(self.cases, rows)
+            column = self.records.texts["method"].places_in(labels, rows)
+            planned = (line >= 0) & (column >= 0)
+            grid[line[planned], column[planned]] = numbers[planned]
+        there = ~np.isnan(grid)
+        # Names as plain objects: where pyarrow is installed, pandas' own texts are slow to walk through.
+        lines, columns = (
+            pd.Index(names, dtype=object, name=name) for names, name in ((self.cases, "case"), (labels, "method"))
         )
+        table = pd.DataFrame(grid, lines, columns)
+        told: pd.DataFrame = table.loc[there.any(axis=1), there.any(axis=0)]
+        return told
 
     @cached_property
     def clips(self) -> dict[str, str]:
         """Case -> the clip that it is made of. Several cases of one clip are one clip where anything is tested."""
-        named = {record.case: record.clip for record in self.records if record.attributes}
+        clip, case = self.records.texts["clip"], self.records.texts["case"]
+        attributes = self.records.texts["attributes"]
+        told = attributes.codes != attributes.place("{}")
+        pairs = zip(case.codes[told].tolist(), clip.codes[told].tolist(), strict=True)
+        named = {case.texts[one]: clip.texts[other] for one, other in dict(pairs).items()}
         return {case: named.get(case, case.partition("/")[0]) for case in self.cases}
 
     def record(self, method: str, case: str) -> Record | None:
         """Return the record of a method on a case, or None where it was never made."""
-        return self._by_name.get((method, case))
-
-    @cached_property
-    def _by_name(self) -> dict[tuple[str, str], Record]:
-        return {(record.method, record.case): record for record in self.records}
+        return self.records.find(method, case)
 
 
 def distinct(runs: Iterable[Store]) -> list[Store]:
@@ -148,7 +163,7 @@ def distinct(runs: Iterable[Store]) -> list[Store]:
     for run in runs:
         earlier = found.setdefault(run.info.digest, run)
         if os.path.realpath(earlier.folder) != os.path.realpath(run.folder):
-            records = [*earlier.records(), *run.records()]
+            records = Records.concatenated([earlier.records(), run.records()])
             for case, what in other_contents(records):
                 raise InputError(
                     f"{str(earlier.folder)!r} and {str(run.folder)!r} are runs of the same methods on different data: "
@@ -194,43 +209,44 @@ def _merged(runs: list[Store], apart: bool) -> Results:
     homes: dict[str, RunInfo] = {}
     metrics: dict[str, MetricFacts] = {}
     cases: dict[str, None] = {}
-    records: dict[tuple[str, str], Record] = {}
+    parts: list[Records] = []
     notes: list[str] = []
     for run in runs:
         found = run.records()
-        same = set[str]() if apart else _same_methods(run.info, found, methods, homes, records)
+        same = set[str]() if apart else _same_methods(run.info, found, methods, homes, parts)
         labels = _new_labels(run.info, methods, homes, same, notes)
         names = _new_metric_names(run.info, metrics, notes)
         cases.update(dict.fromkeys(run.info.cases))
-        for record in found:
-            label = labels.get(record.method, record.method)
-            renamed = record.model_copy(
-                update={
-                    "method": label,
-                    "metrics": {names.get(name, name): regions for name, regions in record.metrics.items()},
-                    "measured_by": {names.get(name, name): code for name, code in record.measured_by.items()},
-                }
-            )
-            earlier = records.get((label, record.case))
-            records[label, record.case] = renamed if earlier is None else _with_more(earlier, renamed)
-    infos = tuple(run.info for run in runs)
+        parts.append(found.renamed(labels, names))
+    infos, records = tuple(run.info for run in runs), _without_doubles(Records.concatenated(parts))
     return _aggregated(
-        Results(
-            infos, tuple(methods.values()), tuple(metrics.values()), tuple(cases), tuple(records.values()), tuple(notes)
-        )
+        Results(infos, tuple(methods.values()), tuple(metrics.values()), tuple(cases), records, tuple(notes))
     )
 
 
-def version_notes(records: Sequence[Record]) -> tuple[str, ...]:
+def _without_doubles(records: Records) -> Records:
+    """One record of each method and case, which holds what all of its records hold."""
+    doubles = records.doubles()
+    if not doubles:
+        return records
+    merged = (reduce(_with_more, (records[row] for row in rows)) for rows in doubles)
+    single = np.setdiff1d(np.arange(len(records)), np.concatenate(doubles))
+    return Records.concatenated([records.chosen(single), Records.of(merged)])
+
+
+def version_notes(records: Records) -> tuple[str, ...]:
     """Say of which packages several versions made the numbers, and which metrics were measured by several codes."""
     notes = []
     versions: dict[str, Counter[str]] = {}
     codes: dict[str, set[str]] = {}
-    for record in records:
-        for package, version in record.versions.items():
-            versions.setdefault(package, Counter())[version] += 1
-        for metric in record.metrics.keys() & record.measured_by.keys():
-            codes.setdefault(metric, set()).add(record.measured_by[metric])
+    for text, count in records.texts["versions"].counts().items():
+        for package, version in json.loads(text).items():
+            versions.setdefault(package, Counter())[version] += count
+    for layout, measured_by in records.pairs("layout", "measured_by"):
+        identities, measured = json.loads(measured_by), [metric for metric, _ in json.loads(layout)]
+        for metric in measured:
+            if metric in identities:
+                codes.setdefault(metric, set()).add(identities[metric])
     for case, what in other_contents(records):
         notes.append(f"The {what} of {case} is not the same in all records: numbers of this case must not be compared.")
     for package, found in versions.items():
@@ -246,14 +262,17 @@ def version_notes(records: Sequence[Record]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def other_contents(records: Sequence[Record]) -> Iterator[tuple[str, str]]:
+def other_contents(records: Records) -> list[tuple[str, str]]:
     """(case, input, truth or holes) of which the records of one case hold different contents."""
-    seen: dict[tuple[str, str], set[str]] = {}
-    for record in records:
-        for what in ("input", "truth", "holes", "given"):
-            if sha256 := getattr(record, f"{what}_sha256"):
-                seen.setdefault((record.case, what), set()).add(sha256)
-    return (key for key, found in seen.items() if len(found) > 1)
+    case = records.texts["case"]
+    found = []
+    for what in ("input", "truth", "holes", "given"):
+        sha256 = records.texts[f"{what}_sha256"]
+        told = sha256.codes != sha256.place("")
+        pairs = np.unique(np.stack([case.codes[told], sha256.codes[told]]), axis=1)
+        several, counts = np.unique(pairs[0], return_counts=True)
+        found += [(int(code), what) for code in several[counts > 1]]
+    return [(case.texts[code], what) for code, what in sorted(found, key=lambda pair: pair[0])]
 
 
 def _aggregated(results: Results) -> Results:
@@ -261,7 +280,7 @@ def _aggregated(results: Results) -> Results:
 
     A page from before the field ``aggregate`` does not name the former; their features in the records do.
     """
-    distances = {name for record in results.records for name, regions in record.metrics.items() if FEATURES in regions}
+    distances = {name for name, region in results.records.blocks if region == FEATURES}
     metrics = (
         metric.model_copy(update={"aggregate": "frechet-distance"})
         if metric.name in distances and metric.aggregate == "mean"
@@ -293,28 +312,37 @@ def _with_more(earlier: Record, later: Record) -> Record:
 
 def _same_methods(
     info: RunInfo,
-    found: Sequence[Record],
+    found: Records,
     methods: dict[str, MethodFacts],
     homes: dict[str, RunInfo],
-    records: dict[tuple[str, str], Record],
+    earlier: Sequence[Records],
 ) -> set[str]:
     """The methods of a run that an earlier run holds too: of equal identity, machine, and frames where both have any.
 
-    ``homes`` says of which run each of ``methods`` is, and ``records`` are those of the earlier runs.
+    ``homes`` says of which run each of ``methods`` is, and ``earlier`` are the records of the earlier runs.
     """
     same = set()
     for facts in info.methods:
         known = methods.get(facts.label)
         if known is None or known.identity != facts.identity or homes[facts.label].device != info.device:
             continue
-        if not differing_facts([homes[facts.label].machine, info.machine]):
+        if not differing_facts([homes[facts.label].machine, info.machine]) and _equal_frames(
+            _frames(found, facts.label), {k: v for part in earlier for k, v in _frames(part, facts.label).items()}
+        ):
             same.add(facts.label)
-    for record in found:
-        earlier = records.get((record.method, record.case))
-        frames = {each.output_sha256 for each in (earlier, record) if each is not None and each.status != "failed"}
-        if len(frames) > 1 or "" in frames:
-            same.discard(record.method)
     return same
+
+
+def _frames(records: Records, label: str) -> dict[str, str]:
+    """Case -> sha256 of what a method made of it, for those that did not fail; empty where an old record lacks it."""
+    rows = records.texts["method"].rows_of(label)
+    status, case, output = (records.texts[name].of_rows(rows) for name in ("status", "case", "output_sha256"))
+    return {name: sha256 for name, sha256, how in zip(case, output, status, strict=True) if how != "failed"}
+
+
+def _equal_frames(one: dict[str, str], other: dict[str, str]) -> bool:
+    """Whether two sets of frames are known and equal wherever both have a case."""
+    return all(sha256 and other.get(case, sha256) == sha256 for case, sha256 in one.items())
 
 
 def _new_labels(

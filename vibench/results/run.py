@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from vibench.clip import Frames
 from vibench.errors import InputError
@@ -16,6 +19,8 @@ from vibench.results.store import Store
 if TYPE_CHECKING:
     import pandas as pd
 
+    from vibench.results.damage import Problem
+    from vibench.results.records import Records
     from vibench.results.results import Results
 
 
@@ -50,7 +55,11 @@ class Run:
         """Its records in the form that tables are made from."""
         from vibench.results.results import Results
 
-        return Results.of(self.info, self.store.records())
+        return Results.of(self.info, self._scanned[0])
+
+    @cached_property
+    def _scanned(self) -> tuple[Records, list[Problem]]:
+        return self.store.scan()
 
     @cached_property
     def values(self) -> pd.DataFrame:
@@ -61,11 +70,13 @@ class Run:
         (``higher`` or ``lower``). The truth has rows too, where a metric gives it no perfect value. Metrics that
         compare sets of clips have no rows, since they have no value for a single case.
         """
-        found = self.results.values.copy()
-        attributes = {(record.method, record.case): record.attributes for record in self.results.records}
-        keys = list(zip(found["method"], found["case"], strict=True))
+        found, records = self.results.values.copy(), self.results.records
+        texts = records.texts["attributes"]
+        attributes = [json.loads(text) for text in texts.texts]
+        rows = [records.row(*key) or 0 for key in zip(found["method"], found["case"], strict=True)]
         for place, name in enumerate(("clip", "hole"), start=2):
-            found.insert(place, name, [attributes[key].get(name, "") for key in keys])
+            values = [told.get(name, "") for told in attributes]
+            found.insert(place, name, [values[code] for code in texts.codes[rows]])
         facts = {metric.name: metric for metric in self.info.metrics}
         for name in ("unit", "better"):
             found[name] = [getattr(facts[metric], name) for metric in found["metric"]]
@@ -107,12 +118,14 @@ class Run:
     def failures(self) -> dict[tuple[str, str], str]:
         """The reason for every failure, by (method, case)."""
         records = self.results.records
-        return {(record.method, record.case): record.failure.message for record in records if record.failure}
+        rows = np.flatnonzero(records.texts["failure"].codes != records.texts["failure"].place(""))
+        failed = [records[row] for row in rows.tolist()]
+        return {(record.method, record.case): record.failure.message for record in failed if record.failure}
 
     @property
     def problems(self) -> tuple[str, ...]:
         """A sentence for each file among its records that is torn or belongs to another run."""
-        return tuple(problem.sentence for problem in self.store.scan()[1])
+        return tuple(problem.sentence for problem in self._scanned[1])
 
     def _check(self, method: str, case: str) -> None:
         if method not in (*self.methods, TRUTH):
@@ -121,7 +134,7 @@ class Run:
             raise InputError(f"{str(self.folder)!r} has no case {case!r}; its cases: {', '.join(self.cases[:8])}")
 
     def __repr__(self) -> str:
-        done = len(self.store.records())
+        done = len(self._scanned[0])
         return f"Run({str(self.folder)!r}: {self.info.protocol_label}, {', '.join(self.methods)}, {done} records)"
 
 

@@ -34,8 +34,10 @@ from vibench.errors import InputError, one_line, reading
 from vibench.files import disk_errors, link_or_copy, slug, write_atomically
 from vibench.protocol import Protocol
 from vibench.results.damage import LaterVersion, Problem, impossible, parsed, unpacked_holes, where_is, without_steering
+from vibench.results.index import records_in
 from vibench.results.lock import locked
 from vibench.results.record import TRUTH, MetricFacts, Record, RunInfo
+from vibench.results.records import Records
 
 LONGEST_WRITE_SECONDS = 24 * 3600.0
 """No file of a run takes so long to write, also where the clocks of machines differ."""
@@ -114,15 +116,11 @@ class Store:
         path = self._record_path(method, case)
         return self._read(path) if os.path.lexists(path) else None
 
-    def scan(self) -> tuple[list[Record], list[Problem]]:
+    def scan(self) -> tuple[Records, list[Problem]]:
         """Return all sound records, in the order of the run's cases, and what is wrong with every other file."""
-        found = [self._read(path) for path in sorted(self.folder.glob("records/*/*.json"))]
-        place = {case: index for index, case in enumerate(self.info.cases)}
-        records = [record for record in found if isinstance(record, Record)]
-        records.sort(key=lambda record: (place.get(record.case, len(place)), record.method))
-        return records, [problem for problem in found if isinstance(problem, Problem)]
+        return records_in(self.folder, self.info.cases, self._read)
 
-    def records(self) -> list[Record]:
+    def records(self) -> Records:
         """Return the sound records, in the order of the run's cases."""
         return self.scan()[0]
 
@@ -166,12 +164,12 @@ class Store:
                     link_or_copy(source, _made(path))
             write_atomically(self._record_path(record.method, record.case), _json(taken))
 
-    def files_of(self, record: Record) -> list[Path]:
-        """Return the files that are there of a record and its case, in the order of writing: the record comes last."""
-        path = self._record_path(record.method, record.case)
-        case = [self._case_path(record.case, ending) for ending in (".mkv", ".truth.mkv", ".holes.npz")]
-        own = [self._frames_path(record.method, record.case), path.with_suffix(".traceback.txt"), path]
-        return [each for each in (*case, *own) if each.exists()]
+    def files_of(self, method: str, case: str) -> list[Path]:
+        """Return the files that are there of a method on a case, in the order of writing: the record comes last."""
+        path = self._record_path(method, case)
+        of_case = [self._case_path(case, ending) for ending in (".mkv", ".truth.mkv", ".holes.npz")]
+        own = [self._frames_path(method, case), path.with_suffix(".traceback.txt"), path]
+        return [each for each in (*of_case, *own) if each.exists()]
 
     def with_metrics(self, metrics: tuple[MetricFacts, ...]) -> Store:
         """Return the same run after its page was made to name ``metrics`` too, which its records now hold."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Literal, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from vibench.results.distance import distances_of
@@ -120,7 +121,8 @@ class Table:
     def left_out(self) -> dict[str, tuple[str, ...]]:
         """Column key -> planned cases that its means are not over; only columns that leave any out."""
         missing = {
-            key: tuple(case for case in self.results.cases if case not in cases) for key, cases in self.compared.items()
+            key: tuple(case for case in self.results.cases if case not in compared)
+            for key, compared in ((key, set(cases)) for key, cases in self.compared.items())
         }
         return {key: cases for key, cases in missing.items() if cases}
 
@@ -185,7 +187,7 @@ def tabulate(results: Results, holm: bool = False) -> Table:
         for column in columns
     }
     labels = [facts.label for facts in results.methods]
-    if any(record.method == TRUTH for record in results.records):
+    if TRUTH in results.records.texts["method"].counts():
         labels.append(TRUTH)
     rows = tuple(
         _row(results, label, {key: entry.cells.get(label, Cell(None)) for key, entry in entries.items()})
@@ -324,8 +326,11 @@ def _p(pairs: _Pairs, one: str, other: str) -> float | None:
 
 def _row(results: Results, label: str, cells: dict[str, Cell]) -> Row:
     facts = {facts.label: facts for facts in results.methods}
-    records = [record for record in results.records if record.method == label]
-    made = {record.case for record in records}
+    records = results.records.of_methods([label])
+    every = np.arange(len(records))
+    cases, states, failures = (records.texts[name].of_rows(every) for name in ("case", "status", "failure"))
+    made = set(cases)
+    is_failed = states == "failed"
     return Row(
         method=label,
         is_floor=label == TRUTH,
@@ -333,11 +338,7 @@ def _row(results: Results, label: str, cells: dict[str, Cell]) -> Row:
         knows=facts[label].knows if label in facts else None,
         cells=cells,
         speeds=speeds_of(records),
-        done=sum(record.status != "failed" for record in records),
-        failed={
-            record.case: f"{record.failure.kind}: {record.failure.message}" if record.failure else "failed"
-            for record in records
-            if record.status == "failed"
-        },
+        done=int((~is_failed).sum()),
+        failed={case: text or "failed" for case, text in zip(cases[is_failed], failures[is_failed], strict=True)},
         missing=tuple(case for case in results.cases if case not in made),
     )

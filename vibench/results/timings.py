@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from vibench.results.record import Record
+from vibench.results.records import CLOCK, Numbers, Records
 from vibench.results.statistics import Estimate, estimate
 
 
@@ -36,46 +37,55 @@ class Speed:
     scopes: tuple[str, ...] = ("call",)
 
 
-def speeds_of(records: Sequence[Record]) -> tuple[Speed, ...]:
+def speeds_of(records: Iterable[Record]) -> tuple[Speed, ...]:
     """Speed over the records of one method, one a machine that it was timed on, by the machine's name.
 
     There is none where nothing was timed (frames from disk, the truth).
     """
-    by_machine: dict[str, list[Record]] = {}
-    for record in records:
-        if record.timing is not None and record.timing.seconds > 0:
-            by_machine.setdefault(record.timing.machine, []).append(record)
-    return tuple(_speed(machine, by_machine[machine]) for machine in sorted(by_machine))
+    timed = _timed(Records.of(records))
+    machine = timed.texts["machine"]
+    return tuple(_speed(name, timed.chosen(machine.rows_of(name))) for name in sorted(machine.counts()))
 
 
-def _speed(machine: str, timed: Sequence[Record]) -> Speed:
-    timings = [record.timing for record in timed if record.timing is not None]
-    per_frame = all(timing.frame_seconds for timing in timings)
-    seconds = seconds_per_frame(timed)
-    p50, p90, p99 = (float(value) for value in np.percentile(seconds, [50, 90, 99]))
-    device_bytes = [timing.peak_device_bytes for timing in timings if timing.peak_device_bytes is not None]
+def seconds_per_frame(records: Iterable[Record]) -> Numbers:
+    """Seconds of every single frame where all timed records have them, else the mean of each case."""
+    timed = _timed(Records.of(records))
+    if not _has_clock(timed):
+        return _timing(timed, "seconds") / _timing(timed, "frames")
+    clock = timed.blocks[CLOCK]
+    return np.concatenate([clock.values[start:end] for start, end in zip(clock.starts, clock.ends, strict=True)])
+
+
+def _timed(records: Records) -> Records:
+    with np.errstate(invalid="ignore"):
+        return records.chosen(np.flatnonzero(_timing(records, "seconds") > 0))
+
+
+def _has_clock(timed: Records) -> bool:
+    clock = timed.blocks.get(CLOCK)
+    return clock is not None and len(clock.rows) == len(timed) > 0 and bool((clock.ends > clock.starts).all())
+
+
+def _timing(records: Records, name: str) -> Numbers:
+    return records.numbers[f"timing.{name}"]
+
+
+def _speed(machine: str, timed: Records) -> Speed:
+    seconds = _timing(timed, "seconds")
+    p50, p90, p99 = (float(value) for value in np.percentile(seconds_per_frame(timed), [50, 90, 99]))
+    device_bytes = _timing(timed, "peak_device_bytes")
     return Speed(
         machine=machine,
-        devices=tuple(sorted({timing.device for timing in timings})),
+        devices=tuple(sorted(timed.texts["device"].counts())),
         frames_per_second=estimate(
-            [timing.frames_per_second for timing in timings],
-            [timing.seconds for timing in timings],
-            [record.clip for record in timed],
+            _timing(timed, "frames") / seconds, seconds, timed.texts["clip"].of_rows(np.arange(len(timed))).tolist()
         ),
-        per_frame=per_frame,
+        per_frame=_has_clock(timed),
         p50_seconds=p50,
         p90_seconds=p90,
         p99_seconds=p99,
-        first_frame_seconds=float(np.median([timing.first_frame_seconds for timing in timings])),
-        host_bytes=max(timing.peak_host_bytes for timing in timings),
-        device_bytes=max(device_bytes) if device_bytes else None,
-        scopes=tuple(sorted({timing.scope for timing in timings})),
+        first_frame_seconds=float(np.median(_timing(timed, "first_frame_seconds"))),
+        host_bytes=int(_timing(timed, "peak_host_bytes").max()),
+        device_bytes=None if np.isnan(device_bytes).all() else int(np.nanmax(device_bytes)),
+        scopes=tuple(sorted(timed.texts["scope"].counts())),
     )
-
-
-def seconds_per_frame(records: Sequence[Record]) -> list[float]:
-    """Seconds of every single frame where all records have them, else the mean of each case."""
-    timings = [record.timing for record in records if record.timing is not None and record.timing.seconds > 0]
-    if all(timing.frame_seconds for timing in timings):
-        return [seconds for timing in timings for seconds in timing.frame_seconds]
-    return [timing.seconds / timing.frames for timing in timings]

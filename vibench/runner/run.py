@@ -25,6 +25,7 @@ from vibench.programs.factory import named_method
 from vibench.protocol import PlannedCase, Protocol, load_protocol
 from vibench.results.damage import LaterVersion
 from vibench.results.record import TRUTH, MethodFacts, Record, RunInfo
+from vibench.results.records import Records
 from vibench.results.run import Run
 from vibench.results.store import Store
 from vibench.runner.bench import Filling, Workbench, untold
@@ -296,10 +297,10 @@ def _unfinished(bench: Workbench, store: Store, planned: list[PlannedCase], list
     for case in planned:
         fill: list[str] = []
         score: list[Record] = []
-        kept = [known[row, case.name] for row in bench.rows if (row, case.name) in known]
-        changed = _changed(bench, case, kept, listener)
+        kept = {record.method: record for row in bench.rows if (record := known.find(row, case.name))}
+        changed = _changed(bench, case, list(kept.values()), listener)
         for label in bench.rows:
-            record = known.get((label, case.name))
+            record = kept.get(label)
             if record is None or changed or (record.status == "failed" and order.retry_failed):
                 fill.append(label)
             elif record.status != "failed" and not order.predict_only and bench.scorer.lacking(record, on_page):
@@ -309,7 +310,7 @@ def _unfinished(bench: Workbench, store: Store, planned: list[PlannedCase], list
                     fill.append(label)
         if fill or score:
             tasks.append(Task(case, tuple(fill), tuple(score)))
-    failed = sum(record.status == "failed" for record in known.values())
+    failed = known.texts["status"].counts().get("failed", 0)
     if failed and not order.retry_failed:
         listener.say(f"{failed} cases failed before and are not tried again; --retry-failed does that")
     return tasks
@@ -337,27 +338,27 @@ def _can_score(store: Store, record: Record) -> bool:
     return record.method == TRUTH or store.has_frames(record.method, record.case)
 
 
-def _known(store: Store, cases: Collection[str], listener: Listener) -> dict[tuple[str, str], Record]:
-    """The sound records of ``cases`` by method and case; tells of other files, and where versions have changed.
+def _known(store: Store, cases: Collection[str], listener: Listener) -> Records:
+    """The sound records of ``cases``; tells of other files, and where versions have changed.
 
     InputError where a later version of vibench has been at work: what it wrote must not be replaced.
     """
     records, problems = store.scan()
-    records = [record for record in records if record.case in cases]
+    records = records.of_cases(cases)
     for problem in problems:
         if isinstance(problem, LaterVersion):
             raise InputError(problem.sentence)
         listener.say(f"{problem.sentence}; making it again")
     now = deciding_versions()
-    others = {f"{name} {version}" for record in records for name, version in record.versions.items()
-              if now.get(name) != version}  # fmt: skip
+    others = {f"{name} {version}" for text in records.texts["versions"].counts()
+              for name, version in json.loads(text).items() if now.get(name) != version}  # fmt: skip
     if others:
         here = ", ".join(f"{name} {version}" for name, version in now.items())
         listener.say(
             f"earlier records of this run were made under {', '.join(sorted(others))}, and those to come are under "
             f"{here}; every record says under which, and tables say that they differ"
         )
-    return {(record.method, record.case): record for record in records}
+    return records
 
 
 def _unmeasured(bench: Workbench, store: Store, planned: list[PlannedCase]) -> list[Task]:

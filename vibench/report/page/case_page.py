@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from vibench.files import slug
@@ -17,19 +18,23 @@ def page_name(results: Results, case: str) -> str:
     return f"{slug(results.label)}-{results.runs[0].protocol_digest[:6]}-{slug(case)}.html"
 
 
-def case_context(table: Table, case: str, media: dict[str, Any] | None) -> dict[str, Any]:
-    """Return everything that ``case.html`` names; ``media`` is None where the run did not keep its frames."""
+def case_context(table: Table, case: str, shown: Sequence[str], media: dict[str, Any] | None) -> dict[str, Any]:
+    """Return everything that ``case.html`` names; ``media`` is None where the run did not keep its frames.
+
+    ``shown`` are the cases that have a page, among which the case has its neighbours.
+    """
     results = table.results
-    place = results.cases.index(case)
+    place = shown.index(case)
     around = {"previous": place - 1, "next": place + 1}
-    known = next((record for record in results.records if record.case == case and record.frames), None)
+    rows = results.records.texts["case"].rows_of(case)
+    known = next((results.records[int(row)] for row in rows if results.records.numbers["frames"][row]), None)
     return {
         "case": case,
         "label": results.label,
         "neighbours": {
-            name: (results.cases[index], page_name(results, results.cases[index]))
+            name: (shown[index], page_name(results, shown[index]))
             for name, index in around.items()
-            if 0 <= index < len(results.cases)
+            if 0 <= index < len(shown)
         },
         "columns": [
             (column.metric.name, column.region, column.metric.unit, column.arrow) for column in table.clip_columns

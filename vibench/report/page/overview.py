@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,29 +26,37 @@ from vibench.report.numbers import (
 )
 from vibench.report.page import plots, words
 from vibench.report.page.case_page import page_name
+from vibench.report.page.shown import about_shown
 from vibench.report.page.slices import slices_of
 from vibench.results.record import TRUTH, MetricFacts
 from vibench.results.table import Cell, Column, Row, Table
 
-Pages = Mapping[tuple[str, str], dict[str, Any] | None]
+Pages = dict[tuple[str, str], dict[str, Any] | None]
 """Maps a protocol's digest and a case to facts about its pictures, or to None where there are none."""
 
 EMBEDDED_CASES = 6
 """Up to this many cases the film strips are inside the page itself, so that it can be sent on its own."""
 
 
-def overview_context(tables: list[Table], pages: Pages, output: Path) -> dict[str, Any]:
-    """Return everything that ``index.html`` names."""
-    embed = sum(len(table.results.cases) for table in tables) <= EMBEDDED_CASES
+FAILURES_LISTED = 100
+
+
+def overview_context(tables: list[Table], shown: Sequence[Sequence[str]], pages: Pages, output: Path) -> dict[str, Any]:
+    """Return everything that ``index.html`` names; ``shown`` are the cases of each table that have a page."""
+    embed_from = output if sum(map(len, shown)) <= EMBEDDED_CASES else None
     return {
         "title": " and ".join(table.results.label for table in tables),
         "version": __version__,
-        "sections": [_section(place, table, pages, output if embed else None) for place, table in enumerate(tables)],
+        "sections": [
+            _section(place, table, cases, pages, embed_from)
+            for place, (table, cases) in enumerate(zip(tables, shown, strict=True))
+        ],
     }
 
 
-def _section(place: int, table: Table, pages: Pages, embed_from: Path | None) -> dict[str, Any]:
+def _section(place: int, table: Table, shown: Sequence[str], pages: Pages, embed_from: Path | None) -> dict[str, Any]:
     results = table.results
+    failures = [(row.method, case, message) for row in table.rows for case, message in row.failed.items()]
     return {
         "id": f"p{place}",
         "label": results.label,
@@ -57,10 +65,12 @@ def _section(place: int, table: Table, pages: Pages, embed_from: Path | None) ->
         "table": table_context(table),
         "notes": footnotes(table),
         "warnings": [(row.method, row.warning) for row in table.rows if row.warning],
-        "failures": [(row.method, case, message) for row in table.rows for case, message in row.failed.items()],
+        "failures": failures[:FAILURES_LISTED],
+        "failed_cases": len(failures),
         "plots": [drawn for column in table.columns if any((drawn := _plots(table, column))["svg"].values())],
         "slices": slices_of(table),
-        "cases": [_case(table, case, pages, embed_from) for case in results.cases],
+        "cases": [_case(table, case, pages, embed_from) for case in shown],
+        "about_cases": about_shown(table, shown),
         "sentences": words.sentences(results),
         "toml": to_toml(results.protocol),
         "runs": [words.about_run(info) for info in results.runs],
@@ -142,7 +152,7 @@ def _case(table: Table, case: str, pages: Pages, embed_from: Path | None) -> dic
     results = table.results
     places = {row.method: place for place, row in enumerate(table.rows) if not row.is_floor}
     facts = pages.get((results.runs[0].protocol_digest, case))
-    failed = [record.method for record in results.records if record.case == case and record.status == "failed"]
+    failed = [row.method for row in table.rows if case in row.failed]
     return {
         "name": case,
         "href": f"cases/{page_name(results, case)}",

@@ -26,6 +26,9 @@ COLOURS = (
 )  # fmt: skip
 """Colours that most eyes tell apart, with a contrast of at least 3:1 against the light and the dark page."""
 
+MOST_DOTS = 500
+"""A line of a plot shows so many clips; more lie on each other, and a page of them is slow."""
+
 MARKERS = "os^DvPX*<>"
 INK = "#010203"
 """Stands for the page's own text colour until the SVG is written; no curve has it."""
@@ -106,18 +109,16 @@ def mean_by_frame(results: Results, column: Column, method: str, cases: Sequence
 
     It is NaN at a frame number where no case has a value, as where none has a hole.
     """
-    records = [results.record(method, case) for case in cases]
-    series = [
-        values
-        for record in records
-        if record is not None and (values := record.metrics.get(column.metric.name, {}).get(column.region))
-    ]
+    block = results.records.blocks.get((column.metric.name, column.region))
+    rows = [results.records.row(method, case) for case in cases]
+    series = [values for row in rows if block and row is not None and (values := block.of_row(row)) is not None]
+    series = [values for values in series if len(values)]
     if not series:
         return []
     length = int(np.median([len(values) for values in series]))
     padded = np.full((len(series), max(map(len, series))), np.nan)
     for line, values in zip(padded, series, strict=True):
-        line[: len(values)] = [np.nan if value is None else value for value in values]
+        line[: len(values)] = values
     known = np.isfinite(padded)
     sums = np.where(known, padded, 0).sum(axis=0)
     return [
@@ -127,6 +128,8 @@ def mean_by_frame(results: Results, column: Column, method: str, cases: Sequence
 
 def paired_differences(table: Table, column: Column) -> str | None:
     """Plot every other method minus the best, clip by clip: a dot a clip, and the mean with its 95 % interval.
+
+    Of more than ``MOST_DOTS`` clips only so many dots are drawn, evenly through their order.
 
     A clip's dot is the mean over its cases. Where there are too few clips for an interval, their number stands behind
     the method's name. None where there is no second method to compare.
@@ -141,10 +144,9 @@ def paired_differences(table: Table, column: Column) -> str | None:
     height, named = max(2.2, 0.9 + 0.4 * len(known)), f"differences {table.results.label} {column.key}"
     with _axes(5.2, height, named, margin) as (figure, axes):
         for line, (place, _, paired) in enumerate(reversed(known)):
-            jitter = 0.22 * np.sin(2.4 * np.arange(len(paired.values)))
-            axes.plot(
-                paired.values, line + jitter, "o", color=colour(place), ms=3.2, alpha=0.55, mew=0, gid=f"m{place}-dots"
-            )
+            dots = _spread(paired.values)
+            jitter = 0.22 * np.sin(2.4 * np.arange(len(dots)))
+            axes.plot(dots, line + jitter, "o", color=colour(place), ms=3.2, alpha=0.55, mew=0, gid=f"m{place}-dots")
             low, high = paired.estimate.low, paired.estimate.high
             if low is not None and high is not None:
                 axes.plot([low, high], [line, line], color=INK, lw=2, solid_capstyle="butt", gid=f"m{place}-interval")
@@ -157,6 +159,14 @@ def paired_differences(table: Table, column: Column) -> str | None:
         # From the right end leftwards, below the names: centred below the axes a long one would be cut off.
         axes.set_xlabel(f"{_named(column)}: difference to {_short(str(best))} (worse to the {worse})", loc="right")
         return _svg(figure)
+
+
+def _spread(values: Sequence[float]) -> Sequence[float]:
+    """As many of the values as a plot shows apart, evenly through their order of size, the ends among them."""
+    if len(values) <= MOST_DOTS:
+        return values
+    places = np.linspace(0, len(values) - 1, MOST_DOTS).round().astype(int)
+    return [float(value) for value in np.sort(values)[places]]
 
 
 def best_method(table: Table, column: Column) -> str | None:

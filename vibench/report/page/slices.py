@@ -5,6 +5,8 @@ Attributes are the kind of hole, its size, and whatever else the cases carry.
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,12 +40,12 @@ def _slice(
     table: Table, column: Column, attribute: str, values: Mapping[str, str], sliced: pd.DataFrame
 ) -> dict[str, Any]:
     digits = decimals(table, column)
-    cases = table.compared[column.key]
+    counts = Counter(values.get(case) for case in table.compared[column.key])
     return {
         "attribute": attribute,
         "key": column.key,
         "name": f"{column.metric.name}, {column.region} {column.arrow}",
-        "heads": [(str(value), sum(values.get(case) == value for case in cases)) for value in sliced.columns],
+        "heads": [(str(value), counts[str(value)]) for value in sliced.columns],
         "rows": [
             (str(method), [number(value, digits) if np.isfinite(value) else NOTHING for value in line])
             for method, line in zip(sliced.index, sliced.to_numpy(), strict=True)
@@ -57,10 +59,14 @@ def attributes(results: Results) -> dict[str, Mapping[str, str]]:
     Numbers are parted into thirds. Attributes that tell every case apart are left out.
     """
     raw: dict[str, dict[str, str | float]] = {}
-    for record in results.records:
-        if record.method != TRUTH and record.status != "failed":
-            for name, value in {**record.attributes, "hole size": record.hole_fraction}.items():
-                raw.setdefault(name, {})[record.case] = value
+    columns, sizes = results.records.texts, results.records.numbers["hole_fraction"]
+    told = [json.loads(text) for text in columns["attributes"].texts]
+    is_truth = columns["method"].codes == columns["method"].place(TRUTH)
+    is_failed = columns["status"].codes == columns["status"].place("failed")
+    for row in np.flatnonzero(~(is_truth | is_failed)).tolist():
+        case = columns["case"].at(row)
+        for name, value in {**told[columns["attributes"].codes[row]], "hole size": float(sizes[row])}.items():
+            raw.setdefault(name, {})[case] = value
     texts = {name: _as_texts(values) for name, values in raw.items()}
     return {name: values for name, values in texts.items() if _splits(values)}
 
