@@ -19,6 +19,7 @@ from vibench.plugins import Spec
 from vibench.report.numbers import FLOOR_NAME, NOTHING, decimals, interval, number
 from vibench.report.tables import markdown
 from vibench.results.record import TRUTH, Record
+from vibench.results.records import Records
 from vibench.results.results import Results, gather, name_in_run
 from vibench.results.store import Store
 from vibench.results.table import Table, difference, tabulate
@@ -50,7 +51,7 @@ def holding(results: Results, labels: set[str]) -> Results:
     return replace(
         results,
         methods=tuple(facts for facts in results.methods if facts.label in labels),
-        records=tuple(record for record in results.records if record.method in {TRUTH, *labels}),
+        records=Records.of(record for record in results.records if record.method in {TRUTH, *labels}),
     )
 
 
@@ -71,7 +72,7 @@ def from_frame(results: Results, first: int) -> Results:
         }
         return record.model_copy(update={"metrics": metrics})
 
-    return replace(results, records=tuple(shortened(record) for record in results.records))
+    return replace(results, records=Records.of(shortened(record) for record in results.records))
 
 
 def line(cells: list[str]) -> str:

@@ -11,6 +11,7 @@ from vibench.machine.facts import differing_facts, fingerprint
 from vibench.report.numbers import footnotes
 from vibench.results.comparison import SPEED_KEY, compare_methods
 from vibench.results.record import Record, RunInfo
+from vibench.results.records import Records
 from vibench.results.results import Results, gather
 from vibench.results.table import tabulate
 
@@ -28,8 +29,8 @@ class FakeRun:
     def __init__(self, info: RunInfo, records: list[Record]) -> None:
         self.info, self._records = info, records
 
-    def records(self) -> list[Record]:
-        return self._records
+    def records(self) -> Records:
+        return Records.of(self._records)
 
 
 def side_by_side(there: Mapping[str, object]) -> Results:
