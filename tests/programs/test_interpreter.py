@@ -19,9 +19,9 @@ from vibench.machine import worker_process
 from vibench.machine.host import hosted
 from vibench.masks import moving_square
 from vibench.plugins import Spec
-from vibench.programs.factory import named_method
-from vibench.programs.interpreter import InterpreterFactory
 from vibench.protocol import Protocol
+from vibench.runner.programs.factory import named_method
+from vibench.runner.programs.interpreter import InterpreterFactory
 from vibench.runner.run import run
 
 METHOD = '''

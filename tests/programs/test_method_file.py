@@ -13,10 +13,10 @@ from pydantic import ValidationError
 from vibench.document import first_fault
 from vibench.errors import InputError
 from vibench.plugins import Spec
-from vibench.programs.factory import ProgramFactory, named_method
-from vibench.programs.interpreter import InterpreterFactory
-from vibench.programs.method_file import MethodFile, load_method_file, numbered
-from vibench.programs.template import check_names, filled_in, names_in
+from vibench.runner.programs.factory import ProgramFactory, named_method
+from vibench.runner.programs.interpreter import InterpreterFactory
+from vibench.runner.programs.method_file import MethodFile, load_method_file, numbered
+from vibench.runner.programs.template import check_names, filled_in, names_in
 
 LEAST = """
 name = "mine"

@@ -21,8 +21,8 @@ from vibench.clip import Frames, Holed
 from vibench.errors import MissingResource
 from vibench.machine.host import ChildFailed
 from vibench.masks import moving_square
-from vibench.programs.method_file import Input, MethodFile
-from vibench.programs.program import PREFIX, Program
+from vibench.runner.programs.method_file import Input, MethodFile
+from vibench.runner.programs.program import PREFIX, Program
 
 FAKE = Path(__file__).parents[1] / "support" / "fake_program.py"
 COMMAND = ["{python}", str(FAKE), "--frames", "{frames}", "--masks", "{masks}", "--how", "{how}"]
@@ -246,7 +246,7 @@ def test_options_environment_files_and_links_are_filled_in_and_no_shell_sees_the
 
 
 def test_the_box_of_the_hole_has_names() -> None:
-    from vibench.programs.handover import given
+    from vibench.runner.programs.handover import given
 
     masks = np.zeros((2, 20, 30), bool)
     masks[0, 3:7, 5:9], masks[1, 4:10, 6:20] = True, True

@@ -17,11 +17,11 @@ from vibench.clip import Holed
 from vibench.data.layouts import open_dataset
 from vibench.masks import stationary_square
 from vibench.plugins import Spec
-from vibench.programs.factory import ProgramFactory, named_method
-from vibench.programs.method_file import FOLDER
-from vibench.programs.program import Program
 from vibench.protocol import Protocol
 from vibench.results.run import Run
+from vibench.runner.programs.factory import ProgramFactory, named_method
+from vibench.runner.programs.method_file import FOLDER
+from vibench.runner.programs.program import Program
 from vibench.runner.run import run
 
 IOPAINT = os.environ.get("VIBENCH_IOPAINT_PYTHON", "")

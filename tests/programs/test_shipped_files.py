@@ -16,11 +16,11 @@ import pytest
 from vibench.clip import Holed
 from vibench.errors import MissingResource
 from vibench.plugins import Spec
-from vibench.programs.factory import ProgramFactory, named_method
-from vibench.programs.handover import given, hand_over
-from vibench.programs.method_file import MethodFile, load_method_file, shipped
-from vibench.programs.program import Program
-from vibench.programs.template import filled_in
+from vibench.runner.programs.factory import ProgramFactory, named_method
+from vibench.runner.programs.handover import given, hand_over
+from vibench.runner.programs.method_file import MethodFile, load_method_file, shipped
+from vibench.runner.programs.program import Program
+from vibench.runner.programs.template import filled_in
 
 PUBLISHED: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_name("published_options.toml").read_text())
 FILES = {file.stem: load_method_file(file) for file in shipped()}

@@ -13,7 +13,7 @@ FLOORS = (
     ("study",),
     ("report", "runner", "speed", "regress"),
     ("results",),
-    ("data", "programs"),
+    ("data",),
     ("metrics",),
     ("media",),
     ("machine",),

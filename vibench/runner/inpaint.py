@@ -29,7 +29,7 @@ from vibench.media.resize import dilate
 from vibench.media.video import MAX_CLIP_BYTES, TimedFrame
 from vibench.media.video_writer import VideoWriter, open_writer
 from vibench.plugins import Spec
-from vibench.programs.factory import named_method
+from vibench.runner.programs.factory import named_method
 
 MUCH_BYTES = 2**30
 """A method that takes more memory than this for a video is announced."""

@@ -71,8 +71,8 @@ def _plugins(kind: plugins.Kind) -> Iterator[Listed]:
 
 
 def _programs() -> Iterator[Listed]:
-    from vibench.programs.method_file import INSTALLED, load_method_file, shipped
-    from vibench.programs.template import names_in
+    from vibench.runner.programs.method_file import INSTALLED, load_method_file, shipped
+    from vibench.runner.programs.template import names_in
 
     for path in shipped():
         file = load_method_file(path)

@@ -21,7 +21,6 @@ from vibench.machine.facts import commit, deciding_versions, machine_facts, pack
 from vibench.machine.host import Host
 from vibench.machine.processes import worker_pool
 from vibench.plugins import Spec
-from vibench.programs.factory import named_method
 from vibench.protocol import PlannedCase, Protocol, load_protocol
 from vibench.results.damage import LaterVersion
 from vibench.results.record import TRUTH, MethodFacts, Record, RunInfo
@@ -31,6 +30,7 @@ from vibench.results.store import Store
 from vibench.runner.bench import Filling, Workbench, untold
 from vibench.runner.forecast import forecasts
 from vibench.runner.order import Order, Task, repeats_named
+from vibench.runner.programs.factory import named_method
 from vibench.runner.reuse import take_over
 from vibench.runner.shard import Shard, check_same_data, clip_bytes, part_of, shard_named
 

@@ -15,9 +15,9 @@ from vibench import plugins
 from vibench.document import first_fault
 from vibench.errors import InputError
 from vibench.plugins import Spec
-from vibench.programs.interpreter import InterpreterFactory
-from vibench.programs.method_file import INSTALLED, MethodFile, Option, load_method_file, located, shipped
-from vibench.programs.program import Program
+from vibench.runner.programs.interpreter import InterpreterFactory
+from vibench.runner.programs.method_file import INSTALLED, MethodFile, Option, load_method_file, located, shipped
+from vibench.runner.programs.program import Program
 
 
 @dataclass(frozen=True)

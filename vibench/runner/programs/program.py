@@ -20,12 +20,12 @@ from vibench.files import disk_errors
 from vibench.machine import stopwatch
 from vibench.machine.host import ChildFailed
 from vibench.machine.processes import THREAD_VARIABLES
-from vibench.programs.handover import Given, fetch, given, hand_over
-from vibench.programs.identity import Identity, identity_of
-from vibench.programs.interpreter import NOT_INHERITED
-from vibench.programs.method_file import INSTALLED, MethodFile, Option
-from vibench.programs.process import Ended, run_program
-from vibench.programs.template import filled_in, names_in
+from vibench.runner.programs.handover import Given, fetch, given, hand_over
+from vibench.runner.programs.identity import Identity, identity_of
+from vibench.runner.programs.interpreter import NOT_INHERITED
+from vibench.runner.programs.method_file import INSTALLED, MethodFile, Option
+from vibench.runner.programs.process import Ended, run_program
+from vibench.runner.programs.template import filled_in, names_in
 
 PREFIX = "vibench-program-"
 

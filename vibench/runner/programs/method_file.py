@@ -18,7 +18,7 @@ from pydantic import Field, field_validator, model_validator
 from vibench.document import Frozen, read_toml
 from vibench.media.images import SUFFIXES
 from vibench.media.resize import FILTERS
-from vibench.programs.template import check_names
+from vibench.runner.programs.template import check_names
 
 FOLDER = Path(__file__).parent / "files"
 """The method files that come with vibench."""

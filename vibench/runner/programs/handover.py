@@ -23,7 +23,7 @@ from vibench.errors import InputError, one_line
 from vibench.media.images import natural, picture_size, read_image
 from vibench.media.resize import dilate, resize_frames, resize_masks
 from vibench.media.video import as_fraction, iter_video
-from vibench.programs.method_file import Input, Output, is_numbered, is_pattern, is_video, numbered
+from vibench.runner.programs.method_file import Input, Output, is_numbered, is_pattern, is_video, numbered
 
 JPEG_QUALITY = 95
 LISTED = 8

@@ -16,8 +16,8 @@ from itertools import islice
 from pathlib import Path
 
 from vibench.errors import InputError, MissingResource, one_line, reading
-from vibench.programs.method_file import MethodFile
-from vibench.programs.template import filled_in
+from vibench.runner.programs.method_file import MethodFile
+from vibench.runner.programs.template import filled_in
 
 VERSION_SECONDS = 120.0
 WHERE_FROM = "docs/method-files.md says how to get them"
