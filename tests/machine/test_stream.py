@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from written_module import written_module
 
 from vibench.clip import Frame, Holed, Mask
 from vibench.machine.child import Child, _crossing
@@ -63,10 +64,7 @@ class Sleeps(Ahead):
 
 @pytest.fixture
 def methods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    name = f"streaming_{tmp_path.name}".replace("-", "_")
-    (tmp_path / f"{name}.py").write_text(METHODS)
-    monkeypatch.syspath_prepend(tmp_path)
-    return name
+    return written_module("streaming", METHODS, tmp_path, monkeypatch)
 
 
 def numbered(count: int, seen: list[int] | None = None) -> Iterator[tuple[Frame, Mask]]:

@@ -17,6 +17,7 @@ from command_line import Outcome
 from listening import Silent
 from misbehaving import BEHAVIOURS, FAILED, LIMIT, SCORED, STREAMS
 from orphans import left_over, words
+from written_module import written_module
 
 from vibench.errors import UserError
 from vibench.machine.child import Child
@@ -241,10 +242,7 @@ class Infinite:
 @pytest.fixture
 def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A module of somebody else's, under a name that no other test has imported."""
-    name = f"foreign_{tmp_path.name}".replace("-", "_")
-    (tmp_path / f"{name}.py").write_text(FOREIGN)
-    monkeypatch.syspath_prepend(tmp_path)
-    return name
+    return written_module("foreign", FOREIGN, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize(

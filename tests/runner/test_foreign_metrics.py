@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from listening import Silent
+from written_module import written_module
 
 from vibench.errors import InputError, UserError
 from vibench.plugins import Spec
@@ -80,10 +81,7 @@ class Mended(Metric):
 
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    name = f"metrics_{tmp_path.name}".replace("-", "_")
-    (tmp_path / f"{name}.py").write_text(MODULE)
-    monkeypatch.syspath_prepend(tmp_path)
-    return name
+    return written_module("metrics", MODULE, tmp_path, monkeypatch)
 
 
 @pytest.fixture

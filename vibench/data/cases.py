@@ -16,7 +16,7 @@ from vibench.data.attributes import attributes_of
 from vibench.data.dataset import Dataset
 from vibench.data.layouts import open_clips
 from vibench.errors import InputError, foreign
-from vibench.files import replacing, write_atomically
+from vibench.files import write_atomically
 from vibench.masks.chance import Chance
 from vibench.protocol import Given, Holes, PlannedCase, Protocol, Resize
 
@@ -247,17 +247,15 @@ def export_cases(protocol: Protocol, output: Path, data: Path | None, limit: int
     ``masks/00000.png`` are grey, 255 inside the hole and 0 outside. The truth is not written. ``README.md`` says so,
     and how the filled frames must lie.
     """
-    from PIL import Image
+    from vibench.media.images import write_pictures
 
     write_atomically(output / "README.md", _README.format(protocol=protocol.label).encode())
     clips = open_clips(protocol, data)
     for planned in planned_cases(protocol, clips.clip_names(), limit=limit):
         holed = build_case(protocol, planned, clips).holed()
-        for index, (frame, mask) in enumerate(zip(holed.frames, holed.masks, strict=True)):
-            for kind, picture in (("frames", frame), ("masks", np.where(mask, 255, 0).astype(np.uint8))):
-                with replacing(output / planned.name / kind / f"{index:05d}.png") as partial:
-                    Image.fromarray(picture).save(partial)
-        yield planned.name, len(holed.frames)
+        folder = output / planned.name
+        write_pictures(folder / "masks", (np.where(mask, 255, 0).astype(np.uint8) for mask in holed.masks))
+        yield planned.name, write_pictures(folder / "frames", holed.frames)
 
 
 _README = """# Cases of {protocol}, to be filled by another program

@@ -33,9 +33,8 @@ class Child:
     ``module`` and ``attribute`` name the factory, ``options`` are its arguments, and ``threads`` is how many threads
     its libraries get (0: as they like). ``python`` is the interpreter, this one by default. ``path`` are the folders in
     which it looks for modules first, those of this process by default. ``environment`` is its environment, to which the
-    number of threads is added; this process's by default. Once it is made, ``streams`` says
-    whether it can fill a video in memory that does not grow with it, and ``versions`` are those of its Python and of
-    what it has loaded.
+    number of threads is added; this process's by default. Once it is made, ``streams`` says whether it can fill a video
+    in memory that does not grow with it, and ``versions`` are those of its Python and of what it has loaded.
     """
 
     module: str

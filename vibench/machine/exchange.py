@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vibench.files import disk_errors
+from vibench.machine.processes import owned_folder
 
 PREFIX = "vibench-frames-"
 SPARE_BYTES = 2**30
@@ -83,24 +84,5 @@ class Exchange:
 
     def _folder(self, place: Path) -> Path:
         if place not in self._folders:
-            sweep(place)
-            self._folders[place] = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=place))
+            self._folders[place] = owned_folder(place, PREFIX)
         return self._folders[place]
-
-
-def sweep(place: Path) -> None:
-    """Remove the folders of processes that were killed before they could do it themselves."""
-    for folder in place.glob(f"{PREFIX}*-*"):
-        owner = folder.name.removeprefix(PREFIX).partition("-")[0]
-        if owner.isdecimal() and not _is_alive(int(owner)):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # somebody else's
-        return True
-    return True

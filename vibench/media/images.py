@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from vibench.clip import Frame, Mask
 from vibench.errors import InputError
+from vibench.files import replacing
 from vibench.media.hole import Levels, hole_in, levels_of_paint
 from vibench.media.look import over_black
 
@@ -74,6 +76,15 @@ def read_image(path: Path) -> Frame:
     Raises InputError where it is missing, damaged, too large, an animation, or has more than 8 bits a channel.
     """
     return _rgb(_still(path)[0])
+
+
+def write_pictures(folder: Path, pictures: Iterable[Frame | NDArray[np.uint8]]) -> int:
+    """Write 00000.png, 00001.png and so on, RGB (H, W, 3) or grey (H, W), each whole; return how many there are."""
+    count = 0
+    for count, picture in enumerate(pictures, 1):
+        with replacing(folder / f"{count - 1:05d}.png") as partial:
+            Image.fromarray(picture).save(partial)
+    return count
 
 
 def picture_size(path: Path) -> tuple[int, int]:

@@ -9,7 +9,8 @@ import numpy as np
 
 from vibench.clip import Frame
 from vibench.errors import InputError
-from vibench.files import disk_errors, replacing
+from vibench.files import disk_errors
+from vibench.media.images import write_pictures
 from vibench.results.kept_case import load_case
 
 KEPT_BESIDE = ("input", "truth", "holes")
@@ -40,7 +41,9 @@ def write_frames(run: Path | str, method: str, case: str, output: Path | str) ->
     with disk_errors(path.parent):
         if path.suffix:
             return _write_video(path, frames, (kept.frames.shape[1], kept.frames.shape[2]), kept.frames_per_second)
-        return _write_images(path, frames)
+        if any(path.glob("*.png")):
+            raise InputError(f"{str(path)!r} holds images already; name a new folder, or a video such as {path}.mp4")
+        return write_pictures(path, frames)
 
 
 def _write_video(path: Path, frames: Iterator[Frame], size: tuple[int, int], frames_per_second: float) -> int:
@@ -51,17 +54,4 @@ def _write_video(path: Path, frames: Iterator[Frame], size: tuple[int, int], fra
         for frame in frames:
             writer.write(frame)
             count += 1
-    return count
-
-
-def _write_images(folder: Path, frames: Iterator[Frame]) -> int:
-    from PIL import Image
-
-    if any(folder.glob("*.png")):
-        raise InputError(f"{str(folder)!r} holds images already; name a new folder, or a video such as {folder}.mp4")
-    count = 0
-    for index, frame in enumerate(frames):
-        with replacing(folder / f"{index:05d}.png") as partial:
-            Image.fromarray(frame).save(partial)
-        count += 1
     return count

@@ -116,6 +116,10 @@ class Store:
         path = self._record_path(method, case)
         return self._read(path) if os.path.lexists(path) else None
 
+    def has_record(self, method: str, case: str) -> bool:
+        """Say whether there is a record of a method on a case, sound or not."""
+        return os.path.lexists(self._record_path(method, case))
+
     def scan(self) -> tuple[Records, list[Problem]]:
         """Return all sound records, in the order of the run's cases, and what is wrong with every other file."""
         return records_in(self.folder, self.info.cases, self._read)

@@ -73,8 +73,8 @@ def inpaint(
     how many frames there are and returns what is called after each one.
 
     The method works in a process of its own, or in this one ``in_process``, for a debugger; one that is named as
-    ``module:factory`` works under the interpreter ``python``. ``time_limit_seconds`` is
-    how long it may take for its next frame where it streams, and for the whole video where it does not.
+    ``module:factory`` works under the interpreter ``python``. ``time_limit_seconds`` is how long it may take for its
+    next frame where it streams, and for the whole video where it does not.
 
     Raises InputError, before anything is filled, for files that do not fit together, and for HDR and interlaced video;
     MethodFailed where the method raises, dies, takes too long or gives back something else than frames.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from vibench.data.contents import Contents, known_contents
 from vibench.errors import UserError
@@ -24,17 +24,21 @@ def take_over(bench: Workbench, store: Store, planned: Sequence[PlannedCase], sa
     """
     if bench.order.in_process:
         return
-    siblings = list(_siblings(store))
+    siblings = [(sibling, _shared(sibling.info, store.info)) for sibling in _siblings(store)]
     taken: Counter[str] = Counter()
     for case in planned if siblings else ():
-        missing = [label for label in bench.rows if store.record(label, case.name) is None]
+        missing = [label for label in bench.rows if not store.has_record(label, case.name)]
         candidates = [
             (sibling, record)
             for label in missing
-            for sibling in siblings
-            if (record := _record_of(sibling, label, case.name, store.info)) and _will_do(bench, sibling, record)
+            for sibling, shared in siblings
+            if label in shared
+            and isinstance(record := sibling.record(label, case.name), Record)
+            and _will_do(bench, sibling, record)
         ]
-        contents = _contents(bench, case) if candidates else {}
+        contents = _contents(bench, case) if candidates else None
+        if contents is None:
+            continue
         for sibling, record in candidates:
             if record.method in missing and all(getattr(record, what) == sha for what, sha in contents.items()):
                 store.adopt(sibling, record)
@@ -45,8 +49,8 @@ def take_over(bench: Workbench, store: Store, planned: Sequence[PlannedCase], sa
             say(f"{count} records of the same methods on the same data are taken over from {folder}")
 
 
-def _siblings(store: Store) -> Iterator[Store]:
-    """The other runs of the same protocol in the same folder that were made on this machine, the newest first."""
+def _siblings(store: Store) -> list[Store]:
+    """The other runs of the same protocol in the same folder, on this machine and device, the newest first."""
     found = []
     for page in store.folder.parent.glob("*/run.json"):
         if page.parent == store.folder:
@@ -55,20 +59,17 @@ def _siblings(store: Store) -> Iterator[Store]:
             sibling = Store.open(page.parent)
         except UserError:
             continue  # whoever opens that run is told what is wrong with it
-        of_protocol = sibling.info.protocol_digest == store.info.protocol_digest
-        if of_protocol and not differing_facts([sibling.info.machine, store.info.machine]):
+        ours, theirs = store.info, sibling.info
+        is_alike = (theirs.protocol_digest, theirs.device) == (ours.protocol_digest, ours.device)
+        if is_alike and not differing_facts([theirs.machine, ours.machine]):
             found.append(sibling)
-    yield from sorted(found, key=lambda sibling: sibling.info.started, reverse=True)
+    return sorted(found, key=lambda sibling: sibling.info.started, reverse=True)
 
 
-def _record_of(sibling: Store, label: str, case: str, info: RunInfo) -> Record | None:
-    """The sound record of the same method in another run; None where that has none, or another method of that name."""
-    mine = {facts.label: facts.identity for facts in info.methods}
-    theirs = {facts.label: facts.identity for facts in sibling.info.methods}
-    if label != TRUTH and theirs.get(label) != mine[label]:
-        return None
-    record = sibling.record(label, case) if sibling.info.device == info.device else None
-    return record if isinstance(record, Record) else None
+def _shared(theirs: RunInfo, ours: RunInfo) -> frozenset[str]:
+    """The rows that mean the same in both runs: methods of equal identity, and the truth."""
+    known = {facts.identity for facts in theirs.methods}
+    return frozenset({TRUTH, *(facts.label for facts in ours.methods if facts.identity in known)})
 
 
 def _will_do(bench: Workbench, sibling: Store, record: Record) -> bool:
@@ -87,9 +88,9 @@ def _will_do(bench: Workbench, sibling: Store, record: Record) -> bool:
     return has_frames or not (order.keep_frames or bench.scorer.lacking(record))
 
 
-def _contents(bench: Workbench, case: PlannedCase) -> Contents:
-    """The contents of a case as its data gives them now; such that no record has where it cannot be made."""
+def _contents(bench: Workbench, case: PlannedCase) -> Contents | None:
+    """The contents of a case as its data gives them now; None where it cannot be made."""
     try:
         return known_contents(bench.order.protocol, case, bench.clips)
-    except UserError as error:
-        return {"input_sha256": f"not to be had: {error}"}
+    except UserError:
+        return None

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from vibench.clip import digest
 from vibench.errors import MissingResource, foreign
+from vibench.metric import Direction, MetricInfo
 from vibench.metrics.cache import Array, kept
 from vibench.metrics.networks.weights import State
 
@@ -73,6 +74,13 @@ class Backbone:
     def identity(self) -> str:
         """All that the network's features depend on, for the cache's keys."""
         return f"{' '.join(self.resources.values())} {self.device}"
+
+    def info(self, name: str, title: str, source: str, better: Direction = "higher") -> MetricInfo:
+        """Return what tables show of a metric that looks through this network and needs no truth."""
+        title = f"{title} ({self.label})"
+        return MetricInfo(
+            name=name, title=title, unit="", better=better, has_floor=True, needs=frozenset(), source=source
+        )
 
     @property
     def as_published(self) -> bool:

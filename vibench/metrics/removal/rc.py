@@ -268,13 +268,7 @@ def temporal(weights: str | None = None, device: str = "cpu") -> RC:
 
 def _rc(name: str, title: str, better: Direction, how: str, weights: str | None, device: str) -> RC:
     backbone = load(dinov2.GIANT, weights, device)
-    info = MetricInfo(
-        name=name,
-        title=f"{title} ({backbone.label})",
-        unit="",
-        better=better,
-        has_floor=True,
-        needs=frozenset(),
-        source=f"PROVE, arXiv 2605.14534, xiaomi-research/prove: {how}; first 81 frames, crops of 448 px",
+    info = backbone.info(
+        name, title, f"PROVE, arXiv 2605.14534, xiaomi-research/prove: {how}; first 81 frames, crops of 448 px", better
     )
     return RC(info, backbone, temporal=name == "rc-t")

@@ -123,13 +123,9 @@ def cropped(weights: str | None = None, device: str = "cpu") -> ReMOVE:
 
 def _remove(name: str, title: str, how: str, crop: bool, weights: str | None, device: str) -> ReMOVE:
     backbone = load(sam.HUGE, weights, device)
-    info = MetricInfo(
-        name=name,
-        title=f"{title} ({backbone.label})",
-        unit="",
-        better="higher",
-        has_floor=True,
-        needs=frozenset(),
-        source=f"Chandrasekar et al. 2024, chandrasekaraditya/ReMOVE main.py, {how}; every frame, long side 1024 px",
+    info = backbone.info(
+        name,
+        title,
+        f"Chandrasekar et al. 2024, chandrasekaraditya/ReMOVE main.py, {how}; every frame, long side 1024 px",
     )
     return ReMOVE(info, backbone, crop)

@@ -156,13 +156,5 @@ def _made(
     least: float = -1.0, hole: bool = False,
 ) -> TemporalConsistency:  # fmt: skip
     backbone = load(published, weights, device)
-    info = MetricInfo(
-        name=name,
-        title=f"{title} ({backbone.label})",
-        unit="",
-        better="higher",
-        has_floor=True,
-        needs=frozenset(),
-        source=how,
-    )
+    info = backbone.info(name, title, how)
     return TemporalConsistency(info, backbone, embed, least, hole)

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import psutil
 
 from vibench.clip import Frame, Frames, Holed, Mask
 from vibench.errors import InputError, MissingResource, UserError
 from vibench.files import disk_errors
 from vibench.machine import stopwatch
 from vibench.machine.host import ChildFailed
-from vibench.machine.processes import THREAD_VARIABLES
+from vibench.machine.processes import THREAD_VARIABLES, owned_folder
 from vibench.runner.programs.handover import Given, fetch, given, hand_over
 from vibench.runner.programs.identity import Identity, identity_of
 from vibench.runner.programs.interpreter import NOT_INHERITED
@@ -232,12 +231,8 @@ def _check_installed(file: MethodFile, values: Mapping[str, object], environment
 def _job() -> Iterator[Path]:
     """A new folder for one run, removed when the block has ended; those of processes that were killed go now."""
     place = Path(tempfile.gettempdir())
-    for left in place.glob(f"{PREFIX}*-*"):
-        owner = left.name.removeprefix(PREFIX).partition("-")[0]
-        if owner.isdecimal() and not psutil.pid_exists(int(owner)):
-            shutil.rmtree(left, ignore_errors=True)
     with disk_errors(place):
-        job = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=place)).resolve()
+        job = owned_folder(place, PREFIX).resolve()
     try:
         yield job
     finally:
