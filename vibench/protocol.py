@@ -187,7 +187,8 @@ class Protocol(Frozen):
     the truth is the clip's background where the data set knows it. ``sees = "holed"`` gives a method frames whose
     holes are cut to 0; ``everything`` gives it the frames as they are, for removers that need to see the object, and is
     possible only where the input shows no truth: ``task = "remove"``, with the clip's own objects as holes or others
-    pasted in. Each case is repeated ``repeats`` times with other seeds, all of which follow from ``seed``.
+    pasted in. Each case is repeated ``repeats`` times with other seeds, all of which follow from ``seed``. ``headline``
+    names the columns that a report shows first, and decides nothing about numbers.
     """
 
     name: str = Field(pattern=NAME, description="what a paper cites, together with the version")
@@ -202,8 +203,24 @@ class Protocol(Frozen):
     repeats: int = Field(default=1, ge=1, le=100, description="how often each case is drawn, with other seeds")
     data: Data = Field(description="a table [data] that names the dataset")
     resize: Resize | None = Field(default=None, description="a table [resize] with width_px, height_px and filter")
+    headline: tuple[str, ...] = Field(
+        default=(),
+        max_length=4,
+        description="the few columns that a report shows first, each as metric/region",
+        examples=[["psnr/hole"]],
+    )
     holes: tuple[Holes, ...] = Field(min_length=1, description="one table [[holes]] or more, each a kind of hole")
     scoring: Scoring = Field(description="a table [scoring] that names the metrics")
+
+    @model_validator(mode="after")
+    def _headline_is_measured(self) -> Protocol:
+        for key in self.headline:
+            metric, _, region = key.partition("/")
+            if metric not in self.scoring.metrics or not region:
+                raise ValueError(
+                    f'"headline" names columns as metric/region, of metrics that [scoring] names; {key!r} is none'
+                )
+        return self
 
     @model_validator(mode="after")
     def _no_truth_in_sight(self) -> Protocol:
@@ -231,8 +248,12 @@ class Protocol(Frozen):
 
     @property
     def digest(self) -> str:
-        """Sha256 of every decision. Title and description are left out, so that they can be corrected."""
-        decisions = self.model_dump(mode="json", exclude={"title", "description"})
+        """Sha256 of every decision behind a number.
+
+        Title and description are left out, so that they can be corrected, and ``headline``, which only says what is
+        shown first.
+        """
+        decisions = self.model_dump(mode="json", exclude={"title", "description", "headline"})
         parts = {"protocol": [decisions], "holes": decisions["holes"]}
         parts |= {name: [decisions[name]] for name in ("data", "scoring")}
         for part, fields in _LATER_FIELDS.items():

@@ -68,6 +68,14 @@ def test_words_may_be_mended_without_a_new_digest(tmp_path: Path) -> None:
     assert from_text(tmp_path, MINIMAL).digest == from_text(tmp_path, mended).digest
 
 
+def test_headline_columns_are_of_metrics_that_are_measured_and_decide_nothing(tmp_path: Path) -> None:
+    chosen = from_text(tmp_path, MINIMAL.replace("seed = 1", 'seed = 1\nheadline = ["psnr/hole"]'))
+    assert chosen.headline == ("psnr/hole",) and chosen.digest == from_text(tmp_path, MINIMAL).digest
+    for key in ("lpips-alex/hole", "psnr"):
+        with pytest.raises(InputError, match=f"'{key}' is none"):
+            from_text(tmp_path, MINIMAL.replace("seed = 1", f'seed = 1\nheadline = ["{key}"]'))
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

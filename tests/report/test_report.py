@@ -188,7 +188,7 @@ def test_a_run_with_one_case_and_one_method_has_a_report(tmp_path: Path) -> None
 def test_the_page_counts_clips_and_cases_and_says_where_clips_are_too_few(tmp_path: Path) -> None:
     store = write_run(tmp_path / "results", ["near", "far"], [f"c{c}/{h}" for c in range(3) for h in "ab"], frames=2)
     text = write_report([store.folder], tmp_path / "report", holm=True).read_text(encoding="utf-8")
-    assert text.count("<small>3 clips</small>") == 2 * 3 + 1
+    assert text.count("<small>3 clips</small>") == (2 * 3 + 1) + (2 * 2 + 1)  # all metrics, and the headline columns
     assert "far (3 clips)" in text and "3 clips, 6 cases" in text
     assert "p is after Holm&#39;s correction for 3 comparisons" in text
     assert "mean over the cases that last that long" in text and "dot is a clip, the mean over its cases" in text

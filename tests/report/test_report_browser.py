@@ -531,6 +531,7 @@ def test_a_click_on_a_head_sorts_and_another_turns_it_round(
         texts = [head.text.partition("\n")[0] for head in reader.find_all("table.results tbody th")]
         return [text for text in texts if text != "truth (floor)"]
 
+    reader.click("[data-all] summary")
     assert order() == methods
     heads = reader.find_all("table.results thead button")
     for place, column in enumerate(table.columns, start=1):
@@ -541,6 +542,35 @@ def test_a_click_on_a_head_sorts_and_another_turns_it_round(
         heads[place].click()
         assert order() == best_first[::-1]
     assert len(reader.find_all("th[aria-sort]")) == 1
+
+
+def test_the_first_column_of_all_metrics_stays_while_the_table_is_scrolled(
+    reader: Browser, pages: dict[str, Path]
+) -> None:
+    reader.open(pages["overview"], width=390)
+    assert not reader.find("table.results").is_displayed()
+    reader.click("[data-all] summary")
+    lefts = reader.script(
+        "const scroll = document.querySelector('table.results').parentElement;"
+        "const left = () => scroll.querySelector('tbody th').getBoundingClientRect().left;"
+        "const before = left(); scroll.scrollLeft = 200; return [before, left(), scroll.scrollLeft]"
+    )
+    assert lefts == [lefts[0], lefts[0], 200]
+
+
+@pytest.mark.parametrize("kind", ["latex", "markdown"])
+def test_a_click_copies_the_headline_table(reader: Browser, pages: dict[str, Path], store: Store, kind: str) -> None:
+    reader.open(pages["overview"])
+    # What the page would put on the clipboard, which a test must not take from whoever sits at this machine.
+    reader.script("navigator.clipboard.writeText = async (text) => { window.clipboardText = text; }")
+    reader.click(f"[data-copy={kind}]")
+    reader.until(lambda: reader.find("[data-copied]").text == "Copied.", "the table is copied")
+    text = reader.script("return window.clipboardText")
+    table = tabulate(Results.of(store.info, store.records()))
+    mean = table.row("telea").cells["psnr/hole"].estimate
+    assert mean is not None and f"{mean.mean:.2f}" in text
+    assert (r"\begin{tabular}" if kind == "latex" else "| method |") in text
+    assert "psnr hole" in text and "psnr frame" not in text
 
 
 def test_a_method_that_is_filtered_out_leaves_table_plots_and_strips(reader: Browser, pages: dict[str, Path]) -> None:

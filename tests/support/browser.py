@@ -81,6 +81,12 @@ class Browser:
     def find_all(self, selector: str) -> list[Any]:
         return self.driver.find_elements("css selector", selector)
 
+    def click(self, selector: str) -> None:
+        """Click what lies outside the window, too: pages scroll smoothly, and a click would come too early."""
+        found = self.find(selector)
+        self.script("arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' })", found)
+        found.click()
+
     def choose(self, selector: str, value: str) -> None:
         from selenium.webdriver.support.select import Select
 

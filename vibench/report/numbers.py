@@ -11,7 +11,7 @@ from vibench.machine.facts import differing_facts
 from vibench.results.record import TRUTH
 from vibench.results.results import Results
 from vibench.results.statistics import FEWEST, SIGNIFICANT, TOO_FEW, Estimate
-from vibench.results.table import Column, Row, Table
+from vibench.results.table import Column, Row, Table, columns_of
 from vibench.results.timings import Speed
 
 FLOOR_NAME = "truth (floor)"
@@ -187,16 +187,16 @@ def _failures(row: Row) -> Iterator[str]:
         by_message.setdefault(message, []).append(case)
     most = sorted(by_message.items(), key=lambda entry: -len(entry[1]))
     for message, cases in most[:FAILURES_SHOWN]:
-        yield f"{row.method} failed on {_counted(len(cases), 'case')} ({_some(tuple(cases))}): {message}"
+        yield f"{row.method} failed on {counted(len(cases), 'case')} ({_some(tuple(cases))}): {message}"
     if rest := sum(len(cases) for _, cases in most[FAILURES_SHOWN:]):
-        yield f"{row.method} failed on {_counted(rest, 'case')} for other reasons, which their records say."
+        yield f"{row.method} failed on {counted(rest, 'case')} for other reasons, which their records say."
 
 
 def _machine_notes(row: Row) -> Iterator[str]:
     """A sentence a machine: how fast a method was on it, which must not be compared with the others."""
     for speed in row.speeds:
         texts = ", ".join(f"{head} {text}" for head, text in zip(SPEED_HEADS, _speed_texts(speed), strict=True))
-        cases = _counted(speed.frames_per_second.cases, "case")
+        cases = counted(speed.frames_per_second.cases, "case")
         machine = one_line(speed.machine) or "a machine without a name"
         yield f"{row.method} on {machine}, {cases}: {texts}."
 
@@ -209,7 +209,7 @@ def _about_programs(results: Results) -> list[str]:
             said.setdefault(record.method, []).append((record.case, note))
     return [
         f"{method}, on {found[0][0]}"
-        + (f" and {_counted(len({case for case, _ in found}) - 1, 'further case')}" if len(found) > 1 else "")
+        + (f" and {counted(len({case for case, _ in found}) - 1, 'further case')}" if len(found) > 1 else "")
         + f": {found[0][1]}."
         for method, found in said.items()
     ]
@@ -217,9 +217,9 @@ def _about_programs(results: Results) -> list[str]:
 
 def counted_cases(results: Results) -> str:
     """Write ``20 cases``, or ``20 clips, 100 cases`` where clips have several."""
-    cases = _counted(len(results.cases), "case")
+    cases = counted(len(results.cases), "case")
     clips = len(set(results.clips.values()))
-    return cases if clips == len(results.cases) else f"{_counted(clips, 'clip')}, {cases}"
+    return cases if clips == len(results.cases) else f"{counted(clips, 'clip')}, {cases}"
 
 
 def average(results: Results) -> str:
@@ -248,18 +248,19 @@ def _about_marks(table: Table) -> list[str]:
     if not table.comparisons:
         return []
     methods = sum(not row.is_floor and any(cell.estimate for cell in row.cells.values()) for row in table.rows)
-    columns = sum(column.per_clip for column in table.columns)
+    # Of all columns, also where a table shows some of them: these tests were made.
+    columns = sum(column.per_clip for column in columns_of(table.results))
     corrected = "is after Holm's correction for" if table.holm else "is not corrected for"
     hint = "" if table.holm else "; vibench report --holm corrects it"
     needed = (
         "Best is bold and second underlined only where the paired difference to every method behind has a 95 % "
         f"interval over clips that excludes zero, and p < {SIGNIFICANT} (Wilcoxon's signed-rank test over clips)."
     )
-    counted = (
-        f"Every two of {methods} methods are compared in {_counted(columns, 'column')}: p {corrected} "
-        f"{_counted(table.comparisons, 'comparison')}{hint}."
+    told = (
+        f"Every two of {methods} methods are compared in {counted(columns, 'column')}: p {corrected} "
+        f"{counted(table.comparisons, 'comparison')}{hint}."
     )
-    return [needed, counted]
+    return [needed, told]
 
 
 def _unmeasured(results: Results) -> Iterator[str]:
@@ -278,7 +279,8 @@ def _unmeasured(results: Results) -> Iterator[str]:
             yield f"{name}{f' of {_some(tuple(methods))}' if name in names else ''} was not measured: {reason}."
 
 
-def _counted(count: int, noun: str) -> str:
+def counted(count: int, noun: str) -> str:
+    """Write ``1 case`` or ``3 cases``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 

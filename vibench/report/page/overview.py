@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from markupsafe import Markup
 
 from vibench import __version__
 from vibench.document import to_toml
+from vibench.report.latex import latex
 from vibench.report.numbers import (
     NOTHING,
     SEVERAL,
@@ -28,6 +30,16 @@ from vibench.report.page import plots, words
 from vibench.report.page.case_page import page_name
 from vibench.report.page.shown import about_shown
 from vibench.report.page.slices import slices_of
+from vibench.report.tables import markdown
+from vibench.report.verdict import (
+    Finding,
+    column_words,
+    finding_of,
+    finding_sentence,
+    headline_columns,
+    region_words,
+    verdict,
+)
 from vibench.results.record import TRUTH, MetricFacts
 from vibench.results.table import Cell, Column, Row, Table
 
@@ -62,6 +74,7 @@ def _section(place: int, table: Table, shown: Sequence[str], pages: Pages, embed
         "label": results.label,
         "title": results.protocol.get("title") or results.label,
         "description": " ".join(str(results.protocol.get("description", "")).split()),
+        **first_screen(table),
         "table": table_context(table),
         "notes": footnotes(table),
         "warnings": [(row.method, row.warning) for row in table.rows if row.warning],
@@ -79,6 +92,35 @@ def _section(place: int, table: Table, shown: Sequence[str], pages: Pages, embed
     }
 
 
+def first_screen(table: Table) -> dict[str, Any]:
+    """Return what answers first: the verdict in words, what the headline columns say, and the table of these alone."""
+    headline = headline_columns(table)
+    few = replace(table, columns=headline, compared={column.key: table.compared[column.key] for column in headline})
+    found = [known for column in table.columns if (known := finding_of(table, column))]
+    return {
+        "verdict": verdict(table, headline),
+        "findings": [_finding(table, known) for known in found if known.column in headline],
+        "headline": table_context(few),
+        "unmarked": [
+            (_sentence_case(column_words(known.column)), known.column.key, known.why) for known in found if known.why
+        ],
+        "copies": {"latex": latex([few]), "markdown": markdown([few])},
+    }
+
+
+def _finding(table: Table, found: Finding) -> dict[str, Any]:
+    places = {row.method: place for place, row in enumerate(table.rows)}
+    estimate = table.row(found.best).cells[found.column.key].estimate
+    digits = decimals(table, found.column)
+    return _head(found.column) | {
+        "best": found.best,
+        "is_alone": not found.level,
+        "colour": plots.colour(places[found.best]),
+        "value": number(estimate.mean, digits) if estimate else NOTHING,
+        "sentence": finding_sentence(table, found),
+    }
+
+
 def table_context(table: Table) -> dict[str, Any]:
     """Return the heads and the rows of the table: texts, and the numbers to sort by."""
     return {
@@ -91,13 +133,16 @@ def table_context(table: Table) -> dict[str, Any]:
 def _head(column: Column) -> dict[str, str]:
     return {
         "key": column.key,
-        "name": column.metric.name,
-        "title": column.metric.title,
-        "region": column.region,
+        "title": _sentence_case(column.metric.title),
+        "where": region_words(column),
         "unit": column.metric.unit,
         "arrow": column.arrow,
         "better": column.metric.better,
     }
+
+
+def _sentence_case(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _row(place: int, row: Row, table: Table) -> dict[str, Any]:
@@ -141,7 +186,7 @@ def _plots(table: Table, column: Column) -> dict[str, Any]:
     }
     return {
         "key": column.key,
-        "name": f"{column.metric.name}, {column.region}",
+        "name": _sentence_case(column_words(column)),
         "best": plots.best_method(table, column),
         # Our own markup: matplotlib escapes the texts in it.
         "svg": {kind: Markup(svg) if svg else None for kind, svg in drawn.items()},

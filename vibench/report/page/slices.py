@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from vibench.report.numbers import NOTHING, decimals, number
+from vibench.report.verdict import column_words
 from vibench.results.record import TRUTH
 from vibench.results.results import Results
 from vibench.results.table import Column, Table, compared_values
@@ -44,7 +45,7 @@ def _slice(
     return {
         "attribute": attribute,
         "key": column.key,
-        "name": f"{column.metric.name}, {column.region} {column.arrow}",
+        "name": f"{column_words(column)} {column.arrow}",
         "heads": [(str(value), counts[str(value)]) for value in sliced.columns],
         "rows": [
             (str(method), [number(value, digits) if np.isfinite(value) else NOTHING for value in line])

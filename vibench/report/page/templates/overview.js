@@ -1,7 +1,14 @@
 "use strict";
-// Sorting, method filters, and one plot or slice at a time; without scripts the page shows everything, unsorted.
+// Sorting, copying, method filters, and one plot or slice at a time; without scripts the page shows everything, unsorted.
 for (const section of document.querySelectorAll("[data-section]")) {
-  for (const table of section.querySelectorAll("table.results")) makeSortable(table);
+  for (const table of section.querySelectorAll("table.headline, table.results")) makeSortable(table);
+  const copies = JSON.parse(section.querySelector("[data-copies]").textContent), said = section.querySelector("[data-copied]");
+  for (const button of section.querySelectorAll("[data-copy]")) {
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      said.textContent = await copied(copies[button.dataset.copy]) ? "Copied." : "This browser does not let a page copy; see the files linked at the top.";
+    });
+  }
   for (const box of section.querySelectorAll("[data-filter]")) {
     const show = () => {
       for (const part of section.querySelectorAll(`[data-method="${box.dataset.filter}"]`)) {
@@ -45,4 +52,20 @@ function compare(a, b, sign) {
   // What was not measured comes last either way.
   if (Number.isNaN(x) || Number.isNaN(y)) return Number.isNaN(x) - Number.isNaN(y);
   return sign * (x - y);
+}
+
+async function copied(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    // Some browsers keep the clipboard from pages that were opened from disk, but not from what a reader has selected.
+    const area = document.createElement("textarea");
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    const done = document.execCommand("copy");
+    area.remove();
+    return done;
+  }
 }
