@@ -46,9 +46,18 @@ class MissingResource(UserError):
 class MethodFailed(UserError):
     """A method raised, died, took too long, or gave back something else than frames."""
 
-    def __init__(self, message: str, traceback: str = "") -> None:
-        super().__init__(f"the method failed: {message}")
+    def __init__(self, message: str, traceback: str = "", method: str = "the method") -> None:
+        super().__init__(f"{method} failed: {message}")
         self.reason, self.traceback = message, traceback
+
+
+@contextmanager
+def naming(method: str) -> Iterator[None]:
+    """Let a MethodFailed that the block raises name the method."""
+    try:
+        yield
+    except MethodFailed as error:
+        raise MethodFailed(error.reason, error.traceback, shown_name(method)) from error
 
 
 @contextmanager

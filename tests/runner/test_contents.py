@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -20,8 +21,10 @@ from vibench.errors import InputError
 from vibench.plugins import Spec
 from vibench.protocol import Protocol
 from vibench.results.record import TRUTH
+from vibench.results.records import Records
 from vibench.results.results import gather
 from vibench.results.store import Store
+from vibench.results.table import tabulate
 from vibench.runner.order import Order
 from vibench.runner.run import carry_out, rescore
 
@@ -214,6 +217,24 @@ def test_runs_of_other_data_that_stand_side_by_side_are_noted(clips: Path, tmp_p
         vibench.compare(stores[0].folder, stores[1].folder)
     with pytest.raises(InputError, match="different data"):
         vibench.write_report([stores[0].folder, stores[1].folder], tmp_path / "report")
+
+
+def test_a_case_that_is_not_the_same_for_two_methods_is_in_no_mean_and_no_comparison(
+    clips: Path, tmp_path: Path
+) -> None:
+    one = carry_out(order(f"folder:{clips}", tmp_path / "one", "telea"), Silent())
+    write_clip(clips / "ant", 7)
+    other = carry_out(order(f"folder:{clips}", tmp_path / "two", "last_seen"), Silent())
+    (together,) = gather([one, other])
+    table = tabulate(together)
+    assert together.torn == {"ant/square"} and table.compared["psnr/hole"] == ("bee/square",)
+    for store, method in ((one, "telea"), (other, "last_seen")):
+        (cell,) = (row.cells["psnr/hole"] for row in table.rows if row.method == method)
+        assert cell.estimate is not None and cell.estimate.mean == values(store)[method, "bee/square"]
+    assert any("The input of ant/square is not the same" in note and "no mean" in note for note in together.notes)
+    # What failed was made of nothing that a number could belong to.
+    failed = [record.model_copy(update={"status": "failed", "metrics": {}}) for record in other.records()]
+    assert replace(together, records=Records.of([*one.records(), *failed])).torn == frozenset()
 
 
 def test_the_memo_is_a_guest(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -192,7 +192,9 @@ def test_a_damaged_plugin_that_ends_the_process_when_it_is_imported_is_one_sente
 
 
 FOREIGN = """
+import os
 import numpy as np
+import torch
 from pathlib import Path
 from vibench.metric import MetricInfo, Series
 
@@ -228,6 +230,24 @@ class Boom:
     def measure(self, frames, case):
         if case.name.startswith("carphone/a"):
             raise np.linalg.LinAlgError("singular matrix")
+        return {"frame": Series.of([1.0] * len(frames))}
+
+
+class Meddles:
+    info = MetricInfo(name="meddles", title="meddles", unit="", better="higher", needs=frozenset())
+
+    def __init__(self, exits: bool = False):
+        self.exits = exits
+
+    def measure(self, frames, case):
+        os.chdir("/")
+        os.environ["MEDDLED"] = "1"
+        np.seterr(all="raise")
+        torch.set_default_dtype(torch.float64)
+        torch.set_num_threads(1 + torch.get_num_threads() % 2)
+        frames[:] = 0
+        if self.exits:
+            os._exit(0)
         return {"frame": Series.of([1.0] * len(frames))}
 
 
@@ -282,6 +302,28 @@ def test_a_metric_that_raises_is_a_reason_for_that_case_alone(protocol: Protocol
     first, second = store.records()
     assert first.unavailable == {"boom": "it failed: LinAlgError: singular matrix"} and "psnr" in first.metrics
     assert second.unavailable == {} and second.metrics["boom"]["frame"] == (1.0,) * 5
+
+
+@pytest.mark.parametrize("exits", [False, True])
+def test_what_a_metric_changes_of_the_process_is_undone_and_it_ends_no_run(
+    protocol: Protocol, tmp_path: Path, foreign: str, exits: bool
+) -> None:
+    import torch
+
+    def state() -> tuple[object, ...]:
+        return os.getcwd(), dict(os.environ), np.geterr(), torch.get_default_dtype(), torch.get_num_threads()
+
+    before, ending, streams = state(), os._exit, psutil.Process().num_fds()
+    meddling = (f"{foreign}:Meddles[exits={str(exits).lower()}]", "psnr")
+    (record,) = carry_out(Order(protocol, (Spec("telea"),), meddling, tmp_path / "out"), Silent()).records()
+    (alone,) = carry_out(Order(protocol, (Spec("telea"),), ("psnr",), tmp_path / "alone"), Silent()).records()
+    assert (state(), os._exit) == (before, ending)
+    assert record.metrics["psnr"] == alone.metrics["psnr"]
+    if exits:
+        assert record.unavailable == {"meddles": "it failed: SystemExit: 0"}
+    else:
+        assert record.unavailable == {} and record.metrics["meddles"]["frame"] == (1.0,) * 5
+    assert psutil.Process().num_fds() <= streams
 
 
 def test_an_infinite_value_is_no_value_and_every_file_is_json(protocol: Protocol, tmp_path: Path, foreign: str) -> None:

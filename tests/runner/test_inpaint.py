@@ -211,9 +211,9 @@ class Streams(Answers):
 
 
 WRONG = {
-    "raises": "the method failed: RuntimeError: CUDA error",
-    "exits": "the method failed: SystemExit: 0",
-    "none": "the method failed: .*None",
+    "raises": r"(Answers|Streams)\[kind=.*\] failed: RuntimeError: CUDA error",
+    "exits": r"(Answers|Streams)\[kind=.*\] failed: SystemExit: 0",
+    "none": r"(Answers|Streams)\[kind=.*\] failed: .*None",
     "unit": "as if white were 1; it must return a numpy array",
     "nan": "not finite .NaN or infinite.",
     "small": r"returned uint8 \(.*24, 32, 3\); it must return uint8 or float \(.*48, 64, 3\)",

@@ -16,8 +16,9 @@ from typing import Any
 from mutate import mutated
 
 SECONDS = 120.0
-FINE = {"compare": (0, 1, 2, 3), "run": (0, 2, 3)}
-"""Exit statuses that a command may have: 1 says that something is worse, and 3 that nothing or not all was done."""
+FINE = {"compare": (0, 1, 2, 3), "run": (0, 2, 3, 4)}
+"""Exit statuses that a command may have: 1 says that something is worse, 3 that nothing or not all was done, and 4 that
+a method failed, as a record may say too."""
 
 Damage = Callable[[Path], None]
 DAMAGE: dict[str, Damage] = {}

@@ -30,18 +30,6 @@ from mutate import mutated
 MEMORY_BYTES = 3 * 2**30
 """What a reader may take beyond what the process has after its imports."""
 SECONDS = 20.0
-_PILLOW = "Pillow's warnings about damaged tags are printed as two lines; vibench.media.images has to catch them"
-KNOWN = {
-    **{(name, "raised UserWarning"): _PILLOW for name in (
-        "mask.png", "frame.png", "palette.png", "frame.jpg", "frame.tif", "packed frame.tif", "frame.bmp",
-        "frame.webp", "frame.ppm",
-    )},
-    ("frame.png", "raised MemoryError"): "vibench.media.images lets MemoryError through",
-    ("mask.npy", "raised TokenError"): "vibench.media.masks lists exceptions of numpy's header, and lacks TokenError",
-    ("mask.npy", "raised BadZipFile"): "vibench.media.masks reads a zip file that is called .npy",
-    ("video.mp4", "raised AttributeError"): "vibench.media.video meets a stream without a decoder",
-}  # fmt: skip
-"""(format, outcome) that is a fault today -> whose it is. Everything else has to be sound."""
 
 
 def one_file(name: str, form: Format, path: Path, sound: bytes, expected: object, number: int) -> tuple[str, str]:
@@ -124,27 +112,23 @@ def torture_format(name: str, count: int) -> list[tuple[int, str, str]]:
 
 
 def torture_files(count: int, only: str, show: int) -> int:
-    """Read ``count`` files, spread over all formats, print a table, and return how many are faulty unexpectedly."""
+    """Read ``count`` files, spread over all formats, print a table, and return how many are faulty."""
     chosen = [name for name in FORMATS if only in name]
     each = max(1, -(-count // len(chosen)))
     faults, total = 0, Counter[str]()
-    print(f"{'format':<30} {'files':>5} {'read':>5} {'refused':>7} {'known':>5} {'faults':>6}  {'seconds':>7}")
+    print(f"{'format':<30} {'files':>5} {'read':>5} {'refused':>7} {'faults':>6}  {'seconds':>7}")
     for name in chosen:
         began = time.monotonic()
         outcomes = torture_format(name, each)
         counts = Counter(outcome for _, outcome, _ in outcomes)
-        known = sum(count for outcome, count in counts.items() if (name, outcome) in KNOWN)
-        bad = each - counts["read"] - counts["refused"] - known
+        bad = each - counts["read"] - counts["refused"]
         total.update(counts)
         faults += bad
-        print(f"{name:<30} {each:>5} {counts['read']:>5} {counts['refused']:>7} {known:>5} {bad:>6}  "
+        print(f"{name:<30} {each:>5} {counts['read']:>5} {counts['refused']:>7} {bad:>6}  "
               f"{time.monotonic() - began:>7.1f}", flush=True)  # fmt: skip
-        shown = [one for one in outcomes if one[1] not in ("read", "refused") and (name, one[1]) not in KNOWN]
+        shown = [one for one in outcomes if one[1] not in ("read", "refused")]
         for number, outcome, sentence in shown[:show]:
             print(f"    #{number} {outcome}: {sentence[:300]!r}", flush=True)
-        for outcome in counts:
-            if (name, outcome) in KNOWN:
-                print(f"    known: {outcome}: {KNOWN[name, outcome]}")
     print(f"{sum(total.values())} files: {dict(total)}")
     return faults
 

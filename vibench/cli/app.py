@@ -39,9 +39,9 @@ app = typer.Typer(
 def main() -> None:
     """Run the command line and end the process.
 
-    What a user can fix is one sentence on standard error and exit status 2; above it stands the traceback of a method
-    that failed, and what it had printed. An exception that nobody foresaw is one line too, with exit status 70; its
-    traceback is printed where ``$VIBENCH_TRACEBACK`` is set, and that of a plug-in that could not be imported or made.
+    What a user can fix is one sentence on standard error and exit status 2. An exception that nobody foresaw is one
+    line too, with exit status 70. Where ``$VIBENCH_TRACEBACK`` is set, the traceback stands above: that of vibench, or
+    of a method or another plug-in that failed, with the end of what it had printed.
     A reader of the output that goes away, such as ``head``, ends the command quietly.
     """
     _write_whatever_the_terminal_takes()
@@ -65,8 +65,7 @@ def main() -> None:
             sys.exit(1)
         if os.environ.get(TRACEBACK_VARIABLE) and not isinstance(error, UserError):
             raise
-        told = os.environ.get(TRACEBACK_VARIABLE) or isinstance(error, MethodFailed)
-        if isinstance(error, UserError) and error.traceback and told:
+        if isinstance(error, UserError) and error.traceback and os.environ.get(TRACEBACK_VARIABLE):
             typer.secho(shown_text(error.traceback), err=True, dim=True)
         sentence, status = _sentence(error)
         typer.secho(sentence, err=True, fg="red")
@@ -80,7 +79,9 @@ def _sentence(error: Exception) -> tuple[str, int]:
     if isinstance(error, MemoryError):
         error = UserError("this needs more memory than the machine gives; close other programs, or use smaller frames")
     if isinstance(error, UserError):
-        return f"Error: {one_line(str(error), SENTENCE_CHARACTERS)}", 2
+        failed = isinstance(error, MethodFailed) and error.traceback and not os.environ.get(TRACEBACK_VARIABLE)
+        hint = f" ({TRACEBACK_VARIABLE}=1 shows where, and what it printed)" if failed else ""
+        return f"Error: {one_line(str(error), SENTENCE_CHARACTERS)}{hint}", 2
     kind, reason = type(error).__name__, reason_of(error)
     told = reason if reason.startswith(kind) else f"{kind}: {reason}"
     hint = f"run again with {TRACEBACK_VARIABLE}=1 for the traceback, and report it"

@@ -38,6 +38,16 @@ def contents_of(case: Case) -> Contents:
     return found
 
 
+def what_changed(record: object, contents: Contents) -> str | None:
+    """What of a case is not what a record was made of, in a word, such as ``holes``; None where all is the same.
+
+    A field that is empty, since an older version of vibench wrote the record, tells nothing.
+    """
+    found = (what for what, sha256 in contents.items() if getattr(record, what) not in ("", sha256))
+    field = next(found, None)
+    return None if field is None else field.removesuffix("_sha256").replace("given", "given masks")
+
+
 def known_contents(protocol: Protocol, planned: PlannedCase, clips: Dataset) -> Contents:
     """The contents of a case: from the memo, or else by making the case, which is then remembered.
 

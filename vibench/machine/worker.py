@@ -57,7 +57,7 @@ def holed_class() -> Any:
 
 
 class Settings:
-    """What of this process a method may have changed, put back before the next order."""
+    """What of this process foreign code may have changed, to be put back: before the next order of a method."""
 
     def __init__(self) -> None:
         self.folder, self.environment = os.getcwd(), dict(os.environ)
@@ -87,6 +87,11 @@ class Settings:
             torch.set_num_threads(self.torch[1])
             torch.use_deterministic_algorithms(self.torch[2])
             torch.set_grad_enabled(self.torch[3])
+
+    def forget(self) -> None:
+        """Let go of the streams that were kept to be put back."""
+        for stream in self.streams:
+            os.close(stream)
 
 
 class Worker:

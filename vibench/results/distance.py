@@ -57,7 +57,9 @@ def distances_of(results: Results, metric: MetricFacts, region: str) -> Distance
         return Distances(
             (), {}, (f"no record holds the truth's {region}; `vibench score RUN --metrics {metric.name}` adds them",)
         )
-    shared = [case for case in results.cases if all(case in known for known in vectors.values())]
+    shared = [
+        case for case in results.cases if case not in results.torn and all(case in known for known in vectors.values())
+    ]
     sets = [cases for cases in _by_repeat(results, shared) if len(_clips(results, cases)) >= FEWEST_CLIPS]
     if not sets:
         return Distances(

@@ -114,6 +114,16 @@ class Results:
     def _with_means(self) -> set[str]:
         return {metric.name for metric in self.metrics if metric.aggregate == "mean"}
 
+    @cached_property
+    def torn(self) -> frozenset[str]:
+        """Cases of which the records hold different inputs, truths or holes, so that nothing on them can be compared.
+
+        What a failed record was made of decides no number.
+        """
+        status = self.records.texts["status"]
+        made = self.records.chosen(np.flatnonzero(status.codes != status.place("failed")))
+        return frozenset(case for case, _ in other_contents(made))
+
     def matrix(self, metric: str, region: str, what: Literal["value", "weight"] = "value") -> pd.DataFrame:
         """Return a table of one metric in one region, with a row for every case and a column for every method.
 
@@ -247,8 +257,15 @@ def version_notes(records: Records) -> tuple[str, ...]:
         for metric in measured:
             if metric in identities:
                 codes.setdefault(metric, set()).add(identities[metric])
+    differing: dict[str, list[str]] = {}
     for case, what in other_contents(records):
-        notes.append(f"The {what} of {case} is not the same in all records: numbers of this case must not be compared.")
+        differing.setdefault(what, []).append(case)
+    for what, cases in differing.items():
+        more = f" and of {len(cases) - 1} more cases" if len(cases) > 1 else ""
+        notes.append(
+            f"The {what} of {cases[0]}{more} {'are' if what == 'holes' else 'is'} not the same in all records: nothing "
+            "is compared on it, and no mean is over it. Look at such runs one by one."
+        )
     for package, found in versions.items():
         if len(found) > 1:
             shares = ", ".join(f"{version} ({count} records)" for version, count in sorted(found.items()))

@@ -210,8 +210,12 @@ def columns_of(results: Results) -> tuple[Column, ...]:
 
 
 def compared_values(results: Results, column: Column) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Means and weights of cases (cases x methods and truth) over the cases that every method with any value has."""
+    """Means and weights of cases (cases x methods and truth) over the cases that every method with any value has.
+
+    Cases that are not the same for all methods are not among them.
+    """
     matrix = results.matrix(column.metric.name, column.region)
+    matrix = matrix[~matrix.index.isin(results.torn)]
     methods = [label for label in matrix.columns if label != TRUTH]
     complete = matrix[matrix[methods].notna().all(axis=1)] if methods else matrix
     weights = results.matrix(column.metric.name, column.region, "weight").loc[complete.index]

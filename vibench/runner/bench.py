@@ -9,7 +9,7 @@ from typing import NamedTuple
 from vibench import plugins
 from vibench.clip import Case, Frames, digest
 from vibench.data.cases import build_case, check_generators
-from vibench.data.contents import Contents, contents_of, remember
+from vibench.data.contents import Contents, contents_of, remember, what_changed
 from vibench.data.dataset import Dataset
 from vibench.data.layouts import open_clips
 from vibench.data.manifest import check_against_published
@@ -144,16 +144,15 @@ class Workbench:
         InputError where it is not and the record is about another input, truth or hole than ``case`` has.
         """
         blank = self._blank(record.method, case, contents)
-        changed = [what for what, sha256 in contents.items() if getattr(record, what) not in ("", sha256)]
-        frames = None if changed else case.truth if record.method == TRUTH else kept(record)
+        what = what_changed(record, contents)
+        frames = None if what else case.truth if record.method == TRUTH else kept(record)
         if frames is not None:
             return Made(self.scorer.score(record.model_copy(update=contents), frames, case))
         if record.method in self.methods:
             return self._filled(blank, case, seed, filling)
         if record.method == TRUTH and self.methods and case.truth is not None:
             return Made(self.scorer.score(blank, case.truth, case))
-        if changed:
-            what = changed[0].removesuffix("_sha256").replace("given", "given masks")
+        if what:
             raise InputError(
                 f"the {what} of {case.name!r} {'are' if what.endswith('s') else 'is'} not what {record.method} filled: "
                 "the data or vibench changed; run again"

@@ -14,7 +14,7 @@ import psutil
 
 from vibench import plugins
 from vibench.clip import Frame, Holed, Mask
-from vibench.errors import InputError, MethodFailed
+from vibench.errors import InputError, MethodFailed, naming
 from vibench.files import disk_errors
 from vibench.machine.call import thread_count
 from vibench.machine.device import resolve
@@ -176,7 +176,7 @@ def filling(method: str | Spec, device: str, in_process: bool, python: str = "")
     if (found := named_method(spec, python, in_process=in_process)) is not None:
         spec = found.spec
         plugins.register("methods", spec.name, found.factory)
-    with hosted(spec, resolve(device), thread_count(), in_process=in_process) as host:
+    with naming(spec.label), hosted(spec, resolve(device), thread_count(), in_process=in_process) as host:
         yield host
 
 

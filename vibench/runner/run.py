@@ -15,7 +15,7 @@ from typing import Any
 
 from vibench import plugins
 from vibench.data.cases import planned_cases
-from vibench.data.contents import known_contents
+from vibench.data.contents import known_contents, what_changed
 from vibench.errors import InputError, UserError
 from vibench.machine.facts import commit, deciding_versions, machine_facts, package_versions
 from vibench.machine.host import Host
@@ -326,11 +326,9 @@ def _changed(bench: Workbench, case: PlannedCase, records: Sequence[Record], lis
         listener.say(f"{case.name} cannot be made again, so its records stay as they are: {error}")
         return False
     for record in records:
-        for what, sha256 in contents.items():
-            if getattr(record, what) not in ("", sha256):
-                what = what.removesuffix("_sha256").replace("given", "given masks")
-                listener.say(f"{case.name}: the {what} changed since {record.method} was run; making it again")
-                return True
+        if what := what_changed(record, contents):
+            listener.say(f"{case.name}: the {what} changed since {record.method} was run; making it again")
+            return True
     return False
 
 

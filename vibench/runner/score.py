@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Collection, Sequence
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
@@ -16,7 +18,8 @@ from vibench import plugins
 from vibench.clip import Case, Frames, digest
 from vibench.document import first_fault
 from vibench.errors import InputError, UserError, one_line, shown_name
-from vibench.metric import Metric, MetricInfo
+from vibench.machine.worker import Settings
+from vibench.metric import Metric, MetricInfo, Series
 from vibench.plugins import Spec
 from vibench.results.record import TRUTH, MetricFacts, Record
 from vibench.runner.fill import failure_of
@@ -139,9 +142,32 @@ def _checked_info(metric: Metric, spec: Spec) -> MetricInfo:
     return info
 
 
-def _lent(metric: Metric, frames: Frames, case: Case) -> tuple[Frames, Case]:
-    """What a metric may measure. One of other people gets copies, since it may write on them; ours never do."""
-    return (frames, case) if type(metric).__module__.startswith("vibench.") else deepcopy((frames, case))
+def _asked(metric: Metric, frames: Frames, case: Case) -> Mapping[str, Series]:
+    """What a metric measures.
+
+    One of other people gets copies, since it may write on them, and what it changes of this process is undone.
+    """
+    if type(metric).__module__.startswith("vibench."):
+        return metric.measure(frames, case)
+    with _undone():
+        return metric.measure(*deepcopy((frames, case)))
+
+
+@contextmanager
+def _undone() -> Iterator[None]:
+    """Put back what foreign code changes of this process, and let it end no more than itself."""
+    settings, end = Settings(), os._exit
+
+    def ended(status: int) -> NoReturn:
+        raise SystemExit(status)
+
+    os._exit = ended
+    try:
+        yield
+    finally:
+        os._exit = end
+        settings.restore()
+        settings.forget()
 
 
 def _measured(metric: Metric, frames: Frames, case: Case) -> dict[str, tuple[float | None, ...]] | str:
@@ -158,7 +184,7 @@ def _measured(metric: Metric, frames: Frames, case: Case) -> dict[str, tuple[flo
     if "exact-flow" in metric.info.needs and case.flow is None:
         return "the exact motion of this clip is not known"
     try:
-        measured = metric.measure(*_lent(metric, frames, case))
+        measured = _asked(metric, frames, case)
         found = {shown_name(str(region)): tuple(map(_finite, series.values)) for region, series in measured.items()}
         return found or "it gave no region"
     except UserError as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 from time import perf_counter
 
 from vibench.data.probe import Probe
+from vibench.errors import naming
 from vibench.files import disk_errors, replacing, slug
 from vibench.machine.device import resolve, synchronise
 from vibench.machine.facts import machine_facts, package_versions
@@ -102,7 +103,7 @@ def carry_out(
     MethodFailed where the method fails, or takes longer than ``limit_seconds`` for a clip.
     """
     points: dict[Shape, Point] = {}
-    with hosted(plan.spec, plan.device, plan.threads, in_process=in_process) as host:
+    with naming(plan.spec.label), hosted(plan.spec, plan.device, plan.threads, in_process=in_process) as host:
         for shape in [*shapes_by_size(plan.base), *shapes_by_length(plan.base)]:
             listener(f"{shape.width_px}x{shape.height_px}, {shape.frames} frames", plan.steps)
             if shape not in points:

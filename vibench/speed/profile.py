@@ -9,6 +9,7 @@ from typing import Any
 
 from vibench.clip import Holed
 from vibench.data.probe import Probe
+from vibench.errors import naming
 from vibench.files import disk_errors, replacing, slug, write_atomically
 from vibench.machine.device import resolve
 from vibench.machine.host import Host, hosted, method_failures
@@ -96,7 +97,7 @@ def profile_method(
     os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # torch's profiler else tells that there is no GPU
     spec, where = Spec.parse(method), resolve(device)
     holed = Probe.make(*size, frames).cases[0].holed()
-    with exit_on_termination(), hosted(spec, where, threads, in_process=in_process) as host:
+    with exit_on_termination(), naming(spec.label), hosted(spec, where, threads, in_process=in_process) as host:
         found = profile(host, holed, spec.label, time_limit_seconds)
     if output is not None:
         folder, stem = Path(output), slug(spec.label)

@@ -109,7 +109,7 @@ function startPlayer(root, media) {
   }
 
   // --- time ----------------------------------------------------------------------------------------------------
-  let wanted = null, seeking = false;
+  let wanted = null, seeking = false, presented = null;
   const playing = () => part("play").getAttribute("aria-pressed") === "true";
 
   /** Show a frame exactly: the middle of its time, so that rounding never lands on a neighbour. */
@@ -117,20 +117,28 @@ function startPlayer(root, media) {
     wanted = within(frame, 0, last);
     if (seeking && !playing()) return;
     seeking = true;
+    presented = null;
     video.currentTime = (wanted + 0.5) / media.rate;
   }
   video.addEventListener("seeked", () => {
     seeking = false;
     if (playing()) return;
-    const shown = Math.min(last, Math.floor(video.currentTime * media.rate));
-    if (shown !== wanted) return seek(wanted);
-    take(shown);
-    remember();
+    if (Math.min(last, Math.floor(video.currentTime * media.rate)) !== wanted) return seek(wanted);
+    arrive();
   });
 
-  /** While playing, the browser says which frame it shows; all pictures are cut from that one. */
+  /** A seek has ended when both have come, in any order: the time, and the picture of it. Before, the old one is drawn. */
+  function arrive() {
+    if (seeking || presented !== wanted) return;
+    take(presented);
+    remember();
+  }
+
+  /** The browser says which frame it shows; all pictures are cut from that one. */
   function follow(_, facts) {
-    if (playing()) take(Math.round(facts.mediaTime * media.rate));
+    presented = Math.min(last, Math.round(facts.mediaTime * media.rate));
+    if (playing()) take(presented);
+    else arrive();
     video.requestVideoFrameCallback(follow);
   }
 
