@@ -65,7 +65,8 @@ class Clip:
     object from the other. ``annotated``, bool (T,), says which frames have silhouettes of their own, where not all
     have. ``background`` is what is really behind the objects, uint8 (T, H, W, 3). ``flow`` is the exact motion of
     ``frames``, and ``background_flow`` is that of ``background``. Each of them is None where it is not known.
-    ``attributes`` say what else the data set knows of the clip, such as the group that it belongs to.
+    ``effects``, bool (T, H, W), are the pixels outside ``objects`` that these change, by a shadow or a reflection for
+    example. ``attributes`` say what else the data set knows of the clip, such as the group that it belongs to.
     """
 
     name: str
@@ -78,11 +79,13 @@ class Clip:
     labels: Labels | None = None
     annotated: NDArray[np.bool_] | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
+    effects: Masks | None = None
 
     def __post_init__(self) -> None:
         check_frames(self.frames)
-        if self.objects is not None:
-            check_masks(self.objects, self.frames)
+        for masks in (self.objects, self.effects):
+            if masks is not None:
+                check_masks(masks, self.frames)
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,8 @@ class Case:
     and so on), so that results can be grouped by them. ``given`` are the masks that a method gets where these are not
     the holes: it is scored in ``holes`` all the same. ``kept`` has the regions that a method should leave alone, by
     name, each bool (T, H, W); it is empty where the input's own pixels are put back there, since nothing can then be
-    wrong with them.
+    wrong with them. ``effect``, bool (T, H, W), is what lies outside the holes and must change all the same, since a
+    shadow, a reflection or light of the object is there; it is None where nobody knows, or where pixels are put back.
     """
 
     name: str
@@ -120,11 +124,13 @@ class Case:
     sees_everything: bool = False
     kept: Mapping[str, Masks] = field(default_factory=dict)
     given: Masks | None = None
+    effect: Masks | None = None
 
     def __post_init__(self) -> None:
         check_frames(self.frames)
-        for masks in (self.holes, *self.kept.values(), *([] if self.given is None else [self.given])):
-            check_masks(masks, self.frames)
+        for masks in (self.holes, *self.kept.values(), self.given, self.effect):
+            if masks is not None:
+                check_masks(masks, self.frames)
         if self.truth is not None and self.truth.shape != self.frames.shape:
             raise ValueError(f"truth has shape {self.truth.shape}, frames have {self.frames.shape}")
 

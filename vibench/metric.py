@@ -86,7 +86,8 @@ class Metric(typing.Protocol):
     def measure(self, frames: Frames, case: Case) -> Mapping[str, Series]:
         """Return the series of each region, usually ``frame`` (all pixels) and ``hole`` (pixels in the hole).
 
-        A metric that compares with the truth also gives one for each region of ``case.kept``; see ``kept_alike``.
+        A metric that compares with the truth also gives ``effect`` (what a side effect of the object changed) and one
+        for each region of ``case.kept``; see ``seen_alike``.
 
         ``frames`` are a method's output for ``case``, uint8 (T, H, W, 3) in 0..255, composited as the protocol says.
         """
@@ -98,6 +99,17 @@ def truth_of(case: Case) -> Frames:
     if case.truth is None:
         raise ValueError(f"case {case.name} has no truth, and the metric needs it")
     return case.truth
+
+
+def seen_alike(frames: Frames, case: Case) -> Iterator[tuple[Frames, dict[str, Masks]]]:
+    """Yield clips to compare with the truth, and the regions to measure in each: masks, bool (T, H, W), by their names.
+
+    First come the ``frames`` themselves with the region ``hole`` and, where it is known, ``effect``; then a clip for
+    each region of ``kept_alike``. Raises ValueError where the case has no truth and there are such.
+    """
+    yield frames, {"hole": case.holes, **({} if case.effect is None else {"effect": case.effect})}
+    for region, clip, masks in kept_alike(frames, case):
+        yield clip, {region: masks}
 
 
 def kept_alike(frames: Frames, case: Case) -> Iterator[tuple[str, Frames, Masks]]:

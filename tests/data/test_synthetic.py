@@ -5,24 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy import ndimage
+from warping import warped
 
 from vibench.clip import Clip, ExactFlow, Flows, digest
 from vibench.data.synthetic import Scene, render, scenes
 from vibench.errors import InputError
 
 CAMERAS = ("still", "pan", "zoom", "rotate")
-
-
-def warped(image: NDArray[np.generic], flow: NDArray[np.float32]) -> NDArray[np.float64]:
-    """``image`` (H, W, C) sampled bilinearly where ``flow`` (H, W, 2) points to."""
-    y, x = np.mgrid[0 : flow.shape[0], 0 : flow.shape[1]].astype(np.float64)
-    places = [y + flow[..., 1], x + flow[..., 0]]
-    planes = [
-        ndimage.map_coordinates(plane.astype(np.float64), places, order=1, mode="nearest")
-        for plane in np.moveaxis(image, -1, 0)
-    ]
-    return np.stack(planes, axis=-1)
 
 
 def clip(camera: str, seed: int = 1, frames: int = 4) -> Clip:

@@ -50,6 +50,7 @@ DIGESTS = {
     "removal@1": "1d340ee7aaf910e4",
     "sttn-davis@1": "eefd826050cfb03e",
     "synthetic@1": "190a83ef2797bc09",
+    "synthetic@2": "a81209dbd88aa86e",
     "synthetic-loose@1": "861b7b7588147578",
     "vinet-davis-fvid@1": "2edf11000a7b5ff8",
     "vinet-removal@1": "d407a3accc411bab",

@@ -51,6 +51,10 @@ def build_case(protocol: Protocol, planned: PlannedCase, clips: Dataset) -> Case
     if not holes.any():
         raise InputError(f"the hole of case {planned.name!r} is empty in every frame, so there is nothing to fill")
     behind = protocol.task == "remove" and pasted is None
+    put_back = protocol.scoring.composite == "holes"
+    # Of a hole that is drawn or pasted in nothing else changes.
+    effect = clip.effects & ~holes if behind and kind.source == "objects" and clip.effects is not None else None
+    changed = holes if effect is None else holes | effect
     frames = clip.frames if pasted is None else pasted
     truth = clip.background if behind else clip.frames
     if protocol.sees == "everything" and truth is not None:
@@ -69,8 +73,9 @@ def build_case(protocol: Protocol, planned: PlannedCase, clips: Dataset) -> Case
             **attributes_of(clip.frames, holes, clip.objects),
         },
         sees_everything=protocol.sees == "everything",
-        kept={} if protocol.scoring.composite == "holes" else kept_regions(holes, protocol.scoring.kept_margin_px or 0),
+        kept={} if put_back else kept_regions(changed, protocol.scoring.kept_margin_px or 0),
         given=given,
+        effect=None if put_back else effect,
     )
 
 
@@ -115,6 +120,7 @@ def _every_frame_annotated(clip: Clip, how: Literal["annotated", "nearest"] | No
         objects=clip.objects[marked],
         labels=None if clip.labels is None else clip.labels[marked],
         background=None if clip.background is None else clip.background[marked],
+        effects=None if clip.effects is None else clip.effects[marked],
         # Motion is known from one frame to the next, and these are no neighbours any more.
         flow=None,
         background_flow=None,
@@ -157,11 +163,19 @@ def resized(clip: Clip, resize: Resize | None) -> Clip:
     from vibench.media.resize import resize_frames, resize_masks
 
     size = resize.width_px, resize.height_px
+    frames = resize_frames(clip.frames, *size, resize.filter)
+    objects = None if clip.objects is None else resize_masks(clip.objects, *size)
+    background = None if clip.background is None else resize_frames(clip.background, *size, resize.filter)
+    effects = None
+    if clip.effects is not None and background is not None:
+        # A filter carries side effects further than the nearest pixel would.
+        effects = (frames != background).any(axis=-1) & (True if objects is None else ~objects)
     return replace(
         clip,
-        frames=resize_frames(clip.frames, *size, resize.filter),
-        objects=None if clip.objects is None else resize_masks(clip.objects, *size),
-        background=None if clip.background is None else resize_frames(clip.background, *size, resize.filter),
+        frames=frames,
+        objects=objects,
+        background=background,
+        effects=effects,
         flow=None,
         background_flow=None,
     )

@@ -17,7 +17,7 @@ from vibench.errors import InputError, foreign
 from vibench.files import bundled
 from vibench.plugins.definitions import definitions
 
-Layout = Literal["bundled", "davis", "sintel", "youtube-vos", "synthetic", "folder", "video", "pairs"]
+Layout = Literal["bundled", "davis", "sintel", "youtube-vos", "synthetic", "staged", "folder", "video", "pairs"]
 Part = Literal["input", "truth", "masks"]
 
 

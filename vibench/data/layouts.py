@@ -176,6 +176,19 @@ def open_synthetic(card: Card, data: Path | None, split: str | None) -> Dataset:
     return Dataset(card, dict(counts), read)
 
 
+def open_staged(card: Card, data: Path | None, split: str | None) -> Dataset:
+    """Open the synthetic clips with side effects, which are rendered when they are read; ``data`` is not used."""
+    counts = card.clips(split)
+    width, height = card.sizes_px[split or card.default_split]
+
+    def read(name: str, limit: int | None) -> Clip:
+        from vibench.data.stage import render_staged, staged_scenes
+
+        return render_staged(staged_scenes(height, width, min(counts[name], limit or counts[name]))[name])
+
+    return Dataset(card, dict(counts), read)
+
+
 def _clip_name(path: Path, is_file: bool | None = None) -> str:
     """The name of a folder, or that of a file without its suffix.
 
@@ -306,6 +319,7 @@ OPENERS: dict[str, Callable[[Card, Path | None, str | None], Dataset]] = {
     "youtube-vos": open_youtube_vos,
     "folder": open_folder,
     "synthetic": open_synthetic,
+    "staged": open_staged,
     "video": open_video,
     "pairs": lambda card, data, split: open_pairs(card, _existing(card, data), split),
 }

@@ -1,7 +1,8 @@
 """What synthetic clips are made of: free photos from scikit-image's wheel as endless smooth planes, and outlines.
 
 All photos are in the public domain or CC0 (scikit-image's docstrings name each photographer): astronaut (NASA), chelsea
-(Stefan van der Walt), coffee (Rachel Michetti), rocket (SpaceX), hubble_deep_field (NASA), retina (CC0).
+(Stefan van der Walt), coffee (Rachel Michetti), rocket (SpaceX), hubble_deep_field (NASA), retina (CC0), brick,
+gravel (CC0, CC0Textures) and grass (CC0, linolafett).
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ SCENES = ("astronaut", "chelsea", "coffee", "rocket")
 """Photos that can be the background, since they have structure of all sizes everywhere."""
 
 PHOTOS = (*SCENES, "hubble_deep_field", "retina")
+
+SURFACES = {"brick": (1.25, 0.85, 0.7), "grass": (0.75, 1.0, 0.5), "gravel": (1.05, 1.0, 0.9)}
+"""Grey photos of walls and floors, and the red, green and blue by which they are coloured."""
 
 Points = NDArray[np.float64]
 """(2, ...): the coordinates x and y."""
@@ -91,9 +95,12 @@ def photo(name: str, blur_px: float) -> Photo:
 
 @lru_cache(maxsize=8)
 def _pixels(name: str) -> NDArray[np.uint8]:
-    if name not in PHOTOS:
-        raise InputError(f"there is no photo {name!r}; there are {', '.join(PHOTOS)}")
+    if name not in PHOTOS and name not in SURFACES:
+        raise InputError(f"there is no photo {name!r}; there are {', '.join((*PHOTOS, *SURFACES))}")
     from skimage import data
 
-    pixels: NDArray[np.uint8] = getattr(data, name)()[..., :3]
+    found: NDArray[np.uint8] = getattr(data, name)()
+    if name in SURFACES:
+        found = np.clip(np.rint(found[..., None] * SURFACES[name]), 0, 255).astype(np.uint8)
+    pixels: NDArray[np.uint8] = found[..., :3]
     return pixels

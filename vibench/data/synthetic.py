@@ -9,26 +9,19 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
-from vibench.clip import Clip, ExactFlow
-from vibench.data.photos import PHOTOS, SCENES, Outline, Photo, Points, photo, size_px
+from vibench.clip import Clip
+from vibench.data.layers import Affine, Layer, blur_px, exact_flow, grid, quantised, rotation, translation
+from vibench.data.photos import PHOTOS, SCENES, Outline, photo, size_px
 from vibench.errors import InputError
 
 Camera = Literal["still", "pan", "zoom", "rotate"]
-
-EDGE_PX = 2.0
-"""A pixel nearer to an outline than this does not count as visible, since it or a neighbour may mix both layers."""
-
-Affine = NDArray[np.float64]
-"""A (3, 3) matrix that acts on (x, y, 1)."""
 
 
 @dataclass(frozen=True)
@@ -95,9 +88,9 @@ def render(scene: Scene) -> Clip:
     ``objects`` holds every pixel that the object touches at all. ``flow.visible`` is False also within ``EDGE_PX`` of
     an outline. The last clip is kept, since every hole of a protocol needs it again.
     """
-    pixels = _grid(scene.height, scene.width)
+    pixels = grid(scene.height, scene.width)
     world, thing = _world(scene), _object(scene)
-    background = np.stack([_quantised(world.colours(t, pixels)) for t in range(scene.frames)])
+    background = np.stack([quantised(world.colours(t, pixels)) for t in range(scene.frames)])
     distances = [thing.distance(t, pixels) if thing else np.full(pixels.shape[1:], np.inf) for t in range(scene.frames)]
     frames = background.copy()
     if thing:
@@ -106,42 +99,16 @@ def render(scene: Scene) -> Clip:
             touched = cover > 0
             over = cover[touched, None]
             colours = over * thing.colours(t, pixels[:, touched]) + (1 - over) * world.colours(t, pixels[:, touched])
-            frames[t][touched] = _quantised(colours)
+            frames[t][touched] = quantised(colours)
     return Clip(
         scene.name,
         frames,
         scene.frames_per_second,
         objects=np.stack(distances) < 0.5,
-        flow=_exact_flow(scene, pixels, world, thing),
+        flow=exact_flow(scene.frames, pixels, world, thing),
         background=background,
-        background_flow=_exact_flow(scene, pixels, world, None),
+        background_flow=exact_flow(scene.frames, pixels, world, None),
     )
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A photo in motion; ``place(t)`` maps pixels of frame t to the layer, whose unit is ``photo_px`` photo pixels."""
-
-    photo: Photo
-    photo_px: float
-    place: Callable[[int], Affine]
-    outline: Outline | None = None
-
-    def colours(self, t: int, pixels: Points) -> NDArray[np.float64]:
-        """Return the colours (..., 3) that the layer shows at ``pixels`` (2, ...) of frame t."""
-        here = _moved(self.place(t), pixels)
-        middle = np.reshape(self.photo.centre, (2,) + (1,) * (here.ndim - 1))
-        return self.photo.at(here * self.photo_px + middle)
-
-    def distance(self, t: int, pixels: Points) -> NDArray[np.float64]:
-        """Return how far ``pixels`` (2, ...) of frame t are from the outline: negative inside, -inf without outline."""
-        if self.outline is None:
-            return np.full(pixels.shape[1:], -np.inf)
-        return self.outline.distance(_moved(self.place(t), pixels))
-
-    def motion(self, start: int, end: int, pixels: Points) -> Points:
-        """Return where the points that ``pixels`` (2, ...) of frame ``start`` show lie in frame ``end``."""
-        return _moved(np.linalg.inv(self.place(end)) @ self.place(start), pixels)
 
 
 def _world(scene: Scene) -> Layer:
@@ -155,19 +122,19 @@ def _world(scene: Scene) -> Layer:
     start = -15 * step if scene.camera == "pan" else 0.0
 
     def place(t: int) -> Affine:
-        view = _shift(-middle[0], -middle[1])
+        view = translation(-middle[0], -middle[1])
         if scene.camera == "pan":
             way = start + step * t
-            return _shift(way * math.cos(angle), way * math.sin(angle)) @ view
+            return translation(way * math.cos(angle), way * math.sin(angle)) @ view
         if scene.camera == "zoom":
-            return _turn(0.0, (1 + scene.camera_speed) ** (-turn * t)) @ view
+            return rotation(0.0, (1 + scene.camera_speed) ** (-turn * t)) @ view
         if scene.camera == "rotate":
-            return _turn(turn * scene.camera_speed * t, 1.0) @ view
+            return rotation(turn * scene.camera_speed * t, 1.0) @ view
         return view
 
     # Blurred for the widest of 30 frames, whatever the length, so that a shorter clip is the beginning of a longer one.
     zoomed_out = (1 + scene.camera_speed) ** 30 if scene.camera == "zoom" and turn < 0 else 1.0
-    return Layer(photo(name, _blur(per_pixel * zoomed_out)), per_pixel, place)
+    return Layer(photo(name, blur_px(per_pixel * zoomed_out)), per_pixel, place)
 
 
 def _object(scene: Scene) -> Layer | None:
@@ -187,72 +154,13 @@ def _object(scene: Scene) -> Layer | None:
         swing = reach * math.sin(math.tau * (phase + rate * t))
         x = (scene.width - 1) / 2 + swing * math.cos(angle)
         y = (scene.height - 1) / 2 + swing * math.sin(angle)
-        return _turn(spin * t if scene.object_speed else 0.0, 1.0) @ _shift(-x, -y)
+        return rotation(spin * t if scene.object_speed else 0.0, 1.0) @ translation(-x, -y)
 
     outline = Outline.drawn(chance, scene.object_size * scene.shorter_side / 2)
-    return Layer(photo(name, _blur(per_pixel)), per_pixel, place, outline)
-
-
-def _exact_flow(scene: Scene, pixels: Points, world: Layer, thing: Layer | None) -> ExactFlow:
-    pairs = [(t, t + 1) for t in range(scene.frames - 1)]
-    shape = (len(pairs), scene.height, scene.width)
-    forward, backward = np.zeros((*shape, 2), np.float32), np.zeros((*shape, 2), np.float32)
-    visible = np.zeros(shape, np.bool_)
-    for t, following in pairs:
-        ahead = _shown_motion(t, following, pixels, world, thing)
-        forward[t] = np.moveaxis(ahead - pixels, 0, -1)
-        backward[t] = np.moveaxis(_shown_motion(following, t, pixels, world, thing) - pixels, 0, -1)
-        visible[t] = _seen_again(t, following, pixels, ahead, thing)
-    return ExactFlow(forward, backward, visible)
-
-
-def _shown_motion(start: int, end: int, pixels: Points, world: Layer, thing: Layer | None) -> Points:
-    """Where each pixel of frame ``start`` goes: with the object where that covers half of it, else with the world."""
-    target = world.motion(start, end, pixels)
-    if thing is not None:
-        on_object = thing.distance(start, pixels) <= 0
-        target[:, on_object] = thing.motion(start, end, pixels[:, on_object])
-    return target
-
-
-def _seen_again(t: int, following: int, pixels: Points, target: Points, thing: Layer | None) -> NDArray[np.bool_]:
-    height, width = pixels.shape[1:]
-    x, y = target
-    seen: NDArray[np.bool_] = (x >= 0) & (y >= 0) & (x <= width - 1) & (y <= height - 1)
-    if thing is not None:
-        here, there = thing.distance(t, pixels), thing.distance(following, target)
-        seen &= (np.abs(here) > EDGE_PX) & (np.abs(there) > EDGE_PX) & ((here > 0) == (there > 0))
-    return seen
+    return Layer(photo(name, blur_px(per_pixel)), per_pixel, place, outline)
 
 
 def _photo_px(scene: Scene, name: str) -> float:
     """Photo pixels per pixel of the frame when the frame just fits into the photo."""
     width, height = size_px(name)
     return min(width / scene.width, height / scene.height)
-
-
-def _blur(photo_px: float) -> float:
-    """The blur in photo pixels that keeps a photo sampled ``photo_px`` apart from aliasing."""
-    return 0.5 * max(photo_px, 1.0)
-
-
-def _grid(height: int, width: int) -> Points:
-    y, x = np.mgrid[0:height, 0:width].astype(np.float64)
-    return np.stack([x, y])
-
-
-def _moved(affine: Affine, points: Points) -> Points:
-    return np.tensordot(affine[:2, :2], points, 1) + affine[:2, 2].reshape((2,) + (1,) * (points.ndim - 1))
-
-
-def _shift(x: float, y: float) -> Affine:
-    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], dtype=np.float64)
-
-
-def _turn(radians: float, scale: float) -> Affine:
-    cosine, sine = scale * math.cos(radians), scale * math.sin(radians)
-    return np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]])
-
-
-def _quantised(colours: NDArray[np.float64]) -> NDArray[np.uint8]:
-    return np.clip(np.rint(colours), 0, 255).astype(np.uint8)

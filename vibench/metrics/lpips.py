@@ -17,7 +17,7 @@ from torch import Tensor
 
 from vibench.clip import Case, Frames, as_frames, check_pair
 from vibench.errors import InputError
-from vibench.metric import MetricInfo, Series, kept_alike, truth_of
+from vibench.metric import MetricInfo, Series, seen_alike, truth_of
 from vibench.metrics.networks import backbones
 from vibench.metrics.networks.weights import State, packaged_file, sha256_of
 
@@ -86,7 +86,7 @@ class LPIPS:
         self._last: tuple[str, dict[int, Features]] = ("", {})
 
     def measure(self, frames: Frames, case: Case) -> Mapping[str, Series]:
-        """Return one value per frame in the regions ``frame``, ``hole`` and those of ``case.kept``.
+        """Return one value per frame in the regions ``frame`` (all pixels), and those of ``seen_alike``.
 
         ``frame`` holds the published number, the others the mean of the map over their pixels; see ``lpips``. Frames
         that are too small for the network raise InputError.
@@ -97,15 +97,16 @@ class LPIPS:
                 f"{self.info.name} needs frames of at least {self._least_px} px a side, not {width}x{height}"
             )
         found: dict[str, list[float | None]] = {"frame": []}
-        for region, clip, masks in (("hole", frames, case.holes), *kept_alike(frames, case)):
-            inside = found.setdefault(region, [])
+        for clip, regions in seen_alike(frames, case):
             for start, truth in self._truth_features(case):
                 batch = slice(start, start + len(truth[0]))
                 batched = distances(self._network, deep_features(self._network, clip[batch]), truth, (height, width))
-                if region == "hole":
+                if clip is frames:
                     found["frame"].extend(batched.frame.tolist())
-                for spatial, mask in zip(batched.spatial, masks[batch], strict=True):
-                    inside.append(float(spatial[mask].mean(dtype=np.float64)) if mask.any() else None)
+                for region, masks in regions.items():
+                    inside = found.setdefault(region, [])
+                    for spatial, mask in zip(batched.spatial, masks[batch], strict=True):
+                        inside.append(float(spatial[mask].mean(dtype=np.float64)) if mask.any() else None)
         return {region: Series.of(values) for region, values in found.items()}
 
     def _truth_features(self, case: Case) -> Iterator[tuple[int, Features]]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from vibench.clip import Case, Frame, Frames, Mask, as_mask, as_pair
-from vibench.metric import MetricInfo, Series, kept_alike, truth_of
+from vibench.metric import MetricInfo, Series, seen_alike, truth_of
 
 PEAK = 255.0
 PERFECT_DB = 100.0
@@ -43,9 +43,10 @@ class PSNR:
     )
 
     def measure(self, frames: Frames, case: Case) -> Mapping[str, Series]:
-        """Return one value per frame in the regions ``frame`` (all pixels), ``hole`` and those of ``case.kept``."""
+        """Return one value per frame in the regions ``frame`` (all pixels), and those of ``seen_alike``."""
         truth = truth_of(case)
         found = {"frame": Series.of([psnr(frame, true) for frame, true in zip(frames, truth, strict=True)])}
-        for region, clip, masks in (("hole", frames, case.holes), *kept_alike(frames, case)):
-            found[region] = Series.of([psnr(*triple) for triple in zip(clip, truth, masks, strict=True)])
+        for clip, regions in seen_alike(frames, case):
+            for region, masks in regions.items():
+                found[region] = Series.of([psnr(*triple) for triple in zip(clip, truth, masks, strict=True)])
         return found

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vibench.clip import Case, Frame, Frames, Mask, as_mask
-from vibench.metric import MetricInfo, Series, kept_alike, truth_of
+from vibench.metric import MetricInfo, Series, seen_alike, truth_of
 from vibench.metrics.ssim import Image, check_size, ssim_map
 
 Pixel = TypeVar("Pixel", bound=np.generic)
@@ -62,17 +62,16 @@ class SSIMGaussian:
     )
 
     def measure(self, frames: Frames, case: Case) -> Mapping[str, Series]:
-        """Return one value per frame in the regions ``frame``, ``hole`` and those of ``case.kept``."""
-        whole, inside = [], []
-        for frame, truth, hole in zip(frames, truth_of(case), case.holes, strict=True):
-            similar = similarity(frame, truth)
-            whole.append(float(similar.mean()))
-            inside.append(_mean_inside(similar, valid(hole)))
-        kept = {
-            region: Series.of([ssim_gaussian(*triple) for triple in zip(clip, truth_of(case), masks, strict=True)])
-            for region, clip, masks in kept_alike(frames, case)
-        }
-        return {"frame": Series.of(whole), "hole": Series.of(inside), **kept}
+        """Return one value per frame in the regions ``frame`` (all pixels), and those of ``seen_alike``."""
+        found: dict[str, list[float | None]] = {"frame": []}
+        for clip, regions in seen_alike(frames, case):
+            for index, (frame, truth) in enumerate(zip(clip, truth_of(case), strict=True)):
+                similar = similarity(frame, truth)
+                if clip is frames:
+                    found["frame"].append(float(similar.mean()))
+                for region, masks in regions.items():
+                    found.setdefault(region, []).append(_mean_inside(similar, valid(masks[index])))
+        return {region: Series.of(values) for region, values in found.items()}
 
 
 def _mean_inside(similar: Image, hole: Mask) -> float | None:

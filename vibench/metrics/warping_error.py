@@ -104,11 +104,16 @@ class WarpedDifference:
         self._motion, self._hole, self._cost = motion, hole, cost
 
     def measure(self, frames: Frames, case: Case) -> Mapping[str, Series]:
-        """Return one value per pair of frames in ``frame`` and ``hole``; a single frame raises InputError."""
+        """Return one value per pair of frames in ``frame``, ``hole`` and, where it is known, ``effect``.
+
+        A single frame raises InputError.
+        """
         motion = self._motion(frames, case)
-        regions = (None, self._hole(case.holes, motion))
-        whole, inside = warped_differences(frames, motion, regions, self._cost)
-        return {"frame": Series.of(whole), "hole": Series.of(inside)}
+        regions: dict[str, Masks | None] = {"frame": None, "hole": self._hole(case.holes, motion)}
+        if case.effect is not None:
+            regions["effect"] = self._hole(case.effect, motion)
+        found = warped_differences(frames, motion, list(regions.values()), self._cost)
+        return {region: Series.of(values) for region, values in zip(regions, found, strict=True)}
 
 
 def exact() -> WarpedDifference:

@@ -237,10 +237,12 @@ def handling(results: Results) -> str:
     seen = "everything, also what lies inside the holes" if results.sees_everything else "frames with empty holes"
     if results.composited:
         return f"Methods saw {seen}; outside the holes the input was put back (composited)."
-    kept = any(region.startswith("kept") for metric in results.metrics for region in results.regions(metric))
-    return f"Methods saw {seen}; their output was measured as it came (not composited)" + (
-        ", and the region kept is what lies outside the holes." if kept else "."
-    )
+    regions = {region for metric in results.metrics for region in results.regions(metric)}
+    said = f"Methods saw {seen}; their output was measured as it came (not composited)"
+    if "effect" in regions:
+        return f"{said}; outside the holes, the region effect is what the object changes, and kept is the rest."
+    kept = any(region.startswith("kept") for region in regions)
+    return said + (", and the region kept is what lies outside the holes." if kept else ".")
 
 
 def _about_marks(table: Table) -> list[str]:

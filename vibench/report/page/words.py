@@ -129,7 +129,8 @@ def _scoring(scoring: dict[str, Any]) -> list[str]:
         {
             "holes": "Only a method's pixels inside the hole are taken; outside, the input is scored.",
             "none": "A method's frames are scored as returned, also outside the hole; for the region “kept”, which is "
-            "all that lies outside, both pictures show the truth inside the hole.",
+            "all that lies outside, both pictures show the truth inside the hole. A side effect of the object, where "
+            "it is known, is the region “effect” and not kept.",
         }.get(str(scoring.get("composite")), ""),
         {
             "round": "Frames of floating point are rounded to uint8 before scoring.",
