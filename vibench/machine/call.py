@@ -6,7 +6,6 @@ standard library is imported, and what lies beside it is named relatively.
 
 from __future__ import annotations
 
-import gc
 import random
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -141,11 +140,10 @@ def filled(
     warm_up(method, holed, device)
     warm_up_seconds = perf_counter() - started
     seed_everything(seed)
-    gc.collect()
-    load, clocks = stopwatch.read_load(), stopwatch.read_clocks()
-    with memory.peak_memory(device) as peak:
+    with memory.peak_memory(device) as peak:  # which collects garbage first
+        load, clocks = stopwatch.read_load(), stopwatch.read_clocks()
         frames, frame_seconds, seconds = _timed(method, holed, how, device, progress)
-    passed = stopwatch.read_clocks().since(clocks)
+        passed = stopwatch.read_clocks().since(clocks)
     return checked_shape(frames, holed.frames.shape), {
         "device": device,
         "seconds": seconds,
