@@ -53,7 +53,9 @@ def explain(
     video: Annotated[Path, typer.Argument(help="A video file, or a folder of images.")],
     mask: Annotated[Path, typer.Option("--mask", help="Where the hole is (white): image, folder, video or .npy.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write: .png, .svg or .pdf.")],
-    frame: Annotated[int, typer.Option(min=0, help="Frame to explain, counted from 0.")] = 8,
+    frame: Annotated[
+        int | None, typer.Option(min=0, help="Frame to explain, counted from 0; left out: 8, or a short clip's last.")
+    ] = None,
     weights: Annotated[str, typer.Option(help="Weights file; the bundled compact ones when left out.")] = "",
 ) -> None:
     """Draw what one filled frame was made of: masks, flow to every source frame, and features, at each scale."""
@@ -63,10 +65,12 @@ def explain(
     from vinet.method import VINetMethod
 
     inpainter = VINetMethod(weights=weights or None).inpainter
-    frames, _ = read_frames(video, limit=frame + 1 + inpainter.config.lookahead)
+    wanted = 8 if frame is None else frame
+    frames, _ = read_frames(video, limit=wanted + 1 + inpainter.config.lookahead)
+    wanted = min(wanted, len(frames) - 1) if frame is None else wanted
     masks = read_masks(mask, len(frames), *frames.shape[1:3], may_be_longer=True)
-    draw(inpainter, list(frames), list(masks), frame, output)
-    typer.echo(f"explained frame {frame}: {output}")
+    draw(inpainter, list(frames), list(masks), wanted, output)
+    typer.echo(f"explained frame {wanted}: {output}")
 
 
 @app.command()
