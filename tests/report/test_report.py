@@ -274,11 +274,12 @@ def test_names_in_the_speed_plot_do_not_lie_on_each_other() -> None:
         (32.1, 4.1, "frame_baseline"),
         (24, 50, "telea"),
     ]
-    _write_names(axes, [(y, x, name, name) for y, x, name in points])
+    _write_names(axes, [(y, x, name, place) for place, (y, x, name) in enumerate(points)])
     figure.canvas.draw()
     boxes = [text.get_window_extent() for text in axes.texts]
     assert len(boxes) == len(points)
     assert not any(one.overlaps(other) for i, one in enumerate(boxes) for other in boxes[:i])
+    assert len({text.get_color() for text in axes.texts}) == len(points)
     undisturbed = next(text for text in axes.texts if text.get_text() == "telea")
     assert undisturbed.get_position() == (-8, 0)
 

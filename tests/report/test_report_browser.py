@@ -241,7 +241,7 @@ class Keys:
     """Selenium's codes for keys without a letter."""
 
     ARROW_LEFT, ARROW_UP, ARROW_RIGHT, ARROW_DOWN = "\ue012", "\ue013", "\ue014", "\ue015"
-    HOME, END = "\ue011", "\ue010"
+    HOME, END, ESCAPE = "\ue011", "\ue010", "\ue00c"
 
 
 def stage(browser: Browser) -> list[NDArray[np.uint8]]:
@@ -317,6 +317,77 @@ def test_the_hole_of_the_input_is_black_and_nothing_else_is(measurer: Browser, p
     hole = np.s_[HOLE_TOP + 2 : HEIGHT // 2 - 2, HOLE_LEFT + 2 : WIDTH // 2 - 2]
     assert first[hole].max() == 0
     assert all(other[hole].max() > 100 for other in others)
+
+
+HOLE = (HOLE_LEFT, HOLE_TOP, WIDTH // 4, HEIGHT // 4)
+
+
+def test_one_key_zooms_every_picture_to_the_hole(measurer: Browser, pages: dict[str, Path]) -> None:
+    open_case(measurer, pages["long"], "frame=7")
+    measurer.press("o")
+    whole = stage(measurer)
+    measurer.press("z")
+    zoomed = stage(measurer)
+    assert place(measurer)["zoom"] == "1" and measurer.find("[data-part=zoom]").is_selected()
+    height, width = zoomed[0].shape[:2]
+    assert HOLE[2] < width < 2.5 * HOLE[2] and HOLE[3] < height < 2.5 * HOLE[3]
+    left, top = HOLE[0] + (HOLE[2] - width) // 2, HOLE[1] + (HOLE[3] - height) // 2
+    for picture, part in zip(whole, zoomed, strict=True):
+        assert np.array_equal(part, picture[top : top + height, left : left + width])
+    measurer.press("3")
+    (difference,) = stage(measurer)
+    assert difference.shape == zoomed[0].shape and difference.max() > 0
+    measurer.press("1", "z")
+    assert all(np.array_equal(one, other) for one, other in zip(whole, stage(measurer), strict=True))
+
+
+def test_a_picture_s_button_enlarges_it_beside_the_truth_and_escape_shows_all(
+    measurer: Browser, pages: dict[str, Path]
+) -> None:
+    open_case(measurer, pages["long"], "frame=7")
+    measurer.press("o")
+    everything = stage(measurer)
+    shown = lambda: [caption.text for caption in measurer.find_all("[data-part=stage] figcaption")]
+    measurer.find("[data-part=stage] figure:nth-child(3) button").click()
+    assert shown() == [METHODS[1], "truth"] and place(measurer)["only"] == "2"
+    assert measurer.script("return document.activeElement.textContent") == METHODS[1]
+    for found, expected in zip(stage(measurer), (everything[2], everything[-1]), strict=True):
+        assert np.array_equal(found, expected)
+    measurer.press(Keys.ESCAPE)
+    assert len(stage(measurer)) == 5
+    for method in METHODS:
+        measurer.press("e")
+        assert shown() == [method, "truth"]
+    measurer.press("e")
+    assert len(stage(measurer)) == 5
+
+
+def test_a_click_in_a_picture_enlarges_it_and_another_shows_all(reader: Browser, pages: dict[str, Path]) -> None:
+    open_case(reader, pages["long"])
+    for count in (2, 5):
+        reader.click("[data-part=stage] figure:nth-child(2) canvas" if count == 2 else "[data-part=stage] canvas")
+        assert len(reader.find_all("[data-part=stage] canvas")) == count
+
+
+def test_the_loupe_enlarges_the_same_place_of_every_picture(measurer: Browser, pages: dict[str, Path]) -> None:
+    from selenium.webdriver import ActionChains
+
+    open_case(measurer, pages["long"], "frame=7")
+    measurer.press("o")
+    plain = stage(measurer)
+    measurer.press("m")
+    canvas = measurer.find_all("[data-part=stage] canvas")[0]
+    ActionChains(measurer.driver, duration=0).move_to_element(canvas).perform()
+    measurer.until(lambda: not np.array_equal(stage(measurer)[0], plain[0]), "the loupe is drawn")
+    for picture, before in zip(stage(measurer), plain, strict=True):
+        y, x = HEIGHT // 2, WIDTH // 2
+        # Sixteen pixels across the middle show four of the picture's own.
+        around = np.abs(picture[y - 6 : y + 6 : 4, x - 6 : x + 6 : 4].astype(int)[..., None, :]
+                        - before[y - 3 : y + 3, x - 3 : x + 3].reshape(-1, 3).astype(int))  # fmt: skip
+        assert around.sum(axis=-1).min(axis=-1).max() == 0
+        assert np.array_equal(picture[0], before[0])
+    measurer.press("m")
+    assert all(np.array_equal(one, other) for one, other in zip(plain, stage(measurer), strict=True))
 
 
 def test_wipe_is_one_picture_to_the_left_and_another_to_the_right(measurer: Browser, pages: dict[str, Path]) -> None:
@@ -425,7 +496,7 @@ def test_arrows_move_the_row_and_letters_the_case(reader: Browser, pages: dict[s
 def test_the_help_lists_exactly_the_keys_that_work(reader: Browser, pages: dict[str, Path]) -> None:
     open_case(reader, pages["long"])
     listed = {key.text for key in reader.find_all("kbd")}
-    names = {"space": " ", "←": "ArrowLeft", "→": "ArrowRight", "↑": "ArrowUp", "↓": "ArrowDown"}
+    names = {"space": " ", "←": "ArrowLeft", "→": "ArrowRight", "↑": "ArrowUp", "↓": "ArrowDown", "Esc": "Escape"}
     scripts = reader.script("return [...document.scripts].map((script) => script.textContent)")
     script = next(text for text in scripts if "const keys" in text)
     table = re.search(r"const keys = \{(.*?)\n  \};", script, re.DOTALL)
@@ -515,6 +586,52 @@ def test_a_slice_is_the_row_of_every_frame_in_turn(
     if row == IN_HOLE:
         off = [float((found[in_hole].astype(int) - slices[-1][in_hole]).mean()) for found in slices[:-1]]
         assert off == pytest.approx([6, 12, 18], abs=1)
+
+
+# --- the clip at the top -----------------------------------------------------------------------------------------
+
+
+def hero_frame(browser: Browser) -> int:
+    text = browser.script("return document.querySelector('[data-hero] [data-part=now]').value")
+    return int(text.partition(" /")[0] or 0) - 1
+
+
+def test_the_overview_begins_with_a_clip_that_plays_the_best_methods_beside_the_truth(
+    measurer: Browser, pages: dict[str, Path]
+) -> None:
+    measurer.open(pages["overview"])
+    measurer.until(lambda: hero_frame(measurer) > 0, "it plays")
+    # The method with the least error is the best everywhere, and what failed nowhere comes before what did.
+    captions = [caption.text for caption in measurer.find_all("[data-hero] figcaption")]
+    assert captions == ["telea", "flow", "truth"]
+    measurer.find("[data-hero] [data-part=play]").click()
+    measurer.until(lambda: measurer.script("return document.querySelector('[data-hero] video').paused"), "it rests")
+    one, other, truth = measurer.canvases("[data-hero] canvas")
+    assert one.shape == other.shape == truth.shape and one.shape[1] < WIDTH
+    off = [float(np.abs(picture.astype(int) - truth).mean()) for picture in (one, other)]
+    assert 0 < off[0] < off[1]
+    measurer.click("[data-hero] [data-part=zoom]")
+    assert measurer.canvases("[data-hero] canvas")[0].shape == (HEIGHT, WIDTH, 3)
+
+
+def test_with_reduced_motion_the_clip_waits_for_the_reader(reader: Browser, pages: dict[str, Path]) -> None:
+    reader.open(pages["overview"], reduced=True)
+    reader.until(lambda: hero_frame(reader) == 0, "the first frame is shown")
+    assert reader.script("return document.querySelector('[data-hero] video').paused")
+    reader.find("[data-hero] [data-part=play]").click()
+    reader.until(lambda: hero_frame(reader) > 0, "it plays")
+
+
+def test_an_overview_without_its_folder_begins_with_its_numbers(
+    reader: Browser, pages: dict[str, Path], tmp_path: Path
+) -> None:
+    alone = tmp_path / "index.html"
+    alone.write_bytes(pages["overview"].read_bytes())
+    reader.open(alone)
+    video = "return document.querySelector('[data-hero] video').error !== null"
+    reader.until(lambda: reader.script(video), "the video is missed")
+    assert not reader.find("[data-hero]").is_displayed() and reader.find(".verdict").is_displayed()
+    reader.complaints()
 
 
 # --- overview ----------------------------------------------------------------------------------------------------
@@ -629,15 +746,15 @@ def test_no_page_is_wider_than_its_window(
     assert reader.script("return document.documentElement.scrollWidth") <= width
 
 
-def test_the_play_bar_stays_in_sight(reader: Browser, pages: dict[str, Path]) -> None:
+def test_the_controls_stay_in_sight(reader: Browser, pages: dict[str, Path]) -> None:
     open_case(reader, pages["long"], width=390)
     reader.script(
         "document.querySelector('[data-part=stage]').lastElementChild.scrollIntoView({ behavior: 'instant' })"
     )
     top, bottom = reader.script(
-        "const box = document.querySelector('.bar').getBoundingClientRect(); return [box.top, box.bottom]"
+        "const box = document.querySelector('.controls').getBoundingClientRect(); return [box.top, box.bottom]"
     )
-    assert top == 0 and bottom < 80
+    assert top == 0 and bottom < 120
 
 
 def test_print_is_ink_on_paper_also_for_readers_of_dark_pages(reader: Browser, pages: dict[str, Path]) -> None:

@@ -28,6 +28,7 @@ from vibench.report.numbers import (
 )
 from vibench.report.page import plots, words
 from vibench.report.page.case_page import page_name
+from vibench.report.page.hero import hero_of
 from vibench.report.page.shown import about_shown
 from vibench.report.page.slices import slices_of
 from vibench.report.tables import markdown
@@ -68,6 +69,8 @@ def overview_context(tables: list[Table], shown: Sequence[Sequence[str]], pages:
 
 def _section(place: int, table: Table, shown: Sequence[str], pages: Pages, embed_from: Path | None) -> dict[str, Any]:
     results = table.results
+    headline = headline_columns(table)
+    columns = [*headline, *(column for column in table.columns if column not in headline)]
     failures = [(row.method, case, message) for row in table.rows for case, message in row.failed.items()]
     return {
         "id": f"p{place}",
@@ -75,12 +78,13 @@ def _section(place: int, table: Table, shown: Sequence[str], pages: Pages, embed
         "title": results.protocol.get("title") or results.label,
         "description": " ".join(str(results.protocol.get("description", "")).split()),
         **first_screen(table),
+        "hero": _hero(table, pages),
         "table": table_context(table),
         "notes": footnotes(table),
         "warnings": [(row.method, row.warning) for row in table.rows if row.warning],
         "failures": failures[:FAILURES_LISTED],
         "failed_cases": len(failures),
-        "plots": [drawn for column in table.columns if any((drawn := _plots(table, column))["svg"].values())],
+        "plots": [drawn for column in columns if any((drawn := _plots(table, column))["svg"].values())],
         "slices": slices_of(table),
         "cases": [_case(table, case, pages, embed_from) for case in shown],
         "about_cases": about_shown(table, shown),
@@ -106,6 +110,33 @@ def first_screen(table: Table) -> dict[str, Any]:
         ],
         "copies": {"latex": latex([few]), "markdown": markdown([few])},
     }
+
+
+def _hero(table: Table, pages: Pages) -> dict[str, Any] | None:
+    results = table.results
+    digest = results.runs[0].protocol_digest
+    media = {case: facts for (protocol, case), facts in pages.items() if protocol == digest and facts}
+    hero = hero_of(table, headline_columns(table), media)
+    if hero is None:
+        return None
+    places = {row.method: place for place, row in enumerate(table.rows)}
+    pictures = [
+        source | {"colour": plots.colour(places[source["label"]]) if source["label"] in places else None}
+        for source in hero.sources
+    ]
+    # Not the rows through time, which only the case's page shows.
+    facts = {key: media[hero.case][key] for key in _HERO_FACTS}
+    return {
+        "case": hero.case,
+        "why": hero.why,
+        "href": f"cases/{page_name(results, hero.case)}",
+        "pictures": pictures,
+        "facts": facts,
+        "video": f"media/{media[hero.case]['video']}",
+    }
+
+
+_HERO_FACTS = ("width", "height", "frames", "rate", "grid", "block", "runs", "outlines", "sources")
 
 
 def _finding(table: Table, found: Finding) -> dict[str, Any]:

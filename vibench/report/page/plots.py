@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vibench.report.numbers import FLOOR_NAME
+from vibench.report.verdict import column_words
 from vibench.results.record import TRUTH
 from vibench.results.results import Results
 from vibench.results.statistics import Estimate
@@ -42,7 +44,7 @@ def colour(place: int) -> str:
 def quality_against_speed(table: Table, column: Column) -> str | None:
     """Plot mean and interval of a column against frames per second; None where no method was timed."""
     with _axes(5.2, 3.6, f"speed {table.results.label} {column.key}") as (figure, axes):
-        names: list[tuple[float, float, str, str]] = []
+        names: list[tuple[float, float, str, int]] = []
         for place, row in enumerate(table.rows):
             quality = row.cells[column.key].estimate
             if row.speed is None or quality is None:
@@ -53,29 +55,32 @@ def quality_against_speed(table: Table, column: Column) -> str | None:
             axes.plot(
                 [rate], [quality.mean], MARKERS[place % len(MARKERS)], color=colour(place), ms=7, gid=f"m{place}-point"
             )
-            names.append((quality.mean, rate, _counted(row.method, quality), f"m{place}-name"))
+            names.append((quality.mean, rate, _wrapped(_counted(row.method, quality)), place))
         axes.set_xscale("log")
         for format_ticks in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
             format_ticks(_log_label)
-        axes.set_xlabel("frames per second (log)")
-        axes.set_ylabel(_named(column))
+        axes.set_xlabel("frames per second (log), faster →")
+        axes.set_ylabel(f"{_named(column)}, better {'→' if column.sign > 0 else '←'}")
         axes.margins(0.2, 0.12)
         _write_names(axes, names)
         return _svg(figure) if names else None
 
 
-def _write_names(axes: Axes, names: list[tuple[float, float, str, str]]) -> None:
-    """Write names beside their points, given as (y, x, name, id); one that would lie on another moves up.
+def _write_names(axes: Axes, names: list[tuple[float, float, str, int]]) -> None:
+    """Write names beside their points, given as (y, x, name, place), in the colour of the method at that place.
+
+    One that would lie on another moves up.
 
     In the right half of the plot they stand to the left of their points.
     """
     middle = float(np.sqrt(np.prod(axes.get_xlim())))
     taken: list[Bbox] = []
-    for y, x, name, gid in sorted(names):
+    for y, x, name, place in sorted(names):
         side, right = ("right", -8) if x > middle else ("left", 8)
         text = axes.annotate(
-            name, (x, y), (right, 0), textcoords="offset points", fontsize=8.5, ha=side, va="center", gid=gid
-        )
+            name, (x, y), (right, 0), textcoords="offset points", fontsize=8.5, ha=side, va="center",
+            color=colour(place), fontweight="bold", gid=f"m{place}-name",
+        )  # fmt: skip
         box = text.get_window_extent()
         up = 0.0
         while below := [other for other in taken if other.overlaps(box.translated(0, up))]:
@@ -99,7 +104,7 @@ def by_frame(table: Table, column: Column) -> str | None:
             style = "--" if row.is_floor else "-"
             axes.plot(curve, style, color=colour(place), lw=1.4, label=_legend(row.method), gid=f"m{place}-curve")
         axes.set_xlabel("frame")
-        axes.set_ylabel(_named(column))
+        axes.set_ylabel(f"{_named(column)}, better {'→' if column.sign > 0 else '←'}", fontsize=8.5)
         axes.set_xlim(0, max(1, longest - 1))
         return _svg(figure) if longest else None
 
@@ -137,11 +142,15 @@ def paired_differences(table: Table, column: Column) -> str | None:
     best = best_method(table, column)
     others = [(place, row) for place, row in enumerate(table.rows) if not row.is_floor and row.method != best]
     found = [(place, row.method, difference(table.results, column, best, row.method)) for place, row in others if best]
-    known = [(place, _counted(_short(method), paired.estimate), paired) for place, method, paired in found if paired]
+    known = [(place, _wrapped(_counted(method, paired.estimate)), paired) for place, method, paired in found if paired]
     if not known:
         return None
-    margin = 0.3 + 0.075 * max(len(name) for _, name, _ in known)
-    height, named = max(2.2, 0.9 + 0.4 * len(known)), f"differences {table.results.label} {column.key}"
+    margin = 0.3 + 0.075 * max(len(line) for _, name, _ in known for line in name.splitlines())
+    tallest = max(name.count("\n") + 1 for _, name, _ in known)
+    height, named = (
+        max(2.2, 0.9 + max(0.4, 0.16 * tallest) * len(known)),
+        f"differences {table.results.label} {column.key}",
+    )
     with _axes(5.2, height, named, margin) as (figure, axes):
         for line, (place, _, paired) in enumerate(reversed(known)):
             dots = _spread(paired.values)
@@ -157,7 +166,7 @@ def paired_differences(table: Table, column: Column) -> str | None:
         axes.grid(axis="y", visible=False)
         worse = "left" if column.sign > 0 else "right"
         # From the right end leftwards, below the names: centred below the axes a long one would be cut off.
-        axes.set_xlabel(f"{_named(column)}: difference to {_short(str(best))} (worse to the {worse})", loc="right")
+        axes.set_xlabel(f"{_named(column)}: difference to {best}\n(worse to the {worse})", loc="right", fontsize=8.5)
         return _svg(figure)
 
 
@@ -187,7 +196,7 @@ def _log_label(value: float, _: float) -> str:
 
 def _named(column: Column) -> str:
     unit = f", {column.metric.unit}" if column.metric.unit else ""
-    return f"{column.metric.name} ({column.region}{unit})"
+    return f"{column_words(column)}{unit}"
 
 
 def _legend(method: str) -> str:
@@ -200,8 +209,9 @@ def _counted(name: str, found: Estimate) -> str:
     return f"{name} ({found.interval_kind})" if has_reason else name
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= 28 else name[:27] + "…"
+def _wrapped(name: str) -> str:
+    """A long name on several lines, whole: two that differ in their end must not look the same."""
+    return textwrap.fill(name, 28, break_long_words=True)
 
 
 @contextmanager
@@ -235,7 +245,7 @@ def _axes(width: float, height: float, name: str, margin: float = 0.65) -> Itera
     with rc_context(look):
         figure = Figure(figsize=(width, height))
         # Margins in inches; matplotlib's own layout would draw every figure twice to find them.
-        margins = {"left": margin / width, "right": 1 - 0.12 / width, "bottom": 0.5 / height, "top": 1 - 0.12 / height}
+        margins = {"left": margin / width, "right": 1 - 0.12 / width, "bottom": 0.55 / height, "top": 1 - 0.12 / height}
         yield figure, figure.subplots(gridspec_kw=margins)
 
 

@@ -1,5 +1,6 @@
 "use strict";
 // The case page's player. One video file holds every picture of a frame as tiles, so nothing can drift; canvases cut them out.
+const LOUPE = 4;
 const data = JSON.parse(document.getElementById("player-data").textContent);
 const root = document.querySelector("[data-player]");
 if (root && data.media) startPlayer(root, data.media);
@@ -10,66 +11,28 @@ function startPlayer(root, media) {
   const within = (value, low, high) => Math.max(low, Math.min(high, value));
   const state = { frame: 0, row: Math.floor((media.rows[0] + media.rows[1]) / 2), view: "side", wipe: 50, gain: 4,
     a: Math.max(0, media.sources.findIndex((source) => source.kind === "method")), b: media.sources.length - 1,
-    outline: true, loop: true, speed: 1, curve: Object.keys(data.curves)[0] || null };
+    outline: true, loop: true, zoom: 0, only: 0, loupe: false, speed: 1, curve: Object.keys(data.curves)[0] || null };
 
   // --- drawing -------------------------------------------------------------------------------------------------
-  /** The video's picture of `state.frame`. All is cut from this copy: a playing video may move on between two cuts. */
-  const film = new OffscreenCanvas(1, 1);
+  const tiles = cutTiles(media, video), corner = tiles.corner, whole = { width: media.width, height: media.height, at: () => [0, 0] };
 
   function take(frame) {
     state.frame = within(frame, 0, last);
-    if (film.width !== video.videoWidth) [film.width, film.height] = [video.videoWidth, video.videoHeight];
-    film.getContext("2d").drawImage(video, 0, 0);
+    tiles.take();
     draw();
   }
 
-  const corner = (grid, tile) => [(tile % grid[0]) * grid[1], Math.floor(tile / grid[0]) * grid[2]];
+  const drawTile = (context, index) => tiles.draw(context, index, state.frame);
 
-  function drawTile(context, index) {
-    const source = media.sources[index], block = media.block;
-    const [baseX, baseY] = corner(media.grid, source.patch ? 0 : source.tile);
-    context.drawImage(film, baseX, baseY, media.width, media.height, 0, 0, media.width, media.height);
-    if (source.patch) {
-      const [x, y] = corner(media.grid, source.tile);
-      for (const [row, start, end] of media.runs.values[media.runs.at[state.frame]]) {
-        const width = Math.min(end * block, media.width) - start * block;
-        const height = Math.min(row * block + block, media.height) - row * block;
-        context.drawImage(film, x + start * block, y + row * block, width, height, start * block, row * block, width, height);
-      }
-    }
-    if (source.kind === "input") fillHole(context);
-  }
-
-  function holePath() {
-    const path = new Path2D();
-    for (const points of media.outlines.values[media.outlines.at[state.frame]]) {
-      for (let i = 0; i < points.length; i += 2) path[i ? "lineTo" : "moveTo"](points[i] + 0.5, points[i + 1] + 0.5);
-      path.closePath();
-    }
-    return path;
-  }
-
-  function fillHole(context) {
-    const path = holePath();
-    context.fillStyle = context.strokeStyle = "#000";
-    context.lineWidth = 1;
-    context.fill(path, "evenodd");
-    context.stroke(path);
-  }
-
-  function drawOutline(context) {
-    if (!state.outline) return;
-    context.lineWidth = 1;
-    context.strokeStyle = "#ffb000";
-    context.stroke(holePath());
-  }
+  /** The part of a frame that is shown: all of it, or a window that goes with the hole. */
+  const shownPart = () => (state.zoom ? tiles.around : whole);
 
   const views = {
     side(context, index) {
       drawTile(context, index);
     },
     wipe(context) {
-      const x = Math.round(state.wipe / 100 * media.width);
+      const shown = shownPart(), x = shown.at(state.frame)[0] + Math.round(state.wipe / 100 * shown.width);
       drawTile(context, state.a);
       context.save();
       context.beginPath();
@@ -88,7 +51,10 @@ function startPlayer(root, media) {
       context.drawImage(other, 0, 0);
       // Doubling by adding the picture to itself: pixels of a file:// video may not be read, but may be added.
       context.globalCompositeOperation = "lighter";
+      context.save();
+      context.resetTransform();
       for (let gain = 1; gain < state.gain; gain *= 2) context.drawImage(context.canvas, 0, 0);
+      context.restore();
       context.globalCompositeOperation = "source-over";
     },
     flicker(context) {
@@ -97,15 +63,39 @@ function startPlayer(root, media) {
   };
 
   function draw() {
+    const [left, top] = shownPart().at(state.frame);
     for (const canvas of part("stage").querySelectorAll("canvas")) {
       const context = canvas.getContext("2d");
+      context.setTransform(1, 0, 0, 1, -left, -top);
       views[state.view](context, Number(canvas.dataset.source));
-      drawOutline(context);
+      if (state.outline) tiles.outline(context, state.frame, state.zoom ? 0.75 : 1);
+      context.resetTransform();
+      if (state.loupe && pointer) drawLoupe(context);
     }
     part("position").value = state.frame;
     part("now").value = `${state.frame + 1} / ${media.frames}`;
     for (const line of part("slices").querySelectorAll("[data-line]")) line.style.top = `${100 * (state.frame + 0.5) / media.frames}%`;
     followCurve(state.frame);
+  }
+
+  // --- loupe ---------------------------------------------------------------------------------------------------
+  /** Where the pointer is in a picture, as shares of its width and height; null where it is in none. */
+  let pointer = null;
+
+  /** Enlarge what lies under the pointer in every picture at the same place, each of its pixels as a square. */
+  function drawLoupe(context) {
+    const { width, height } = context.canvas, x = pointer.x * width, y = pointer.y * height;
+    const radius = Math.min(width, height) / 4, from = radius / LOUPE;
+    context.save();
+    context.beginPath();
+    context.arc(x, y, radius, 0, 2 * Math.PI);
+    context.clip();
+    context.imageSmoothingEnabled = false;
+    context.drawImage(context.canvas, x - from, y - from, 2 * from, 2 * from, x - radius, y - radius, 2 * radius, 2 * radius);
+    context.strokeStyle = "#ffb000";
+    context.lineWidth = 2;
+    context.stroke();
+    context.restore();
   }
 
   // --- time ----------------------------------------------------------------------------------------------------
@@ -198,9 +188,9 @@ function startPlayer(root, media) {
   let flickerSide = false, flickerTimer = null;
   const still = matchMedia("(prefers-reduced-motion: reduce)");
 
-  function figureFor(caption, source, height) {
+  function figureFor(caption, source, { width, height }) {
     const figure = document.createElement("figure"), canvas = document.createElement("canvas"), text = document.createElement("figcaption");
-    canvas.width = media.width;
+    canvas.width = width;
     canvas.height = height;
     canvas.dataset.source = source;
     canvas.setAttribute("role", "img");
@@ -210,18 +200,52 @@ function startPlayer(root, media) {
     return figure;
   }
 
+  /** The pictures side by side: all, or one that was enlarged and the truth beside it. */
+  function sideBySide() {
+    const truth = media.sources.findIndex((source) => source.kind === "truth");
+    const chosen = state.only ? [state.only, ...(truth >= 0 && truth !== state.only ? [truth] : [])] : media.sources.map((_, index) => index);
+    return chosen.map((index) => {
+      const figure = figureFor(media.sources[index].label, index, shownPart());
+      if (media.sources[index].kind !== "method") return figure;
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = media.sources[index].label;
+      button.title = state.only ? "show all pictures" : "enlarge, beside the truth";
+      button.addEventListener("click", () => enlarge(state.only ? 0 : index));
+      figure.lastChild.replaceChildren(button);
+      return figure;
+    });
+  }
+
+  /** Enlarge a method, which is never picture 0, beside the truth; 0 shows all pictures. */
+  function enlarge(index) {
+    const focused = part("stage").contains(document.activeElement);
+    state.only = index;
+    setView("side");
+    // The button that was pressed is another one now.
+    if (focused) part("stage").querySelector("button")?.focus();
+  }
+
+  /** Enlarge the next method, and after the last one show all. */
+  function enlargeNext() {
+    enlarge(Math.max(0, media.sources.findIndex((source, index) => index > state.only && source.kind === "method")));
+  }
+
   function setView(view) {
     state.view = Object.hasOwn(views, view) ? view : "side";
     part("view").value = state.view;
     part("stage").classList.toggle("one", state.view !== "side");
+    part("stage").classList.toggle("two", state.view === "side" && state.only > 0);
+    part("stage").classList.toggle("zoomed", Boolean(state.zoom));
+    part("zoom").checked = Boolean(state.zoom);
     for (const control of root.querySelectorAll("[data-for]")) control.hidden = !control.dataset.for.split(" ").includes(state.view);
     const [a, b] = [media.sources[state.a].label, media.sources[state.b].label], white = Math.round(255 / state.gain);
     const captions = { wipe: `${a} (left) and ${b} (right); drag in the picture`,
       difference: `|${a} − ${b}| times ${state.gain}: white is a difference of ${white} grey levels or more`,
       flicker: `${a} and ${b} in turn` };
     part("stage").replaceChildren(...(state.view === "side"
-      ? media.sources.map((source, index) => figureFor(source.label, index, media.height))
-      : [figureFor(captions[state.view], 0, media.height)]));
+      ? sideBySide()
+      : [figureFor(captions[state.view], 0, shownPart())]));
     part("scale-end").value = `${white} grey levels or more`;
     clearInterval(flickerTimer);
     flickerSide = false;
@@ -251,7 +275,7 @@ function startPlayer(root, media) {
   }
 
   // --- the link keeps the place --------------------------------------------------------------------------------
-  const kept = ["frame", "row", "view", "a", "b", "gain", "wipe", "curve"];
+  const kept = ["frame", "row", "view", "a", "b", "gain", "wipe", "curve", "zoom", "only"];
 
   /** What the link says: `state`, but the frame that is on its way. */
   const place = () => ({ ...state, frame: playing() ? state.frame : wanted ?? state.frame });
@@ -262,12 +286,12 @@ function startPlayer(root, media) {
     const link = new URLSearchParams(Object.entries(place()).filter(([key, value]) => kept.includes(key) && value !== null));
     written = link.toString();
     if (location.hash.slice(1) !== written) location.replace(`#${written}`);
-    for (const neighbour of document.querySelectorAll("[data-neighbour]")) neighbour.hash = new URLSearchParams({ view: state.view, a: state.a, b: state.b });
+    for (const neighbour of document.querySelectorAll("[data-neighbour]")) neighbour.hash = new URLSearchParams({ view: state.view, a: state.a, b: state.b, zoom: state.zoom, only: state.only });
   }
 
   function showPlace() {
     const link = new URLSearchParams(location.hash.slice(1)), numbers = { frame: state.frame };
-    for (const key of ["frame", "row", "a", "b", "gain", "wipe"]) {
+    for (const key of ["frame", "row", "a", "b", "gain", "wipe", "zoom", "only"]) {
       const value = Number.parseInt(link.get(key), 10);
       if (Number.isInteger(value) && value >= 0) numbers[key] = value;
     }
@@ -275,6 +299,8 @@ function startPlayer(root, media) {
     const { frame, ...others } = numbers;
     Object.assign(state, others);
     for (const side of ["a", "b"]) state[side] = Math.min(state[side], media.sources.length - 1);
+    if (media.sources[state.only]?.kind !== "method") state.only = 0;
+    state.zoom = Math.min(state.zoom, 1);
     if (![1, 2, 4, 8, 16].includes(state.gain)) state.gain = 4;
     if (Object.hasOwn(data.curves, link.get("curve"))) state.curve = link.get("curve");
     state.view = link.get("view") || state.view;
@@ -308,6 +334,8 @@ function startPlayer(root, media) {
   on("speed", "change", () => { video.playbackRate = Number(part("speed").value); });
   on("loop", "change", () => { video.loop = part("loop").checked; });
   on("outline", "change", () => { state.outline = part("outline").checked; draw(); });
+  on("zoom", "change", () => { state.zoom = Number(part("zoom").checked); setView(state.view); });
+  on("loupe", "change", () => { state.loupe = part("loupe").checked; draw(); });
   on("view", "change", () => setView(part("view").value));
   on("gain", "change", () => { state.gain = Number(part("gain").value); setView(state.view); });
   on("wipe", "input", () => { setWipe(Number(part("wipe").value)); remember(); });
@@ -318,11 +346,20 @@ function startPlayer(root, media) {
     if (state.view === "wipe" && buttons & 1 && target.tagName === "CANVAS") setWipe(100 * offsetX / target.clientWidth);
   });
   on("stage", "pointerup", remember);
+  for (const event of ["pointermove", "pointerdown", "pointerleave"]) on("stage", event, ({ target, offsetX, offsetY }) => {
+    pointer = event !== "pointerleave" && target.tagName === "CANVAS" ? { x: offsetX / target.clientWidth, y: offsetY / target.clientHeight } : null;
+    if (state.loupe) draw();
+  });
+  on("stage", "click", ({ target }) => {
+    const source = media.sources[Number(target.dataset.source)];
+    if (state.view === "side" && target.tagName === "CANVAS" && !state.loupe) enlarge(state.only || source.kind !== "method" ? 0 : Number(target.dataset.source));
+  });
 
   const keys = {
     " ": () => setPlaying(!playing()), ArrowLeft: () => step(-1), ArrowRight: () => step(1), Home: () => seek(0), End: () => seek(last),
     ArrowUp: () => setRow(state.row - 1), ArrowDown: () => setRow(state.row + 1),
     o: () => part("outline").click(), l: () => part("loop").click(), f: swap,
+    z: () => part("zoom").click(), m: () => part("loupe").click(), e: () => enlargeNext(), Escape: () => enlarge(0),
     1: () => setView("side"), 2: () => setView("wipe"), 3: () => setView("difference"), 4: () => setView("flicker"),
     p: () => document.querySelector('[rel="prev"]')?.click(), n: () => document.querySelector('[rel="next"]')?.click(),
   };
@@ -339,7 +376,7 @@ function startPlayer(root, media) {
   media.sources.forEach((source, index) => {
     // The input's slice shows what the truth's does where both are one picture.
     if (source.kind === "input" && media.sources.some((other) => other !== source && other.tile === source.tile)) return;
-    const figure = figureFor(source.label, index, media.frames), frame = document.createElement("div"), line = document.createElement("div");
+    const figure = figureFor(source.label, index, { width: media.width, height: media.frames }), frame = document.createElement("div"), line = document.createElement("div");
     frame.className = "through";
     line.dataset.line = "";
     frame.append(figure.firstChild, line);
