@@ -4,6 +4,7 @@
 
     UserError              what a user can fix; printed as one sentence, exit status 2
     ├── InputError         a file, folder, option or protocol that cannot be used as given
+    │   └── InputFaults    several of these, all told at once
     ├── MissingResource    weights, data or a package that is not on this machine
     └── MethodFailed       a method that raised, died, took too long, or gave back something else than frames
 
@@ -37,6 +38,36 @@ class UserError(Exception):
 
 class InputError(UserError):
     """A file, folder, option or protocol that cannot be used as it was given."""
+
+
+class InputFaults(InputError):
+    """Several things that cannot be used as they were given; ``sentences`` has one for each."""
+
+    def __init__(self, sentences: tuple[str, ...]) -> None:
+        super().__init__("; ".join(f"({number}) {text}" for number, text in enumerate(sentences, 1)))
+        self.sentences = sentences
+
+
+class Gathered:
+    """Gathers what is wrong with independent inputs, so that a user mends it all in one go."""
+
+    def __init__(self) -> None:
+        self.errors: list[InputError] = []
+
+    @contextmanager
+    def fault(self) -> Iterator[None]:
+        """Keep an InputError of the block, and go on behind it."""
+        try:
+            yield
+        except InputError as error:
+            self.errors.append(error)
+
+    def tell(self) -> None:
+        """Raise what was gathered: the InputError itself where it is one, or else InputFaults; nothing where none."""
+        if len(self.errors) == 1:
+            raise self.errors[0]
+        if self.errors:
+            raise InputFaults(tuple(dict.fromkeys(map(str, self.errors))))
 
 
 class MissingResource(UserError):

@@ -15,7 +15,7 @@ from vibench.cli import compare, data, inpaint, merge, regress, report, reproduc
 from vibench.cli.cache import cache
 from vibench.cli.doctor import doctor
 from vibench.cli.protocol import protocol
-from vibench.errors import MethodFailed, UserError, disk_sentence, one_line, reason_of, shown_text
+from vibench.errors import InputFaults, MethodFailed, UserError, disk_sentence, one_line, reason_of, shown_text
 
 TRACEBACK_VARIABLE = "VIBENCH_TRACEBACK"
 """Set to anything, it lets an unexpected exception through with its traceback, for a report or a debugger."""
@@ -81,7 +81,8 @@ def _sentence(error: Exception) -> tuple[str, int]:
     if isinstance(error, UserError):
         failed = isinstance(error, MethodFailed) and error.traceback and not os.environ.get(TRACEBACK_VARIABLE)
         hint = f" ({TRACEBACK_VARIABLE}=1 shows where, and what it printed)" if failed else ""
-        return f"Error: {one_line(str(error), SENTENCE_CHARACTERS)}{hint}", 2
+        sentences = error.sentences if isinstance(error, InputFaults) else (str(error),)
+        return "\n".join(f"Error: {one_line(one, SENTENCE_CHARACTERS)}" for one in sentences) + hint, 2
     kind, reason = type(error).__name__, reason_of(error)
     told = reason if reason.startswith(kind) else f"{kind}: {reason}"
     hint = f"run again with {TRACEBACK_VARIABLE}=1 for the traceback, and report it"

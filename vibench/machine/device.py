@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from vibench.errors import InputError
+
+
+def check_name(name: str) -> None:
+    """Raise InputError for what is no name of a device on any machine; torch is not asked."""
+    if not re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?", name):
+        raise InputError(f"{name!r} is not a device; use auto, cpu, cuda or cuda:N")
 
 
 def resolve(name: str) -> str:

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from vibench.errors import InputError, MissingResource, UserError, foreign
 from vibench.plugins.options import Option, Spec, guessed, option_values, signature, split_outside_brackets
+from vibench.plugins.outline import outline_of
 
 Kind = Literal["methods", "metrics", "masks"]
 
@@ -33,6 +34,7 @@ __all__ = [
     "make",
     "names",
     "option_values",
+    "outlined",
     "reached_modules",
     "register",
     "registered",
@@ -87,6 +89,19 @@ def target(kind: Kind, name: str) -> str:
     if ":" not in path:
         raise InputError(f"no {kind[:-1]} is called {name!r}{_suggestion(name, names(kind))}")
     return path
+
+
+def outlined(kind: Kind, name: str) -> Callable[..., Any]:
+    """Return what has the options and the docstring of a factory: its outline, or itself where only an import tells.
+
+    Raises what ``factory`` raises.
+    """
+    if (kind, name) not in _local:
+        module, _, attribute = target(kind, name).partition(":")
+        file = None if module in sys.modules else _module_file(module)
+        if file is not None and file.suffix == ".py" and (outline := outline_of(file, attribute)) is not None:
+            return outline
+    return factory(kind, name)
 
 
 def make(kind: Kind, spec: Spec, **extra: Any) -> Any:

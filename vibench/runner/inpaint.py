@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import tee
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,10 +14,10 @@ import psutil
 
 from vibench import plugins
 from vibench.clip import Frame, Holed, Mask
-from vibench.errors import InputError, MethodFailed, naming
+from vibench.errors import Gathered, InputError, MethodFailed, MissingResource, naming
 from vibench.files import disk_errors
 from vibench.machine.call import thread_count
-from vibench.machine.device import resolve
+from vibench.machine.device import check_name, resolve
 from vibench.machine.host import Host, hosted, method_failures
 from vibench.machine.processes import exit_on_termination
 from vibench.media.beside import Say, unheard
@@ -80,9 +80,16 @@ def inpaint(
     MethodFailed where the method raises, dies, takes too long or gives back something else than frames.
     """
     video, mask, output = Path(video), Path(mask), Path(output)
-    source = open_to_fill(video, say)
-    masks = open_masks(mask, source.height, source.width, mask_threshold)
-    refuse_input_as_output(output, video, mask)
+    gathered = Gathered()
+    with gathered.fault():
+        check_method(method, python, in_process)
+    with gathered.fault():
+        check_name(device)
+    with gathered.fault():
+        source = open_to_fill(video, say)
+        masks = open_masks(mask, source.height, source.width, mask_threshold)
+        refuse_input_as_output(output, video, mask)
+    gathered.tell()
     with (
         exit_on_termination(),
         open_rewritten(output, source.height, source.width, source, video if sound else None, say) as writer,
@@ -97,6 +104,14 @@ def inpaint(
                 count += 1
                 advance()
     return count
+
+
+def check_method(method: str | Spec, python: str = "", in_process: bool = False) -> None:
+    """Raise InputError where there is no such method, or it has no such option; it is not imported."""
+    spec = Spec.parse(method) if isinstance(method, str) else method
+    if named_method(spec, python, in_process=in_process) is None:
+        with suppress(MissingResource):  # told where the method is made
+            plugins.option_values(plugins.outlined("methods", spec.name), spec)
 
 
 def refuse_input_as_output(output: Path, *inputs: Path) -> None:

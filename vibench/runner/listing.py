@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from vibench import plugins
 from vibench.errors import UserError
+from vibench.plugins.outline import Outline
 
 
 class Listed(NamedTuple):
@@ -60,13 +61,13 @@ def list_runs(output: str | Path = "results") -> list[Listed]:
 def _plugins(kind: plugins.Kind) -> Iterator[Listed]:
     for name in plugins.names(kind):
         try:
-            build = plugins.factory(kind, name)
+            build = plugins.outlined(kind, name)
             parameters = plugins.signature(build, plugins.Spec(name))
         except UserError as error:
             yield Listed(name, f"unavailable: {error}")
             continue
         options = tuple(key for key in parameters if key not in _GIVEN)
-        said = inspect.getdoc(build) or ""
+        said = build.doc if isinstance(build, Outline) else inspect.getdoc(build) or ""
         yield Listed(name, said.partition("\n")[0], options, said)
 
 

@@ -8,15 +8,16 @@ import os
 import typing
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import as_completed
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from vibench import plugins
-from vibench.data.cases import planned_cases
+from vibench.data.cases import check_generators, planned_cases
 from vibench.data.contents import known_contents, what_changed
-from vibench.errors import InputError, UserError
+from vibench.data.layouts import open_clips
+from vibench.errors import Gathered, InputError, MissingResource, UserError
 from vibench.machine.facts import commit, deciding_versions, machine_facts, package_versions
 from vibench.machine.host import Host
 from vibench.machine.processes import worker_pool
@@ -140,26 +141,38 @@ def run(
         InputError: where something cannot be used as it was given.
         UserError: where the disk is full, or weights are missing.
     """
-    from vibench.machine.device import resolve
+    from vibench.machine.device import check_name, resolve
 
-    chosen = (protocol if isinstance(protocol, Protocol) else load_protocol(str(protocol))).with_masks(masks)
+    gathered = Gathered()
     factories: Factories = {}
-    specs = _specs("methods", methods, factories, python, in_process)
-    asked = tuple(spec.label for spec in _specs("metrics", metrics, factories))
-    if not specs:
-        raise InputError("--methods names no method; see `vibench list methods`")
-    if predict_only and not keep_frames:
-        raise InputError("--predict-only with --no-keep-frames would keep nothing; drop one of them")
+    specs = _specs("methods", methods, factories, gathered, python, in_process)
+    measures = _specs("metrics", metrics, factories, gathered)
+    texts = tuple(plugins.split_outside_brackets(cases) if isinstance(cases, str) else cases)
+    if not specs and not gathered.errors:
+        gathered.errors.append(InputError("--methods names no method; see `vibench list methods`"))
+    with gathered.fault():
+        check_name(device)
+    with gathered.fault():
+        if predict_only and not keep_frames:
+            raise InputError("--predict-only with --no-keep-frames would keep nothing; drop one of them")
+    place = None if data is None else Path(data)
+    with gathered.fault():
+        chosen = (protocol if isinstance(protocol, Protocol) else load_protocol(str(protocol))).with_masks(masks)
+        repeats = repeats_named(seeds if isinstance(seeds, str) else ",".join(map(str, seeds)), chosen)
+        check_generators(chosen)
+        planned_cases(chosen, open_clips(chosen, place).clip_names(), cases=texts, seeds=repeats, limit=limit)
+    gathered.tell()
+    asked = tuple(spec.label for spec in measures)
     order = Order(
         protocol=chosen,
         methods=specs,
         metrics=asked or chosen.scoring.metrics,
         output=Path(output),
-        data=None if data is None else Path(data),
+        data=place,
         device=resolve(device),
         limit=limit,
-        cases=tuple(plugins.split_outside_brackets(cases) if isinstance(cases, str) else cases),
-        seeds=repeats_named(seeds if isinstance(seeds, str) else ",".join(map(str, seeds)), chosen),
+        cases=texts,
+        seeds=repeats,
         jobs=jobs,
         predict_only=predict_only,
         keep_frames=keep_frames,
@@ -192,7 +205,12 @@ def score(
     from vibench.machine.device import resolve
 
     factories: Factories = {}
-    asked = tuple(spec.label for spec in _specs("metrics", metrics, factories))
+    gathered = Gathered()
+    measures = _specs("metrics", metrics, factories, gathered)
+    with gathered.fault():
+        Store.open(run.folder if isinstance(run, Run) else Path(run))
+    gathered.tell()
+    asked = tuple(spec.label for spec in measures)
     folder = run.folder if isinstance(run, Run) else Path(run)
     place = None if data is None else Path(data)
     part = shard_named(shard) if shard else None
@@ -200,22 +218,41 @@ def score(
 
 
 def _specs(
-    kind: plugins.Kind, named: Named, factories: Factories, python: str = "", in_process: bool = False
+    kind: plugins.Kind,
+    named: Named,
+    factories: Factories,
+    gathered: Gathered,
+    python: str = "",
+    in_process: bool = False,
 ) -> tuple[Spec, ...]:
-    """Names with options as they are; an object goes into ``factories`` under a name: its own."""
+    """Names with options as they are; an object goes into ``factories`` under a name: its own.
+
+    What is wrong with one is gathered, and it is left out.
+    """
     specs = []
     for one in plugins.split_outside_brackets(named) if isinstance(named, str) else named:
-        if isinstance(one, str):
-            spec = Spec.parse(one)
-            specs.append(_named(spec, factories, python, in_process) if kind == "methods" else spec)
-            continue
-        name = getattr(one, "__qualname__", "")
-        if not callable(one) or not name or "<" in name:
-            raise InputError(f"{one!r} is no name, and no class or function that makes one of the {kind}")
-        if factories.setdefault((kind, name), one) is not one:
-            raise InputError(f"two of the {kind} are called {name!r}; give them different names")
-        specs.append(Spec(name))
+        with gathered.fault():
+            specs.append(_spec(kind, one, factories, python, in_process))
     return tuple(specs)
+
+
+def _spec(
+    kind: plugins.Kind, one: str | Callable[..., Any], factories: Factories, python: str, in_process: bool
+) -> Spec:
+    if isinstance(one, str):
+        spec = Spec.parse(one)
+        spec = _named(spec, factories, python, in_process) if kind == "methods" else spec
+        if (kind, spec.name) not in factories:
+            # What is not on this machine is told where it is needed: a metric is then left out, and says so.
+            with suppress(MissingResource):
+                plugins.option_values(plugins.outlined(kind, spec.name), spec)
+        return spec
+    name = getattr(one, "__qualname__", "")
+    if not callable(one) or not name or "<" in name:
+        raise InputError(f"{one!r} is no name, and no class or function that makes one of the {kind}")
+    if factories.setdefault((kind, name), one) is not one:
+        raise InputError(f"two of the {kind} are called {name!r}; give them different names")
+    return Spec(name)
 
 
 def _named(spec: Spec, factories: Factories, python: str, in_process: bool) -> Spec:
