@@ -33,12 +33,14 @@ if TYPE_CHECKING:
     from vibench.regress.finding import Regression, exit_status
     from vibench.regress.regress import find_regressions
     from vibench.regress.text import regression_text
+    from vibench.report.chosen_table import table_text
     from vibench.report.comparison import comparison_text
     from vibench.report.figure import write_figure
     from vibench.report.film import write_video
     from vibench.report.frames import write_frames
     from vibench.report.page.folder import write_report
     from vibench.report.paper_table import load_paper_table, paper_tables, write_paper_table
+    from vibench.report.publish.publish import publish, published_texts
     from vibench.report.terminal import print_summary
     from vibench.results.comparison import Comparison, Incomparable, compare
     from vibench.results.merge import Merged, merge
@@ -121,6 +123,8 @@ __all__ = [
     "profile_method",
     "profile_text",
     "protocol_differences",
+    "publish",
+    "published_texts",
     "regression_text",
     "retarget",
     "run",
@@ -128,6 +132,7 @@ __all__ = [
     "score_study",
     "speed_text",
     "study_text",
+    "table_text",
     "write_figure",
     "write_frames",
     "write_manifest",
@@ -153,12 +158,14 @@ _HOMES = {
     "vibench.regress.finding": ("Regression", "exit_status"),
     "vibench.regress.regress": ("find_regressions",),
     "vibench.regress.text": ("regression_text",),
+    "vibench.report.chosen_table": ("table_text",),
     "vibench.report.comparison": ("comparison_text",),
     "vibench.report.figure": ("write_figure",),
     "vibench.report.film": ("write_video",),
     "vibench.report.frames": ("write_frames",),
     "vibench.report.page.folder": ("write_report",),
     "vibench.report.paper_table": ("load_paper_table", "paper_tables", "write_paper_table"),
+    "vibench.report.publish.publish": ("publish", "published_texts"),
     "vibench.report.terminal": ("print_summary",),
     "vibench.results.comparison": ("Comparison", "Incomparable", "compare"),
     "vibench.results.merge": ("Merged", "merge"),

@@ -11,6 +11,7 @@ import architecture
 import calibration
 import devices
 import results
+import schemas
 
 NOT_MADE = """\
 Not made here, since they need more than the repository holds, or minutes of time:
@@ -25,7 +26,13 @@ Not made here, since they need more than the repository holds, or minutes of tim
 
 def make(check: bool) -> bool:
     """Make or compare every page; returns whether all were right already."""
-    right = [architecture.make(check), results.make(check, []), calibration.make(check), devices.make(check)]
+    right = [
+        architecture.make(check),
+        results.make(check, []),
+        calibration.make(check),
+        devices.make(check),
+        schemas.make(check),
+    ]
     print(NOT_MADE)
     return all(right)
 

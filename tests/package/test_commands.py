@@ -44,7 +44,7 @@ ELSEWHERE = {
     r"git blame": "it is a name here",
     r"hf download .*": "it downloads weights of some GB",
     r"python tests/support/false_alarms\.py .*": "it takes hours",
-    r"python docs/make/(architecture|calibration|results)\.py.*": "tests/package/test_generated_pages.py runs it",
+    r"python docs/make/(architecture|calibration|results|schemas)\.py.*": "test_generated_pages.py runs it",
     r"python docs/make/bias\.py": "it takes a quarter of an hour",
     r"srun .*": "it needs a cluster; tests/runner/test_shard.py holds --shard auto",
     r"vibench reproduce vinet/fvid .*": "it needs the weights of I3D; tests/metrics/test_vfid.py holds the metric",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small_run import write_run
 
 from vibench.clip import Case
 from vibench.errors import InputError, UserError
@@ -348,3 +350,21 @@ def test_what_is_no_file_of_ours_is_a_sentence(tmp_path: Path, name: str, kind: 
     else:
         records, (problem,) = store.scan()
         assert records == [] and problem.sentence.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [("0.99.0", "was written by vibench 0.99.0 and has a field 'carbon'"), ("0.0.1", "torn"), ("later", "torn")],
+)
+def test_a_file_with_fields_of_a_later_version_says_so(tmp_path: Path, version: str, said: str) -> None:
+    store = write_run(tmp_path, ["a"], ["x"], fails=[("a", "x")])
+    page = store.folder / "run.json"
+    told = json.loads(page.read_text())
+    page.write_text(json.dumps(told | {"versions": {"vibench": version}}))
+    record = next((store.folder / "records").rglob("a*/*.json"))
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"carbon": 1}))
+    (problem,) = Store.open(store.folder).scan()[1]
+    assert said in problem.sentence
+    page.write_text(json.dumps(told | {"versions": {"vibench": version}, "carbon": 1}))
+    with pytest.raises(InputError, match=re.escape(said)):
+        Store.open(store.folder)

@@ -99,3 +99,13 @@ def refuse_to_replace(output: Path, overwrite: bool) -> None:
     """Raise InputError where a file lies at ``output`` already and ``overwrite`` does not allow to replace it."""
     if output.exists() and not overwrite:
         raise InputError(f"{output} is there already; add --overwrite to replace it")
+
+
+def write_or_print(text: str, output: Path | None) -> None:
+    """Write ``text`` to the file ``output`` whole, and say so on standard error; print it where there is no file."""
+    if output is None:
+        typer.echo(text)
+        return
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
+    typer.echo(f"written: {output}", err=True)

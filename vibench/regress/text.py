@@ -67,6 +67,7 @@ def as_junit(regressions: Sequence[Regression]) -> str:
         suite = ElementTree.SubElement(
             suites, "testsuite", name=f"regress {regression.method}", tests=str(len(findings)),
             failures=str(sum(measured.outcome == "worse" for measured in findings)),
+            errors="0",
             skipped=str(sum(measured.outcome in ("unclear", "incomparable") for measured in findings)),
             time=f"{regression.seconds:.3f}",
         )  # fmt: skip

@@ -138,9 +138,17 @@ def cases_text(row: Row, table: Table) -> str:
 
 def footnotes(table: Table) -> list[str]:
     """Return every sentence that a reader of the numbers must have, in the order in which all writers show them."""
+    return [*caption(table), *remarks(table)]
+
+
+def caption(table: Table, intervals: bool = True, speeds: bool = True) -> list[str]:
+    """Return what a table's caption must say: protocol, cases, averages, marks; then what each method lacks.
+
+    Without ``intervals`` or ``speeds``, the sentences that explain them are left out.
+    """
     results = table.results
     estimates = [cell.estimate for row in table.rows for cell in row.cells.values() if cell.estimate]
-    bracketed = {found.interval_kind for found in estimates if found.low is not None}
+    bracketed = {found.interval_kind for found in estimates if found.low is not None and intervals}
     kind = "normal" if "normal" in bracketed else "bootstrap"
     notes = [
         f"Protocol {results.label}, {counted_cases(results)}. {average(results)} "
@@ -155,26 +163,33 @@ def footnotes(table: Table) -> list[str]:
         for key, cases in table.left_out().items()
     ]
     notes += [note for row in table.rows for note in _failures(row)]
-    if any(found.interval_kind == "student" for found in estimates):
+    if "student" in bracketed:
         notes.append(
             f"† fewer than {TOO_FEW} clips: the interval (Student's t) is rough, and no difference can be significant."
         )
-    without = sorted({found.interval_kind for found in estimates if found.low is None} - {"none"})
+    without = sorted({found.interval_kind for found in estimates if found.low is None and intervals} - {"none"})
     notes += [
         f"{few} in the place of an interval: of fewer than {FEWEST} clips it would be too wide to say anything."
         for few in without
     ]
-    notes += [note for row in table.rows if len(row.speeds) > 1 for note in _machine_notes(row)]
+    notes += [f"{key}: {note}." for key, said in table.notes.items() for note in said]
+    return notes + (_about_speeds(table) if speeds else [])
+
+
+def remarks(table: Table) -> list[str]:
+    """Return the sentences that a caption may leave out: about programs, metrics that lack values, and versions."""
+    return [*_about_programs(table.results), *_unmeasured(table.results), *table.results.notes]
+
+
+def _about_speeds(table: Table) -> list[str]:
+    notes = [note for row in table.rows if len(row.speeds) > 1 for note in _machine_notes(row)]
     if any(not speed.per_frame for row in table.rows for speed in row.speeds):
         notes.append("* percentiles of clips' means: this method fills whole clips, so single frames cannot be timed.")
     scopes = {scope for row in table.rows for speed in row.speeds for scope in speed.scopes}
     notes += [f"{SCOPE_MARKS[scope]} {sentence}" for scope, sentence in SCOPE_NOTES.items() if scope in scopes]
-    notes += _about_programs(results)
-    notes += [f"{key}: {note}." for key, said in table.notes.items() for note in said]
-    notes += _unmeasured(results)
-    if differing := differing_facts(run.machine for run in results.runs):
+    if differing := differing_facts(run.machine for run in table.results.runs):
         notes.append(f"Times are from different machines ({', '.join(differing)}) and must not be compared.")
-    return [*notes, *results.notes]
+    return notes
 
 
 def _failures(row: Row) -> Iterator[str]:
@@ -253,7 +268,7 @@ def _about_marks(table: Table) -> list[str]:
     # Of all columns, also where a table shows some of them: these tests were made.
     columns = sum(column.per_clip for column in columns_of(table.results))
     corrected = "is after Holm's correction for" if table.holm else "is not corrected for"
-    hint = "" if table.holm else "; vibench report --holm corrects it"
+    hint = "" if table.holm else "; --holm corrects it"
     needed = (
         "Best is bold and second underlined only where the paired difference to every method behind has a 95 % "
         f"interval over clips that excludes zero, and p < {SIGNIFICANT} (Wilcoxon's signed-rank test over clips)."
@@ -276,8 +291,9 @@ def _unmeasured(results: Results) -> Iterator[str]:
             if method != TRUTH and method not in methods and (method, name) not in measured:
                 methods.append(method)
     names = {name for _, name in measured}
+    asked = {metric.name for metric in results.metrics}
     for (name, reason), methods in lacking.items():
-        if methods:
+        if methods and name in asked:
             yield f"{name}{f' of {_some(tuple(methods))}' if name in names else ''} was not measured: {reason}."
 
 

@@ -14,8 +14,9 @@ from vibench.document import Frozen, read_toml
 from vibench.errors import InputError
 from vibench.files import bundled, disk_errors, slug, write_atomically
 from vibench.plugins import Spec
+from vibench.report.grid import entry_of
 from vibench.report.numbers import FLOOR_NAME, NOTHING, cases_text, decimals, footnotes
-from vibench.report.tables import markdown_cell
+from vibench.report.tables import markdown_entry
 from vibench.results.markdown import markdown_table, markdown_text
 from vibench.results.results import Results
 from vibench.results.store import Store
@@ -178,7 +179,7 @@ def _bundled_tables() -> dict[str, Path]:
 def _cells(row: Row, paper: PaperTable, table: Table) -> list[str]:
     columns = {column.key: column for column in table.columns}
     return [
-        markdown_cell(row.cells[key], decimals(table, columns[key])) if key in columns else NOTHING
+        markdown_entry(entry_of(row.cells[key], decimals(table, columns[key]))) if key in columns else NOTHING
         for key in paper.columns
     ]
 

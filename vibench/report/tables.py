@@ -9,24 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from vibench.files import write_atomically
+from vibench.report.grid import Entry, Grid, grid_of
 from vibench.report.latex import latex
-from vibench.report.numbers import (
-    APART,
-    NOTHING,
-    SPEED_HEADS,
-    cases_text,
-    column_head,
-    decimals,
-    footnotes,
-    interval,
-    knows_text,
-    number,
-    row_name,
-    speed_texts,
-)
+from vibench.report.numbers import APART, SPEED_HEADS, footnotes
 from vibench.results.markdown import markdown_table, markdown_text
 from vibench.results.results import Results
-from vibench.results.table import Cell, Row, Table
+from vibench.results.table import Row, Table
 
 
 def write_tables(tables: Sequence[Table], folder: Path) -> None:
@@ -69,35 +57,23 @@ def markdown(tables: Iterable[Table]) -> str:
 
 
 def _section(table: Table) -> str:
-    heads = [
-        "method",
-        *(markdown_text(column_head(column)) for column in table.columns),
-        "knows",
-        "cases",
-        *SPEED_HEADS,
-    ]
-    rows = [
-        [
-            markdown_text(row_name(row)),
-            *(markdown_cell(row.cells[column.key], decimals(table, column)) for column in table.columns),
-            markdown_text(knows_text(row)),
-            cases_text(row, table),
-            *speed_texts(row),
-        ]
-        for row in table.rows
-    ]
+    return markdown_grid(grid_of(table, ("knows", "cases", *SPEED_HEADS)))
+
+
+def markdown_grid(grid: Grid) -> str:
+    """Write a section of a grid: its title, the table, and its caption and remarks as a list."""
+    heads = [markdown_text(f"{head.text} {head.below}".strip()) for head in grid.heads]
+    rows = [[markdown_text(first.text), *(markdown_entry(entry) for entry in rest)] for first, *rest in grid.rows]
     written = markdown_table(heads, rows, "l" + "r" * (len(heads) - 1))
-    notes = "\n".join(f"- {markdown_text(note)}" for note in footnotes(table))
-    return f"## {markdown_text(table.results.label)}\n\n{written}\n\n{notes}\n"
+    notes = "\n".join(f"- {markdown_text(note)}" for note in (*grid.caption, *grid.remarks))
+    return f"## {markdown_text(grid.title)}\n\n{written}\n\n{notes}\n"
 
 
-def markdown_cell(cell: Cell, digits: int) -> str:
-    """Write a mean with its interval: bold where it is the best, underlined where it is the second."""
-    if cell.estimate is None:
-        return NOTHING
-    mean = number(cell.estimate.mean, digits)
-    marked = {"best": f"**{mean}**", "second": f"<u>{mean}</u>", None: mean}[cell.mark]
-    return f"{marked} {interval(cell.estimate, digits)}".rstrip()
+def markdown_entry(entry: Entry) -> str:
+    """Write a text with what stands beside it: bold where it is the best, underlined where it is the second."""
+    text = markdown_text(entry.text)
+    marked = {"best": f"**{text}**", "second": f"<u>{text}</u>", None: text}[entry.mark]
+    return f"{marked} {entry.beside}".rstrip()
 
 
 def csv(tables: Iterable[Table]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 import zipfile
 from collections import Counter
 from dataclasses import dataclass
@@ -37,8 +38,11 @@ class LaterVersion(Problem):
     """The file was written by a later version of vibench, and is whole as far as anybody here can tell."""
 
 
-def parsed(path: Path, kind: type[Document]) -> Document | Problem:
-    """Return the document in a file, or what is wrong with the file; nothing is raised."""
+def parsed(path: Path, kind: type[Document], writer: str | None = None) -> Document | Problem:
+    """Return the document in a file, or what is wrong with the file; nothing is raised.
+
+    ``writer`` is the version of vibench that wrote the file, where it is known and the file does not say it.
+    """
     name = f"{str(path)!r}" if kind is RunInfo else where_is(path)
     try:
         content = content_of(path, "result")
@@ -49,31 +53,52 @@ def parsed(path: Path, kind: type[Document]) -> Document | Problem:
                     return Problem(f"{name} is torn or was not written by vibench: {fault}")
                 return found
             except ValidationError as error:
-                if (later := _later_version(content, name)) is not None:
+                if (later := _later_version(content, name, error, writer)) is not None:
                     return later
                 return Problem(f"{name} is torn or was not written by vibench: {first_fault(error)}")
     except InputError as error:
         return Problem(f"{name} is torn or was not written by vibench: {error}")
 
 
-def _later_version(content: bytes, name: str) -> LaterVersion | None:
-    """Say that a later version of vibench wrote a document, where it says so itself."""
+def _later_version(content: bytes, name: str, error: ValidationError, by_page: str | None) -> LaterVersion | None:
+    """Say that a later version of vibench wrote a document, where it says so itself.
+
+    That is a later schema; or, within the same one, fields that nobody here knows, of a version that comes later.
+    """
     from vibench import __version__
 
     try:
         told = json.loads(content)
         schema = told["schema"]
         versions = told.get("versions") or {}
-        writer = versions.get("vibench") if isinstance(versions, dict) else None
+        writer = (versions.get("vibench") if isinstance(versions, dict) else None) or by_page
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    if type(schema) is not int or schema <= SCHEMA:
+    if type(schema) is not int:
         return None
-    by = f"vibench {one_line(str(writer), 20)}" if writer not in (None, __version__) else "a later vibench"
-    return LaterVersion(
-        f"{name} was written by {by} (schema {schema}), and this is vibench {__version__}, which reads schema "
-        f"{SCHEMA}: install the later one to use it"
-    )
+    if schema > SCHEMA:
+        by = f"vibench {one_line(str(writer), 20)}" if writer not in (None, __version__) else "a later vibench"
+        return LaterVersion(
+            f"{name} was written by {by} (schema {schema}), and this is vibench {__version__}, which reads schema "
+            f"{SCHEMA}: install the later one to use it"
+        )
+    faults = error.errors(include_url=False)
+    if all(fault["type"] == "extra_forbidden" for fault in faults) and _is_later(str(writer), __version__):
+        field = one_line(".".join(map(str, faults[0]["loc"])), 80)
+        return LaterVersion(
+            f"{name} was written by vibench {one_line(str(writer), 20)} and has a field {field!r} that this vibench, "
+            f"{__version__}, does not know: install the later one to use it"
+        )
+    return None
+
+
+def _is_later(version: str, than: str) -> bool:
+    """Whether the numbers of a version come after those of another; False where it is none."""
+    found = re.match(r"\d{1,9}(\.\d{1,9}){0,3}", version)
+    known = re.match(r"\d+(\.\d+)*", than)
+    if found is None or known is None:
+        return False
+    return tuple(map(int, found[0].split("."))) > tuple(map(int, known[0].split(".")))
 
 
 def impossible(record: Record) -> str | None:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -17,7 +18,7 @@ from vibench.errors import InputError
 from vibench.machine.facts import differing_facts
 from vibench.results.record import TRUTH, MethodFacts, MetricFacts, Record, RunInfo
 from vibench.results.records import Numbers, Records
-from vibench.results.store import Store
+from vibench.results.store import Store, run_folders
 
 FEATURES = "features"
 """The region of feature vectors, by which a metric that compares sets of clips is known even where an old page lacks
@@ -192,6 +193,15 @@ def gather(runs: Sequence[Store], apart: bool = False) -> list[Results]:
     for run in runs:
         groups.setdefault(run.info.protocol_digest, []).append(run)
     return [_merged(group, apart) for group in groups.values()]
+
+
+def gathered(runs: Sequence[Path | str]) -> tuple[list[Store], list[Results]]:
+    """Open runs, each once, and group their results by protocol; InputError where there is none or one is no run."""
+    stores = [Store.open(folder) for folder in run_folders([Path(run) for run in runs])]
+    if not stores:
+        raise InputError("name at least one run; `vibench list runs` prints them")
+    different = distinct(stores)
+    return different, gather(different)
 
 
 def name_in_run(label: str, digest: str) -> str:

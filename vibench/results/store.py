@@ -254,7 +254,7 @@ class Store:
             return None
 
     def _read(self, path: Path) -> Record | Problem:
-        found = parsed(path, Record)
+        found = parsed(path, Record, self.info.versions.get("vibench"))
         if isinstance(found, Problem):
             return found
         where = where_is(path)

@@ -8,6 +8,7 @@ others' set. Intervals and tests are over clips, whatever number of cases a clip
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Literal, NamedTuple
@@ -172,13 +173,13 @@ class Table:
         return pd.DataFrame(rows)
 
 
-def tabulate(results: Results, holm: bool = False) -> Table:
-    """The table of ``results``.
+def tabulate(results: Results, holm: bool = False, columns: Sequence[Column] | None = None) -> Table:
+    """The table of ``results``, of ``columns`` alone where they are given.
 
     A table compares every two methods in every column that has a number a clip. With ``holm``, all of these tests
     together are corrected by Holm's method, and marks follow the corrected p.
     """
-    columns = columns_of(results)
+    columns = columns_of(results) if columns is None else tuple(columns)
     paired = {column.key: _pairs(results, column) for column in columns if column.per_clip}
     if holm:
         paired = _corrected(paired)

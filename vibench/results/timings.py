@@ -56,6 +56,12 @@ def seconds_per_frame(records: Iterable[Record]) -> Numbers:
     return np.concatenate([clock.values[start:end] for start, end in zip(clock.starts, clock.ends, strict=True)])
 
 
+def seconds_by_case(records: Iterable[Record]) -> Numbers:
+    """Seconds a frame of each case that was timed: the mean over its frames."""
+    timed = _timed(Records.of(records))
+    return _timing(timed, "seconds") / _timing(timed, "frames")
+
+
 def _timed(records: Records) -> Records:
     with np.errstate(invalid="ignore"):
         return records.chosen(np.flatnonzero(_timing(records, "seconds") > 0))

@@ -18,11 +18,11 @@ from vibench.errors import InputError
 from vibench.files import disk_errors, write_atomically
 from vibench.media.video_writer import encode
 from vibench.plugins import split_outside_brackets
-from vibench.report.page.folder import case_jobs, gathered
+from vibench.report.page.folder import case_jobs
 from vibench.report.page.media import CaseJob
 from vibench.report.page.render import render
 from vibench.results.record import TRUTH
-from vibench.results.results import Results
+from vibench.results.results import Results, gathered
 from vibench.results.store import Store
 from vibench.study.design import BROKEN, Pair, design
 from vibench.study.files import BlindClip, StudyKey, Trial

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from vibench.errors import InputError
 from vibench.files import disk_errors, write_atomically
 from vibench.plugins import split_outside_brackets
 from vibench.report.page.case_page import case_context, page_name
@@ -15,8 +14,8 @@ from vibench.report.page.render import render
 from vibench.report.page.shown import check_asked, shown_cases
 from vibench.report.tables import write_tables, write_values
 from vibench.results.record import TRUTH
-from vibench.results.results import Results, distinct, gather, name_in_run
-from vibench.results.store import Store, run_folders
+from vibench.results.results import Results, gathered, name_in_run
+from vibench.results.store import Store
 from vibench.results.table import tabulate
 
 
@@ -62,15 +61,6 @@ def write_report(
         index = folder / "index.html"
         write_atomically(index, render("index.html", overview_context(tables, chosen, pages, folder)).encode())
     return index
-
-
-def gathered(runs: Sequence[Path | str]) -> tuple[list[Store], list[Results]]:
-    """Open runs, each once, and group their results by protocol; InputError where there is none or one is no run."""
-    stores = [Store.open(folder) for folder in run_folders([Path(run) for run in runs])]
-    if not stores:
-        raise InputError("name at least one run; `vibench list runs` prints them")
-    different = distinct(stores)
-    return different, gather(different)
 
 
 def case_jobs(results: Results, stores: Sequence[Store], shown: Sequence[str] | None = None) -> dict[str, CaseJob]:

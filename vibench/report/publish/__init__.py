@@ -1,0 +1,1 @@
+"""Runs in the formats that other programs read: leaderboards, services that watch numbers, and CI systems."""
