@@ -12,7 +12,7 @@ WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-slow lint types format bench weights-check docs docs-check docs-results docs-pictures \
-  docs-departures gpu torture clean
+  docs-departures gpu torture dist site clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,15 @@ gpu: $(VENV)/.installed-dev ## Test and measure this GPU (or CPU) in under nine 
 torture: $(VENV)/.installed-dev ## Damaged files and runs, and kills at random moments (an hour); ARGS="--only png".
 	OMP_NUM_THREADS=1 $(BIN)/python tests/torture/torture.py $(ARGS)
 	[ -n '$(ARGS)' ] || OMP_NUM_THREADS=1 $(BIN)/python tests/torture/kills.py --times 100 --jobs 1,2
+
+dist: $(VENV)/.installed-dev ## Build wheel and sdist twice, equal to the byte, and check them (installs twine and the like).
+	$(BIN)/python -m pip install --quiet --editable '.[release]'
+	rm -rf dist && $(BIN)/python docs/make/dist.py dist
+	$(BIN)/twine check --strict dist/* && $(BIN)/check-wheel-contents dist/*.whl
+
+site: $(VENV)/.installed-dev ## Build the documentation site, strictly, into site/.
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	OMP_NUM_THREADS=1 $(BIN)/mkdocs build --strict
 
 clean: ## Remove what the other targets made, results too.
 	rm -rf $(VENV) report $(OUTPUT) .pytest_cache .mypy_cache .ruff_cache .hypothesis
