@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vibench.data.own_protocol import comparable, new_protocol, protocol_differences
     from vibench.errors import InputError, MissingResource, UserError
     from vibench.files import cache_root
+    from vibench.media.box import Box
     from vibench.method import DescribedMethod, Method, StreamingMethod
     from vibench.metric import Metric, MetricInfo, Series
     from vibench.metrics.cache import cache_state, clear_cache
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Box",
     "Case",
     "Clip",
     "Comparison",
@@ -149,6 +151,7 @@ _HOMES = {
     "vibench.data.own_protocol": ("comparable", "new_protocol", "protocol_differences"),
     "vibench.errors": ("InputError", "MissingResource", "UserError"),
     "vibench.files": ("cache_root",),
+    "vibench.media.box": ("Box",),
     "vibench.method": ("DescribedMethod", "Method", "StreamingMethod"),
     "vibench.metric": ("Metric", "MetricInfo", "Series"),
     "vibench.metrics.cache": ("cache_state", "clear_cache"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import tee
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,13 +23,14 @@ from vibench.machine.device import check_name, resolve
 from vibench.machine.host import Host, hosted, method_failures
 from vibench.machine.processes import exit_on_termination
 from vibench.media.beside import Say, unheard
-from vibench.media.frames import FrameSource, open_frames
+from vibench.media.box import Box, write_masks, write_preview
+from vibench.media.frames import FrameSource, ImageSequence, open_frames
 from vibench.media.look import refuse_interlaced
 from vibench.media.masks import MaskSource, open_masks, paired
 from vibench.media.pairing import fitting_masks
 from vibench.media.resize import dilate
 from vibench.media.video import MAX_CLIP_BYTES, TimedFrame
-from vibench.media.video_writer import VideoWriter, open_writer
+from vibench.media.video_writer import CRF, LOSSLESS, VideoWriter, open_writer
 from vibench.plugins import Spec
 from vibench.runner.programs.factory import named_method
 
@@ -47,10 +50,12 @@ class Pair(NamedTuple):
 
 def inpaint(
     video: str | Path,
-    mask: str | Path,
+    mask: str | Path | Box,
     method: str | Spec,
     output: str | Path,
     *,
+    preview: str | Path | None = None,
+    crf: int | None = None,
     device: str = "auto",
     dilation_iterations: int = 0,
     mask_threshold: int | None = None,
@@ -68,9 +73,11 @@ def inpaint(
     Pixels outside the hole are those of the input, up to what the output's format loses (``.mkv``: nothing). Frames
     keep their times, and sound, subtitles, chapters and titles are copied where the format holds them, unless ``sound``
     is False; ``say`` is told, in sentences, what is not kept. A grey or coloured mask is a hole from ``mask_threshold``
-    (1 to 255) on; by default two levels, soft edges and paint on black are understood. A streaming method works in
-    memory that does not grow with the video. ``output`` appears only when it is complete. ``progress(total)`` is told
-    how many frames there are and returns what is called after each one.
+    (1 to 255) on; by default two levels, soft edges and paint on black are understood. In the place of a mask there may
+    be a ``Box`` in the first frame, which optical flow follows. ``preview`` is a picture of some frames with their
+    holes that is written first, and ``crf`` what H.264 may lose, 0 to 51 (14 when left out). A streaming method works
+    in memory that does not grow with the video. ``output`` appears only when it is complete. ``progress(total)`` is
+    told how many frames there are and returns what is called after each one.
 
     The method works in a process of its own, or in this one ``in_process``, for a debugger; one that is named as
     ``module:factory`` works under the interpreter ``python``. ``time_limit_seconds`` is how long it may take for its
@@ -79,31 +86,58 @@ def inpaint(
     Raises InputError, before anything is filled, for files that do not fit together, and for HDR and interlaced video;
     MethodFailed where the method raises, dies, takes too long or gives back something else than frames.
     """
-    video, mask, output = Path(video), Path(mask), Path(output)
+    video, output = Path(video), Path(output)
     gathered = Gathered()
     with gathered.fault():
         check_method(method, python, in_process)
     with gathered.fault():
         check_name(device)
     with gathered.fault():
-        source = open_to_fill(video, say)
-        masks = open_masks(mask, source.height, source.width, mask_threshold)
-        refuse_input_as_output(output, video, mask)
-    gathered.tell()
-    with (
-        exit_on_termination(),
-        open_rewritten(output, source.height, source.width, source, video if sound else None, say) as writer,
-    ):
+        check_crf(crf, output)
+    with ExitStack() as stack:
+        with gathered.fault():
+            source = open_to_fill(video, say)
+            place = stack.enter_context(_boxes(mask, source, say)) if isinstance(mask, Box) else Path(mask)
+            masks = open_masks(place, source.height, source.width, mask_threshold)
+            refuse_input_as_output(output, video, place)
+        gathered.tell()
+        stack.enter_context(exit_on_termination())
+        beside = video if sound else None
+        writer = stack.enter_context(open_rewritten(output, source.height, source.width, source, beside, say, crf))
         masks = fitting_masks(source, masks, say)
-        with filling(method, device, in_process, python) as host:
-            check_memory(host, source, say)
-            advance = progress(source.frames) if progress else lambda: None
-            count = 0
-            for frame, (timed, _, _) in filled(host, source, masks, dilation_iterations, time_limit_seconds):
-                writer.write(frame, timed.begins, timed.lasts)
-                count += 1
-                advance()
+        if preview is not None:
+            write_preview(paired(source, masks), source.count(), Path(preview))
+        host = stack.enter_context(filling(method, device, in_process, python))
+        check_memory(host, source, say)
+        advance = progress(source.frames) if progress else lambda: None
+        count = 0
+        for frame, (timed, _, _) in filled(host, source, masks, dilation_iterations, time_limit_seconds):
+            writer.write(frame, timed.begins, timed.lasts)
+            count += 1
+            advance()
     return count
+
+
+@contextmanager
+def _boxes(box: Box, source: FrameSource, say: Say) -> Iterator[Path]:
+    """A folder with the box in every frame as a mask, as long as the block lasts; InputError where it is not in one."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = source.files if isinstance(source, ImageSequence) else ()
+        names = (file.stem for file in files) if files else (f"{number:08d}" for number in itertools.count())
+        seen = write_masks(box, source, names, Path(folder))
+        if (count := source.count()) > seen:
+            say(f"the box leaves the picture: it is seen in {seen} of {count} frames")
+        yield Path(folder)
+
+
+def check_crf(crf: int | None, output: Path) -> None:
+    """Raise InputError where ``crf`` is none, or ``output`` is a format that loses nothing."""
+    if crf is None:
+        return
+    if output.suffix.lower() == LOSSLESS:
+        raise InputError(f"--crf {crf} has no effect on {output}, which loses nothing; drop it, or write .mp4")
+    if not 0 <= crf <= 51:
+        raise InputError(f"--crf {crf} is none of 0 (nothing is lost) to 51 (nearly all is)")
 
 
 def check_method(method: str | Spec, python: str = "", in_process: bool = False) -> None:
@@ -134,7 +168,13 @@ def open_to_fill(video: Path, say: Say) -> FrameSource:
 
 @contextmanager
 def open_rewritten(
-    output: Path, height: int, width: int, source: FrameSource, beside: Path | None, say: Say
+    output: Path,
+    height: int,
+    width: int,
+    source: FrameSource,
+    beside: Path | None,
+    say: Say,
+    crf: int | None = None,
 ) -> Iterator[VideoWriter]:
     """Open the writer of ``source`` made anew in ``height`` times ``width`` pixels: its clock and its look are kept.
 
@@ -151,6 +191,7 @@ def open_rewritten(
             time_base=source.time_base,
             look=source.look,
             say=say,
+            crf=CRF if crf is None else crf,
         ) as writer,
     ):
         yield writer
