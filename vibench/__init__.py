@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from vibench.report.film import write_video
     from vibench.report.frames import write_frames
     from vibench.report.page.folder import write_report
-    from vibench.report.paper_table import load_paper_table, paper_tables, write_paper_table
+    from vibench.report.paper_table import begun_run, load_paper_table, paper_tables, write_paper_table
     from vibench.report.publish.publish import publish, published_texts
     from vibench.report.terminal import print_summary
     from vibench.results.comparison import Comparison, Incomparable, compare
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from vibench.results.run import Run, open_run
     from vibench.runner.doctor import Examined, doctor_text, examine
     from vibench.runner.fill import fill
+    from vibench.runner.forecast import fill_forecast
     from vibench.runner.inpaint import inpaint
     from vibench.runner.listing import list_datasets, list_masks, list_methods, list_metrics, list_protocols, list_runs
     from vibench.runner.retarget import retarget
@@ -90,6 +91,7 @@ __all__ = [
     "StreamingMethod",
     "StudyScore",
     "UserError",
+    "begun_run",
     "cache_root",
     "cache_state",
     "check_dataset",
@@ -103,6 +105,7 @@ __all__ = [
     "export_cases",
     "fetch_dataset",
     "fill",
+    "fill_forecast",
     "find_regressions",
     "include",
     "inpaint",
@@ -167,7 +170,7 @@ _HOMES = {
     "vibench.report.film": ("write_video",),
     "vibench.report.frames": ("write_frames",),
     "vibench.report.page.folder": ("write_report",),
-    "vibench.report.paper_table": ("load_paper_table", "paper_tables", "write_paper_table"),
+    "vibench.report.paper_table": ("begun_run", "load_paper_table", "paper_tables", "write_paper_table"),
     "vibench.report.publish.publish": ("publish", "published_texts"),
     "vibench.report.terminal": ("print_summary",),
     "vibench.results.comparison": ("Comparison", "Incomparable", "compare"),
@@ -176,6 +179,7 @@ _HOMES = {
     "vibench.results.run": ("Run", "open_run"),
     "vibench.runner.doctor": ("Examined", "doctor_text", "examine"),
     "vibench.runner.fill": ("fill",),
+    "vibench.runner.forecast": ("fill_forecast",),
     "vibench.runner.inpaint": ("inpaint",),
     "vibench.runner.listing": (
         "list_datasets",

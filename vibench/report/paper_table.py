@@ -19,7 +19,7 @@ from vibench.report.numbers import FLOOR_NAME, NOTHING, cases_text, decimals, fo
 from vibench.report.tables import markdown_entry
 from vibench.results.markdown import markdown_table, markdown_text
 from vibench.results.results import Results
-from vibench.results.store import Store
+from vibench.results.store import Store, run_folders
 from vibench.results.table import Row, Table, tabulate
 
 
@@ -132,6 +132,25 @@ def write_paper_table(table: Path | str, run: Path | str, departures: Sequence[s
     return WrittenTable(text, path)
 
 
+def begun_run(table: Path | str, output: Path | str, protocol: str) -> Path | None:
+    """Return the run of a paper's table that was worked on last in ``output``, finished or not; None where none is.
+
+    ``protocol`` is the label of the protocol that was run.
+    """
+    labels = set(load_paper_table(str(table)).labels)
+    stores = [Store.open(folder) for folder in run_folders([Path(output)])] if Path(output).is_dir() else []
+    begun = [
+        store.folder
+        for store in stores
+        if store.info.protocol_label == protocol and labels <= {facts.label for facts in store.info.methods}
+    ]
+    return max(begun, key=_last_change, default=None)
+
+
+def _last_change(folder: Path) -> float:
+    return max(path.stat().st_mtime for path in (folder / "run.json", *folder.glob("records/*")))
+
+
 def as_markdown(paper: PaperTable, table: Table, others: Published, departures: Sequence[str] = ()) -> str:
     """Write ours with intervals, then what was published; the column ``setting`` says how each was measured.
 
@@ -166,9 +185,27 @@ def as_markdown(paper: PaperTable, table: Table, others: Published, departures: 
     notes = [f"Ours: {paper.setting}.", *(f"Published: {source}" for source in others.sources)]
     notes += [f"Not the table's own setting: {', '.join(departures)}."] if departures else []
     notes += [f"{key}: not measured here." for key in paper.columns if key not in shown]
+    notes += _trainings(paper, table)
     notes += footnotes(table)
     written = markdown_table(heads, rows, "l" + "r" * (len(heads) - 2) + "l")
     return f"## {markdown_text(paper.title)}\n\n{written}\n\n" + "\n".join(f"- {markdown_text(note)}" for note in notes)
+
+
+class Trainings(Frozen):
+    """How bundled weights were trained, all recipes and stages in words, by their sha256."""
+
+    trained: dict[str, str]
+
+
+def _trainings(paper: PaperTable, table: Table) -> list[str]:
+    """How the weights of each method were trained, where that is known: a file's own header has its last recipe."""
+    known = read_toml(bundled("reports") / "trainings.toml", Trainings, "list of trainings").trained
+    titles = dict(zip(paper.labels, (row.title for row in paper.methods), strict=True))
+    return [
+        f"{titles[facts.label]}: {trained}."
+        for facts in table.results.methods
+        if facts.label in titles and (trained := known.get(str(facts.facts.get("weights_sha256"))))
+    ]
 
 
 def _bundled_tables() -> dict[str, Path]:

@@ -6,8 +6,10 @@ A clip's difference is the mean over its cases, and intervals and tests are over
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -90,7 +92,7 @@ def compare(
     if len(groups) > 1:
         raise Incomparable(
             f"incomparable: {old.info.protocol_label} and {new.info.protocol_label} are different protocols "
-            f"(digests {old.info.protocol_digest[:8]} and {new.info.protocol_digest[:8]})"
+            f"(digests {old.info.protocol_digest[:8]} and {new.info.protocol_digest[:8]}); {_differing(old, new)}"
         )
     comparisons = [
         compare_methods(groups[0], before, label_beside(after, new.info, old.info), margin)
@@ -103,6 +105,36 @@ def compare(
 
 class Incomparable(UserError):
     """Two runs follow different protocols, so that no number of one may be held against one of the other."""
+
+
+LABELS = ("name", "version", "title", "description", "headline")
+"""Fields of a protocol that say nothing about its numbers."""
+
+
+def _differing(old: Store, new: Store) -> str:
+    """Say in which decisions two protocols differ, each with both values."""
+    one, other = (dict(_decisions(store.info.protocol)) for store in (old, new))
+    differing = [
+        f"{field} is {one_line(str(one.get(field)), 60)} and {one_line(str(other.get(field)), 60)}"
+        for field in dict.fromkeys([*one, *other])
+        if one.get(field) != other.get(field)
+    ]
+    more = f"; and {len(differing) - 12} more" if len(differing) > 12 else ""
+    return ("; ".join(differing[:12]) or "their pages do not say in what") + more
+
+
+def _decisions(values: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Every decision of a protocol under its dotted name; kinds of holes go by their own names."""
+    if isinstance(values, Mapping):
+        for key, value in values.items():
+            if place or key not in LABELS:
+                yield from _decisions(value, f"{place}.{key}" if place else str(key))
+    elif isinstance(values, list | tuple) and any(isinstance(value, Mapping) for value in values):
+        for index, value in enumerate(values):
+            name = value.get("name", index) if isinstance(value, Mapping) else index
+            yield from _decisions(value, f"{place}.{name}")
+    elif values is not None:
+        yield place, values
 
 
 def _side(named: str | Path | Run) -> tuple[Store, str | None]:
