@@ -43,7 +43,7 @@ def test_an_option_that_is_none_is_two_for_every_command(verb: str, vibench: Com
     ("report", "nowhere"), ("table", "nowhere"), ("compare", "nowhere", "nowhere"), ("reproduce", "nothing"),
     ("publish", "nowhere", "--format", "junit"), ("score", "nowhere"), ("run", "-m", "no-such-method"),
     ("merge", "nowhere", "-o", "x"), ("figure", "nowhere", "case", "-o", "x.png"),
-    ("regress", "-m", "telea", "--baseline", "nowhere.json"), ("speed", "no-such-method"), ("profile", "no-such-method"),
+    ("regress", "-m", "telea", "--baseline", "no.json"), ("speed", "nothing"), ("profile", "nothing"),
     ("list", "nothing"), ("export", "no-such-protocol", "-o", "x"),
 ])  # fmt: skip
 def test_what_is_not_there_is_two_and_one_sentence(
