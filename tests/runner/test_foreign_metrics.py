@@ -60,7 +60,7 @@ class Steers(Metric):
     def measure(self, frames, case): return {"fr\\x1b[31mame": Series.of([1.0])}
 
 class Dies(Metric):
-    def do(self, frames, case): os._exit(0)
+    def do(self, frames, case): os.kill(os.getpid(), 9)
 
 class NoInfo:
     def measure(self, frames, case): return {}
