@@ -120,7 +120,7 @@ def test_a_page_that_does_not_count_its_cases_is_refused(results: ModuleType) ->
 
 
 def test_an_interval_in_prose_is_one_of_the_results() -> None:
-    """What docs/training.md says of DAVIS with brackets stands in docs/results.md with equal digits."""
+    """What docs/training.md says of DAVIS with brackets stands on a page of results with equal digits."""
     interval = re.compile(r"[-−]?\d+\.\d+(?: dB)? \[[-−]?\d+\.\d+, [-−]?\d+\.\d+\]")
 
     def found(path: str) -> set[str]:
@@ -128,4 +128,4 @@ def test_an_interval_in_prose_is_one_of_the_results() -> None:
         return {match.replace("-", "−").replace(" dB", "") for match in interval.findall(text)}
 
     assert len(found("docs/training.md")) >= 12
-    assert found("docs/training.md") <= found("docs/results.md")
+    assert found("docs/training.md") <= found("docs/results.md") | found("docs/results-earlier.md")
