@@ -716,6 +716,35 @@ def test_one_metric_is_plotted_at_a_time(reader: Browser, pages: dict[str, Path]
         assert shown == [key]
 
 
+def test_a_finding_leads_to_the_worst_cases_of_its_method_and_these_to_the_worst_frame(
+    reader: Browser, pages: dict[str, Path], store: Store
+) -> None:
+    reader.open(pages["overview"])
+    reader.click(".finding[title^=warping] [data-worst]")
+    shown = [ranked for ranked in reader.find_all(".fails") if ranked.is_displayed()]
+    assert [ranked.get_attribute("data-fails-column") for ranked in shown] == ["warping-error-dis/frame"]
+    assert shown[0].get_attribute("data-fails-method") == "telea"
+    # The run makes a method worse from case to case; the pictures are those of the method and the truth.
+    assert shown[0].find_element("css selector", "li .name").text == CASES[2]
+    reader.choose("[data-fails-pick=column]", "psnr/hole")
+    reader.choose("[data-fails-pick=method]", "flow")
+    (ranked,) = [ranked for ranked in reader.find_all(".fails") if ranked.is_displayed()]
+    failed, worst = ranked.find_elements("css selector", "li")[:2]
+    assert "failed" in failed.text and CASES[1] in worst.text
+    images = reader.script(
+        "return [...arguments[0].querySelectorAll('i')].map((part) => getComputedStyle(part).backgroundImage)", worst
+    )
+    assert len(images) == 2 and all("data:image/jpeg" in image or ".thumbs.jpg" in image for image in images)
+    record = store.record("flow", CASES[1])
+    assert isinstance(record, Record)
+    values = record.metrics["psnr"]["hole"]
+    frame = min(range(len(values)), key=lambda place: values[place] or np.inf)
+    worst.find_element("css selector", "a").click()
+    reader.until(lambda: pages["short"].name in reader.driver.current_url and shown_frame(reader) == frame, "the frame")
+    assert place(reader)["only"] == "2" and place(reader)["zoom"] == "1"
+    assert [caption.text for caption in reader.find_all("[data-part=stage] figcaption")] == ["flow", "truth"]
+
+
 # --- for everybody -----------------------------------------------------------------------------------------------
 
 VIEWS = [("overview", ""), ("long", "view=side"), ("long", "view=difference"), ("failed", "view=wipe")]

@@ -48,12 +48,17 @@ def strip(frames: Frames, holes: Masks | None = None, cut: bool = False, width: 
 
 def write_strip(path: Path, frames: Frames, holes: Masks, cut: bool) -> tuple[int, int]:
     """Write a strip as JPEG and return its (width, height) in pixels."""
+    picture = strip(frames, holes, cut)
+    write_picture(path, picture)
+    return picture.shape[1], picture.shape[0]
+
+
+def write_picture(path: Path, picture: Frame) -> None:
+    """Write a picture (height, width, 3) as JPEG, whole or not at all."""
     from PIL import Image
 
-    picture = Image.fromarray(strip(frames, holes, cut))
     with replacing(path) as partial:
-        picture.save(partial, quality=90, subsampling=0)
-    return picture.size
+        Image.fromarray(picture).save(partial, quality=90, subsampling=0)
 
 
 def write_video(run: Path | str, case: str, output: Path | str, methods: str | Sequence[str] = ()) -> int:

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vibench.clip import Frames, Masks
 from vibench.files import write_atomically
 from vibench.machine.processes import worker_pool
 from vibench.media.video_writer import ENCODER
-from vibench.report.film import STRIP_FRAMES, write_strip
+from vibench.report.film import STRIP_FRAMES, write_picture, write_strip
 from vibench.report.page.mosaic import (
     BLOCK_PX,
     Blocks,
@@ -37,13 +38,19 @@ from vibench.report.page.mosaic import (
 )
 from vibench.results.store import Store
 
-VERSION = 1
+VERSION = 2
 """To be counted up when a file of the same key would look different."""
 
 WIDEST_PX = 640
 """Players show frames at most this wide; wider ones are scaled down, and the page says so."""
 
 ROW_MARGIN_PX = 8
+
+THUMB_PX = (144, 108)
+"""Width and height of a thumbnail."""
+
+THUMB_MARGIN = 1.5
+"""So many times the hole's height or width is seen in a thumbnail."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +142,7 @@ def make_case(job: CaseJob, folder: Path) -> None:
             tiles.append(Tile(shown.scaled(truth), is_patch=False))
     rate = Fraction(store.frames_per_second(job.case) or 24.0).limit_denominator(1001)
     facts = _films(job.key, folder, shown, tiles, rate) | _strips(job.key, folder, shown, tiles, sources)
+    facts |= _thumbs(job.key, folder, shown, tiles, sources)
     for source in sources:
         source["patch"] = tiles[source["tile"]].is_patch
     write_atomically(folder / f"{job.key}.json", json.dumps(facts | {"sources": sources}).encode())
@@ -220,6 +228,31 @@ def _strips(key: str, folder: Path, shown: _Shown, tiles: list[Tile], sources: l
         size = write_strip(folder / name, pictures, holes, cut=source["kind"] == "input")
         source["strip"] = {"file": name, "width": size[0], "height": size[1]}
     return {"strip_frames": indices}
+
+
+def _thumbs(key: str, folder: Path, shown: _Shown, tiles: list[Tile], sources: list[dict[str, Any]]) -> dict[str, Any]:
+    """Write one picture with a thumbnail of each source, cut around the hole in the frame where it is largest."""
+    import cv2
+
+    at = int(np.argmax(shown.holes.sum(axis=(1, 2))))
+    place = _around(shown.holes[at])
+    pictures = [
+        cv2.resize(tiles[source["tile"]].onto(tiles[0].frames[at].copy(), at)[place], THUMB_PX) for source in sources
+    ]
+    write_picture(folder / f"{key}.thumbs.jpg", np.concatenate(pictures, axis=1))
+    return {"thumbs": f"{key}.thumbs.jpg", "thumb_frame": at}
+
+
+def _around(hole: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Return the rows and columns of a window around the hole, as wide and high as a thumbnail's shape allows."""
+    height, width = hole.shape
+    rows, columns = (np.flatnonzero(hole.any(axis=axis)) for axis in (1, 0))
+    ratio = THUMB_PX[0] / THUMB_PX[1]
+    high = max(THUMB_MARGIN * (rows[-1] - rows[0] + 1), THUMB_MARGIN * (columns[-1] - columns[0] + 1) / ratio, 24)
+    high = min(high, height, width / ratio)
+    spans = ((rows, round(high), height), (columns, round(high * ratio), width))
+    starts = [max(0, min(size - span, int(found[0] + found[-1] + 1 - span) // 2)) for found, span, size in spans]
+    return slice(starts[0], starts[0] + spans[0][1]), slice(starts[1], starts[1] + spans[1][1])
 
 
 def _distinct(items: list[Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,9 +28,10 @@ from vibench.report.numbers import (
 )
 from vibench.report.page import plots, words
 from vibench.report.page.case_page import page_name
+from vibench.report.page.failures import failures_of
 from vibench.report.page.hero import hero_of
 from vibench.report.page.shown import about_shown
-from vibench.report.page.slices import slices_of
+from vibench.report.page.slices import slices_by_column
 from vibench.report.tables import markdown
 from vibench.report.verdict import (
     Finding,
@@ -70,6 +71,8 @@ def overview_context(tables: list[Table], shown: Sequence[Sequence[str]], pages:
 def _section(place: int, table: Table, shown: Sequence[str], pages: Pages, embed_from: Path | None) -> dict[str, Any]:
     results = table.results
     headline = headline_columns(table)
+    digest = results.runs[0].protocol_digest
+    media = {case: facts for case in shown if (facts := pages.get((digest, case)))}
     columns = [*headline, *(column for column in table.columns if column not in headline)]
     failures = [(row.method, case, message) for row in table.rows for case, message in row.failed.items()]
     return {
@@ -78,15 +81,16 @@ def _section(place: int, table: Table, shown: Sequence[str], pages: Pages, embed
         "title": results.protocol.get("title") or results.label,
         "description": " ".join(str(results.protocol.get("description", "")).split()),
         **first_screen(table),
-        "hero": _hero(table, pages),
+        "hero": _hero(table, media),
         "table": table_context(table),
         "notes": footnotes(table),
         "warnings": [(row.method, row.warning) for row in table.rows if row.warning],
         "failures": failures[:FAILURES_LISTED],
         "failed_cases": len(failures),
         "plots": [drawn for column in columns if any((drawn := _plots(table, column))["svg"].values())],
-        "slices": slices_of(table),
-        "cases": [_case(table, case, pages, embed_from) for case in shown],
+        "fails": failures_of(table, headline, media, shown),
+        "slices": slices_by_column(table, columns),
+        "cases": [_case(table, case, media.get(case), embed_from) for case in shown],
         "about_cases": about_shown(table, shown),
         "sentences": words.sentences(results),
         "toml": to_toml(results.protocol),
@@ -112,10 +116,7 @@ def first_screen(table: Table) -> dict[str, Any]:
     }
 
 
-def _hero(table: Table, pages: Pages) -> dict[str, Any] | None:
-    results = table.results
-    digest = results.runs[0].protocol_digest
-    media = {case: facts for (protocol, case), facts in pages.items() if protocol == digest and facts}
+def _hero(table: Table, media: Mapping[str, dict[str, Any]]) -> dict[str, Any] | None:
     hero = hero_of(table, headline_columns(table), media)
     if hero is None:
         return None
@@ -129,7 +130,7 @@ def _hero(table: Table, pages: Pages) -> dict[str, Any] | None:
     return {
         "case": hero.case,
         "why": hero.why,
-        "href": f"cases/{page_name(results, hero.case)}",
+        "href": f"cases/{page_name(table.results, hero.case)}",
         "pictures": pictures,
         "facts": facts,
         "video": f"media/{media[hero.case]['video']}",
@@ -224,15 +225,16 @@ def _plots(table: Table, column: Column) -> dict[str, Any]:
     }
 
 
-def _case(table: Table, case: str, pages: Pages, embed_from: Path | None) -> dict[str, Any]:
+def _case(table: Table, case: str, facts: dict[str, Any] | None, embed_from: Path | None) -> dict[str, Any]:
     results = table.results
     places = {row.method: place for place, row in enumerate(table.rows) if not row.is_floor}
-    facts = pages.get((results.runs[0].protocol_digest, case))
     failed = [row.method for row in table.rows if case in row.failed]
     return {
         "name": case,
         "href": f"cases/{page_name(results, case)}",
         "failed": failed,
+        "thumbs": _picture(facts["thumbs"], embed_from) if facts else None,
+        "thumb_count": len(facts["sources"]) if facts else 0,
         "strip_frames": facts["strip_frames"] if facts else [],
         "strips": [
             source["strip"]

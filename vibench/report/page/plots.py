@@ -90,7 +90,7 @@ def _write_names(axes: Axes, names: list[tuple[float, float, str, int]]) -> None
 
 
 def by_frame(table: Table, column: Column) -> str | None:
-    """Plot the mean over the compared cases at each frame number, as far as half of the cases last.
+    """Plot the mean over the compared cases at each frame number, counted from 1, as far as half of the cases last.
 
     None where cases have one frame only.
     """
@@ -102,10 +102,18 @@ def by_frame(table: Table, column: Column) -> str | None:
                 continue
             longest = max(longest, len(curve))
             style = "--" if row.is_floor else "-"
-            axes.plot(curve, style, color=colour(place), lw=1.4, label=_legend(row.method), gid=f"m{place}-curve")
+            axes.plot(
+                range(1, len(curve) + 1),
+                curve,
+                style,
+                color=colour(place),
+                lw=1.4,
+                label=_legend(row.method),
+                gid=f"m{place}-curve",
+            )
         axes.set_xlabel("frame")
         axes.set_ylabel(f"{_named(column)}, better {'→' if column.sign > 0 else '←'}", fontsize=8.5)
-        axes.set_xlim(0, max(1, longest - 1))
+        axes.set_xlim(1, max(2, longest))
         return _svg(figure) if longest else None
 
 

@@ -7,20 +7,33 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 
 from vibench.report.numbers import NOTHING, decimals, number
+from vibench.report.page.plots import colour
 from vibench.report.verdict import column_words
 from vibench.results.record import TRUTH
+from vibench.results.records import Numbers
 from vibench.results.results import Results
 from vibench.results.table import Column, Table, compared_values
 
 FEWEST_CASES = 2
 """A slice of a single case is that case, and its own page shows it better."""
+
+
+def slices_by_column(table: Table, columns: Sequence[Column]) -> list[dict[str, Any]]:
+    """Return for each column the small pictures and tables of all attributes, columns without any left out."""
+    found = slices_of(table)
+    return [
+        {"key": column.key, "name": column_words(column), "better": column.metric.better, "slices": here}
+        for column in columns
+        if (here := [each for each in found if each["key"] == column.key])
+    ]
 
 
 def slices_of(table: Table) -> list[dict[str, Any]]:
@@ -42,7 +55,11 @@ def _slice(
 ) -> dict[str, Any]:
     digits = decimals(table, column)
     counts = Counter(values.get(case) for case in table.compared[column.key])
+    places = {row.method: place for place, row in enumerate(table.rows)}
     return {
+        "picture": _picture(
+            {places[str(method)]: line for method, line in zip(sliced.index, sliced.to_numpy(), strict=True)}, digits
+        ),
         "attribute": attribute,
         "key": column.key,
         "name": f"{column_words(column)} {column.arrow}",
@@ -52,6 +69,43 @@ def _slice(
             for method, line in zip(sliced.index, sliced.to_numpy(), strict=True)
         ],
     }
+
+
+PICTURE = {"width": 260, "height": 120, "left": 52, "right": 6, "top": 10, "bottom": 8}
+
+
+def _picture(means: Mapping[int, Numbers], digits: int) -> Markup:
+    """Draw a line a method through its means in the slices; ``means`` maps its place in the table to them."""
+    known = np.concatenate([line[np.isfinite(line)] for line in means.values()])
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
+    wide, tall = (
+        PICTURE["width"] - PICTURE["left"] - PICTURE["right"],
+        PICTURE["height"] - PICTURE["top"] - PICTURE["bottom"],
+    )
+
+    def point(slice_at: int, count: int, value: float) -> tuple[float, float]:
+        x = PICTURE["left"] + (slice_at + 0.5) / count * wide
+        return x, PICTURE["top"] + (high - value) / ((high - low) or 1) * tall
+
+    parts = []
+    for value in (high, low):
+        y = point(0, 1, value)[1]
+        parts.append(f'<path d="M{PICTURE["left"]} {y:.1f}h{wide}" stroke="currentColor" stroke-opacity=".2"/>')
+        parts.append(
+            f'<text x="{PICTURE["left"] - 4}" y="{y + 4:.1f}" text-anchor="end">{number(value, digits)}</text>'
+        )
+    for place, line in means.items():
+        points = [point(k, len(line), float(value)) for k, value in enumerate(line) if np.isfinite(value)]
+        path = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
+        dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3"/>' for x, y in points)
+        parts.append(
+            f'<g data-method="{place}" fill="{colour(place)}"><path d="M{path}" fill="none" stroke="{colour(place)}" '
+            f'stroke-width="1.6"/>{dots}</g>'
+        )
+    # Numbers and colours of our own: nothing in it comes from a file.
+    return Markup(
+        f'<svg viewBox="0 0 {PICTURE["width"]} {PICTURE["height"]}" aria-hidden="true">{"".join(parts)}</svg>'
+    )
 
 
 def attributes(results: Results) -> dict[str, Mapping[str, str]]:

@@ -19,6 +19,19 @@ for (const section of document.querySelectorAll("[data-section]")) {
     box.addEventListener("change", show);
     show();
   }
+  const picks = [...section.querySelectorAll("[data-fails-pick]")];
+  const showFailures = () => {
+    const [method, column] = picks.map((pick) => pick.value);
+    for (const list of section.querySelectorAll("[data-fails-column]")) list.hidden = list.dataset.failsColumn !== column || list.dataset.failsMethod !== method;
+  };
+  for (const pick of picks) pick.addEventListener("change", showFailures);
+  for (const link of section.querySelectorAll("[data-worst]")) {
+    link.addEventListener("click", () => {
+      [picks[0].value, picks[1].value] = [link.dataset.worstMethod, link.dataset.worst];
+      showFailures();
+    });
+  }
+  if (picks.length) showFailures();
   for (const pick of section.querySelectorAll("[data-pick]")) {
     const kind = pick.dataset.pick;
     const show = () => {
