@@ -739,7 +739,7 @@ def test_a_finding_leads_to_the_worst_cases_of_its_method_and_these_to_the_worst
     assert isinstance(record, Record)
     values = record.metrics["psnr"]["hole"]
     frame = min(range(len(values)), key=lambda place: values[place] or np.inf)
-    worst.find_element("css selector", "a").click()
+    reader.in_sight(worst.find_element("css selector", "a")).click()
     reader.until(lambda: pages["short"].name in reader.driver.current_url and shown_frame(reader) == frame, "the frame")
     assert place(reader)["only"] == "2" and place(reader)["zoom"] == "1"
     assert [caption.text for caption in reader.find_all("[data-part=stage] figcaption")] == ["flow", "truth"]

@@ -82,15 +82,21 @@ class Browser:
         return self.driver.find_elements("css selector", selector)
 
     def click(self, selector: str) -> None:
-        """Click what lies outside the window, too: pages scroll smoothly, and a click would come too early."""
-        found = self.find(selector)
-        self.script("arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' })", found)
-        found.click()
+        self.in_sight(self.find(selector)).click()
+
+    def in_sight(self, element: Any) -> Any:
+        """Scroll at once to ``element`` and return it: pages scroll smoothly, and a click would come too early."""
+        self.script("arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' })", element)
+        return element
 
     def choose(self, selector: str, value: str) -> None:
         from selenium.webdriver.support.select import Select
 
-        next(option for option in Select(self.find(selector)).options if option.get_attribute("value") == value).click()
+        next(
+            option
+            for option in Select(self.in_sight(self.find(selector))).options
+            if option.get_attribute("value") == value
+        ).click()
 
     def until(self, is_so: Callable[[], Any], what: str) -> Any:
         """Wait until ``is_so()`` is true and return it."""
