@@ -21,6 +21,7 @@ Not made here, since they need more than the repository holds, or minutes of tim
 - the pictures of methods in docs/images, from the bundled clips, in a minute: make docs-pictures
 - the pictures of a report in docs/images, from finished runs: python docs/make/report_pictures.py RUN...
 - the table of departures in docs/training.md, from half an hour of training: make docs-departures PHOTOS=FOLDER
+- the tables of what measures see in docs/removal.md, in five minutes: python docs/make/sanity.py
 - the picture of side effects in docs/data.md, in a quarter of a minute: python docs/make/side_effects.py
 - the curves in docs/images, from a training's folder: vinet curve RUN -o docs/images/NAME.png"""
 

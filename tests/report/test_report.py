@@ -226,7 +226,7 @@ def test_pages_are_filled_from_a_zip_file_too(tmp_path: Path) -> None:
     probe = (
         "import sys; sys.path.insert(0, sys.argv[1]); from vibench.report.page import render;"
         "assert render.__file__.startswith(sys.argv[1]), render.__file__;"
-        "print(render.render('study.html', {'question': 'Which <one>?', 'data': {}}))"
+        "print(render.render('study.html', {'question': 'Which <one>?', 'removal': False, 'data': {}}))"
     )
     command = [sys.executable, "-I", "-c", probe, str(tmp_path / "vibench.zip")]
     page = subprocess.run(command, capture_output=True, text=True, check=True).stdout

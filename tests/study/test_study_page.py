@@ -16,7 +16,8 @@ from vibench.cli import app as cli
 from vibench.errors import InputError
 from vibench.media.video import iter_video
 from vibench.study.files import StudyKey, read_answers, read_model
-from vibench.study.page import broken, make_study
+from vibench.study.page import broken, make_study, outlined
+from vibench.study.questions import REMOVAL
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SCRIPT = "<script>alert(1)</script>"
@@ -35,6 +36,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def page(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_study([run], tmp_path_factory.mktemp("made") / "study", question=QUESTION).page
+
+
+@pytest.fixture(scope="module")
+def removal_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("removal")
+    run = write_run(folder / "runs", ["telea", "identity"], ["b/square"], frames=4, height=33, width=49, task="remove")
+    return make_study([run.folder], folder / "study").page
 
 
 def key_of(page: Path) -> StudyKey:
@@ -136,6 +144,79 @@ def test_make_and_score_from_the_command_line(
     assert json.loads(Path("s.json").read_text())["raters"] == 2
 
 
+def test_where_a_protocol_removes_the_input_is_shown_and_three_questions_are_asked(
+    removal_page: Path, page: Path, tmp_path: Path, run: Path
+) -> None:
+    key, text = key_of(removal_page), removal_page.read_text()
+    assert key.questions == REMOVAL and list(key.inputs) == ["b/square"]
+    assert all(question.asks in text for question in REMOVAL) and text.count("data-mark=") == 4
+    assert {path.stem for path in (removal_page.parent / "clips").iterdir()} == {*key.clips, *key.inputs.values()}
+    assert key_of(page).questions == () and "data-mark=" not in page.read_text()
+    asked = key_of(make_study([run], tmp_path / "study", removal=True).page)
+    assert asked.questions == REMOVAL and set(asked.inputs) == set(asked.cases)
+    assert key_of(make_study([run], tmp_path / "not" / "study", removal=False).page).questions == ()
+    assert asked.trials == key_of(make_study([run], tmp_path / "b" / "study").page).trials
+
+
+def test_an_outline_touches_the_hole_and_leaves_it() -> None:
+    frames, holes = np.full((1, 9, 9, 3), 90, np.uint8), np.zeros((1, 9, 9), bool)
+    holes[:, 4, 4] = True
+    shown = outlined(frames, holes)
+    yellow = (shown == (255, 220, 0)).all(axis=-1)
+    assert yellow.sum() == 12 and not yellow[0, 4, 4]
+    assert np.array_equal(shown[~yellow], frames[~yellow]) and (frames == 90).all()
+
+
+ROBOT = """<script>
+    const press = (key) => document.dispatchEvent(new KeyboardEvent("keydown", {key, cancelable: true}));
+    const part = (name) => document.querySelector(`[data-part="${name}"]`);
+    part("begin").click();
+    // A choice and a mark are taken back one by one; a choice is no mark.
+    press("ArrowLeft"); press("ArrowUp"); press("Backspace"); press("Backspace");
+    const back = part("marks").hidden && part("back").disabled;
+    const keys = ["ArrowRight", "ArrowLeft", "ArrowUp", "ArrowDown"];
+    let asked = "";
+    const film = part("input-video");
+    film.addEventListener("loadeddata", () => {
+      document.title = (back ? "played " : "stuck ") + (part("problem").textContent || "well");
+      while (!part("trial").hidden) {
+        for (const key of keys) { asked += part("asked").textContent; press(key); }
+      }
+      document.body.dataset.asked = asked;
+    }, {once: true});
+    </script></body>"""
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium on the path")
+def test_a_rater_answers_three_questions_of_each_pair_by_keyboard(removal_page: Path, tmp_path: Path) -> None:
+    text = _played(removal_page, tmp_path, ROBOT)
+    assert "<title>played well</title>" in text
+    assert all(question.asks in text.partition("data-asked=")[2] for question in REMOVAL)
+    (rater,) = read_answers([_written(text, tmp_path)], key_of(removal_page))
+    assert len(rater.answers) == len(key_of(removal_page).trials) == 3
+    for answer in rater.answers:
+        assert answer.choice == "right" and answer.marks == {"gone": "left", "real": "both", "damaged": "neither"}
+
+
+def _played(page: Path, tmp_path: Path, robot: str) -> str:
+    """The document of a copy of the page after a robot in it has worked."""
+    shutil.copytree(page.parent, tmp_path / "study")
+    copy = tmp_path / "study" / "index.html"
+    copy.write_text(copy.read_text().replace("</body>", robot))
+    command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--timeout=8000", "--dump-dom"]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", copy.as_uri()]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+
+
+def _written(text: str, tmp_path: Path) -> Path:
+    """The file of the answers that stand in a finished page."""
+    found = re.search(r'<textarea id="answers"[^>]*>(.*?)</textarea>', text)
+    assert found is not None and 'href="blob:' in text
+    (tmp_path / "answers.json").write_text(found[1])
+    return tmp_path / "answers.json"
+
+
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium on the path")
 def test_a_rater_answers_by_keyboard_and_the_answers_can_be_scored(page: Path, tmp_path: Path) -> None:
@@ -153,16 +234,8 @@ def test_a_rater_answers_by_keyboard_and_the_answers_can_be_scored(page: Path, t
       while (!part("trial").hidden) press(keys[turn++ % 3]);
     }, {once: true});
     </script></body>"""
-    shutil.copytree(page.parent, tmp_path / "study")
-    copy = tmp_path / "study" / "index.html"
-    copy.write_text(copy.read_text().replace("</body>", robot))
-    command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--timeout=8000", "--dump-dom"]
-    command += [f"--user-data-dir={tmp_path / 'profile'}", copy.as_uri()]
-    text = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    text = _played(page, tmp_path, robot)
     assert "<title>played well</title>" in text
-    found = re.search(r'<textarea id="answers"[^>]*>(.*?)</textarea>', text)
-    assert found is not None and 'href="blob:' in text
-    (tmp_path / "answers.json").write_text(found[1])
-    (rater,) = read_answers([tmp_path / "answers.json"], key_of(page))
+    (rater,) = read_answers([_written(text, tmp_path)], key_of(page))
     assert [answer.choice for answer in rater.answers][:3] == ["left", "right", "tie"]
     assert len(rater.answers) == len(key_of(page).trials) == 8

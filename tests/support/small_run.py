@@ -38,11 +38,12 @@ def run_info(
     knows: Mapping[str, str] | None = None,
     metrics: Sequence[MetricFacts] = (PSNR,),
     machine: Mapping[str, object] | None = None,
+    task: str = "restore",
 ) -> RunInfo:
     return RunInfo(
         digest=digest,
         protocol={
-            "name": "small", "version": 1, "title": "A small run", "description": "Made up.", "seed": 1,
+            "name": "small", "version": 1, "title": "A small run", "description": "Made up.", "seed": 1, "task": task,
             "holes": [{"name": "square", "generator": "stationary-square", "dilation_iterations": 0}],
             "scoring": {"composite": "holes", "quantise": "round", "averaging": averaging, "metrics": ["psnr"]},
         },

@@ -25,6 +25,14 @@ def make(
     ] = 2,
     seed: Annotated[int, typer.Option(min=0, help="Decides order, sides and blinded names.")] = 1,
     question: Annotated[str, typer.Option(help="What raters are asked.")] = "Which video looks more natural?",
+    removal: Annotated[
+        bool | None,
+        typer.Option(
+            "--removal/--no-removal",
+            help="Whether to show the input too, and to ask of each video whether the object is gone, whether that "
+            "looks real, and whether anything else is damaged; when left out, where the protocol removes.",
+        ),
+    ] = None,
 ) -> None:
     """Write a page of blinded pairwise comparisons that works from disk, and its key beside the folder.
 
@@ -32,7 +40,7 @@ def make(
     """
     import vibench
 
-    written = vibench.make_study(runs, output, methods, cases, checks, seed, question, say=typer.echo)
+    written = vibench.make_study(runs, output, methods, cases, checks, seed, question, removal, say=typer.echo)
     for note in written.notes:
         typer.secho(f"note: {note}", err=True)
     typer.echo(f"{written.trials} comparisons a rater; fewer --methods or --cases make fewer")

@@ -16,6 +16,7 @@ from vibench.document import Frozen, content_of
 from vibench.errors import InputError, one_line, reading
 from vibench.results.record import TRUTH
 from vibench.study.design import BROKEN
+from vibench.study.questions import Mark, Question
 
 MOST_BYTES = 16 * 2**20
 """A larger file is refused before it is parsed; no study has a key or answers as large."""
@@ -44,7 +45,9 @@ class Trial(Frozen):
 class StudyKey(Frozen):
     """All that scoring needs, and where the videos come from.
 
-    ``runs`` are the digests of the runs whose frames are shown.
+    ``runs`` are the digests of the runs whose frames are shown. ``questions`` are asked of each pair, beside
+    ``question``, which asks for the better one of the two; raters then also see a video of the input with its holes
+    outlined, and ``inputs`` maps the case to the name of that.
     """
 
     version: Literal[1] = 1
@@ -58,6 +61,8 @@ class StudyKey(Frozen):
     cases: tuple[str, ...]
     clips: dict[Id, BlindClip]
     trials: tuple[Trial, ...]
+    questions: tuple[Question, ...] = ()
+    inputs: dict[str, Id] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
@@ -69,13 +74,16 @@ class StudyKey(Frozen):
                 raise ValueError(f"trial {trial.id} does not compare two known clips")
         if len({trial.id for trial in self.trials}) < len(self.trials):
             raise ValueError("two trials have one id")
+        if len({question.name for question in self.questions}) < len(self.questions):
+            raise ValueError("two questions have one name")
         return self
 
 
 class Answer(Frozen):
     """One choice of a rater.
 
-    ``left`` and ``right`` are as this rater saw them; ``seconds`` is how long the pair was shown.
+    ``left`` and ``right`` are as this rater saw them; ``seconds`` is how long the pair was shown. ``marks`` says, for
+    each of the key's questions, which of the two videos it was answered with yes for.
     """
 
     trial: Id
@@ -83,6 +91,7 @@ class Answer(Frozen):
     right: Id
     choice: Choice
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    marks: dict[str, Mark] = Field(default_factory=dict)
 
 
 class RaterAnswers(Frozen):
@@ -163,5 +172,7 @@ def _mismatch(rater: RaterAnswers, key: StudyKey) -> str | None:
         sides = (trial.right, trial.left) if rater.mirrored else (trial.left, trial.right)
         if (answer.left, answer.right) != sides:
             return f"trial {answer.trial} did not show these two clips"
+        if answer.marks.keys() != {question.name for question in key.questions}:
+            return f"trial {answer.trial} does not answer the questions of the study"
         seen.add(answer.trial)
     return None

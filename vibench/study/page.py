@@ -16,6 +16,7 @@ import numpy as np
 from vibench.clip import Frames, Masks
 from vibench.errors import InputError
 from vibench.files import disk_errors, write_atomically
+from vibench.media.resize import dilate
 from vibench.media.video_writer import encode
 from vibench.plugins import split_outside_brackets
 from vibench.report.page.folder import case_jobs
@@ -26,8 +27,12 @@ from vibench.results.results import Results, gathered
 from vibench.results.store import Store
 from vibench.study.design import BROKEN, Pair, design
 from vibench.study.files import BlindClip, StudyKey, Trial
+from vibench.study.questions import REMOVAL
 
 QUESTION = "Which video looks more natural?"
+
+OUTLINE = (255, 220, 0)
+"""What is around the object that is to be removed, in the video of the input."""
 
 
 class Study(NamedTuple):
@@ -50,13 +55,16 @@ def make_study(
     checks: int = 2,
     seed: int = 1,
     question: str = QUESTION,
+    removal: bool | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Study:
     """Write ``<output>/index.html`` and ``<output>-key.json``; the same runs and seed give the same page.
 
     ``runs`` are folders of runs of one protocol, or folders that hold runs. ``methods`` and ``cases`` choose some of
     the runs', as a list of names or as one text with commas between them; all are shown where they are empty.
-    ``checks`` is the number of attention checks, ``question`` what raters are asked. ``say`` is called with a sentence
+    ``checks`` is the number of attention checks, ``question`` what raters are asked. With ``removal``, which is
+    None for "where the protocol removes", they also see the input with its holes outlined and say of each video whether
+    the object is gone, whether it looks real, and whether anything else is damaged. ``say`` is called with a sentence
     for each case whose videos are made. Names are blinded against bias, not against a rater who has this program, the
     runs and the seed. InputError where runs cannot be compared, fewer than two methods remain, no case has kept the
     frames of all methods, an attention check finds no truth, something lies under ``output`` already, or it cannot be
@@ -73,13 +81,16 @@ def make_study(
         raise InputError(f"a study compares at least two methods, not {len(chosen)}; give further runs")
     whole, notes = _whole_cases(jobs, _chosen(cases, results.cases, "case"), chosen)
     shown = design(chosen, whole, _check_cases(whole, jobs, checks), seed)
+    asks = results.protocol.get("task") == "remove" if removal is None else removal
     key = _blinded(shown, results, chosen, whole, seed, question)
+    if asks:
+        key = _with_questions(key)
     with disk_errors(output.parent):
         output.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".partial", dir=output.parent))
         try:
             rates = _write_clips(partial / "clips", key, jobs, say)
-            page = render("study.html", {"question": question, "data": _page_data(key, rates)})
+            page = render("study.html", {"question": question, "removal": asks, "data": _page_data(key, rates)})
             write_atomically(partial / "index.html", page.encode())
             partial.chmod(0o755)
             write_atomically(key_path, (key.model_dump_json(indent=1) + "\n").encode())
@@ -173,6 +184,14 @@ def _blinded(
     )
 
 
+def _with_questions(key: StudyKey) -> StudyKey:
+    """The key with the questions about removal, and a name drawn by chance for the video of each case's input."""
+    chance = random.Random(f"{key.study} inputs")
+    return key.model_copy(
+        update={"questions": REMOVAL, "inputs": {case: f"{chance.getrandbits(64):016x}" for case in key.cases}}
+    )
+
+
 def _spelled(shown: Sequence[Pair]) -> str:
     """Spell the pairs as the first studies did: the same runs and seed give the same names in every version."""
     pairs = [f"Comparison(case={a!r}, left={b!r}, right={c!r}, is_check={d!r})" for a, b, c, d in shown]
@@ -182,7 +201,11 @@ def _spelled(shown: Sequence[Pair]) -> str:
 def _page_data(key: StudyKey, rates: dict[str, float]) -> dict[str, object]:
     """Return what the page's script may know: no names, and not which trials are checks."""
     trials = [{"id": trial.id, "left": trial.left, "right": trial.right} for trial in key.trials]
-    return {"study": key.study, "trials": trials, "rates": rates}
+    if key.questions:
+        for trial in trials:
+            trial["input"] = key.inputs[key.clips[trial["left"]].case]
+    questions = [{"name": question.name, "asks": question.asks} for question in key.questions]
+    return {"study": key.study, "trials": trials, "rates": rates, "questions": questions}
 
 
 def _write_clips(folder: Path, key: StudyKey, jobs: dict[str, CaseJob], say: Callable[[str], None]) -> dict[str, float]:
@@ -196,21 +219,39 @@ def _write_clips(folder: Path, key: StudyKey, jobs: dict[str, CaseJob], say: Cal
             if clip.case == case:
                 encode(folder / f"{identifier}.mp4", map(_even, _frames(clip.method, job, home, key.seed)), rate)
                 rates[identifier] = float(rate)
+        if case in key.inputs:
+            kept = _kept(home, case)
+            encode(folder / f"{key.inputs[case]}.mp4", map(_even, outlined(kept[0], kept[1])), rate)
         say(f"videos of {case} ({done}/{len(key.cases)})")
     return rates
 
 
 def _frames(method: str, job: CaseJob, home: Store, seed: int) -> Frames:
     if method in (TRUTH, BROKEN):
-        kept = home.case_frames(job.case)
-        if kept is None or kept[2] is None:
+        _, holes, truth = _kept(home, job.case)
+        if truth is None:
             raise InputError(f"the frames of {job.case!r} are torn; run it again")
-        return kept[2] if method == TRUTH else broken(kept[2], kept[1], seed)
+        return truth if method == TRUTH else broken(truth, holes, seed)
     output = next(output for output in job.outputs if output.label == method)
     frames = Store.open(output.run).frames(output.method, job.case)
     if frames is None:
         raise InputError(f"the frames of {method!r} for {job.case!r} are torn or were not kept; run it again")
     return frames
+
+
+def _kept(home: Store, case: str) -> tuple[Frames, Masks, Frames | None]:
+    """The input, the holes and the truth of a case."""
+    kept = home.case_frames(case)
+    if kept is None:
+        raise InputError(f"the frames of {case!r} are torn; run it again")
+    return kept
+
+
+def outlined(frames: Frames, holes: Masks) -> Frames:
+    """Return frames, uint8 (T, H, W, 3), with a yellow line of two pixels around their holes, bool (T, H, W)."""
+    shown = frames.copy()
+    shown[dilate(holes, 2) & ~holes] = OUTLINE
+    return shown
 
 
 def broken(truth: Frames, holes: Masks, seed: int) -> Frames:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import combinations
+from itertools import combinations, groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from vibench.files import disk_errors, write_atomically
 from vibench.results.statistics import CONFIDENCE
+from vibench.study.dimensions import Dimension, dimensions
 from vibench.study.files import (
     RaterAnswers,
     StudyKey,
@@ -56,7 +57,8 @@ class StudyScore:
 
     ``raters`` and ``answers`` count those raters and their answers; ``left_out`` maps every other rater to the
     reason. ``methods``, ``pairs`` and ``strengths`` follow the order of methods in the key. ``kappa`` is Fleiss'
-    kappa over ``kappa_trials`` comparisons that every rater answered, None where it is not defined.
+    kappa over ``kappa_trials`` comparisons that every rater answered, None where it is not defined. ``dimensions`` has
+    an entry for each question about removal and method, and is empty where the study asked none.
     """
 
     study: str
@@ -68,6 +70,7 @@ class StudyScore:
     strengths: Strengths
     kappa: float | None
     kappa_trials: int
+    dimensions: tuple[Dimension, ...] = ()
 
 
 def score_study(key: Path | str, answers: Sequence[Path | str], output: Path | str | None = None) -> StudyScore:
@@ -111,6 +114,7 @@ def score_answers(key: StudyKey, raters: Sequence[RaterAnswers]) -> StudyScore:
         strengths=bradley_terry(wins + ties / 2),
         kappa=kappa,
         kappa_trials=kappa_trials,
+        dimensions=dimensions(key, kept),
     )
 
 
@@ -182,15 +186,32 @@ def study_text(found: StudyScore) -> str:
     lines += ["pair by pair:", *(f"  {_line(entry)}" for entry in found.pairs)]
     if found.strengths.reason:
         lines.append(f"no strengths: {found.strengths.reason}")
+    lines += _about_dimensions(found.dimensions)
     about = f"over {found.kappa_trials} comparisons that every rater answered"
     kappa = "agreement: not defined" if found.kappa is None else f"Fleiss' kappa {found.kappa:.2f}"
     return "\n".join([*lines, f"{kappa} {about}"])
 
 
+def _about_dimensions(found: Sequence[Dimension]) -> Iterator[str]:
+    """A line for each question, and below it the share of yes for each method."""
+    for asked, entries in groupby(found, lambda entry: (entry.question, entry.wanted)):
+        yield f"{_printable(asked[0])} yes, 95 % interval (Wilson), {'more' if asked[1] else 'less'} is better:"
+        for entry in entries:
+            name = f"  {_printable(entry.method):<32}"
+            if entry.yes is None or entry.low is None or entry.high is None:
+                yield f"{name}  no answers"
+            else:
+                interval = f"[{100 * entry.low:.1f}, {100 * entry.high:.1f}]"
+                yield f"{name}  {100 * entry.yes:5.1f} %  {interval}  of {entry.views} videos seen"
+
+
+def _printable(name: str) -> str:
+    """A name from data must not move the terminal's cursor."""
+    return "".join(letter if letter.isprintable() else "?" for letter in name)
+
+
 def _line(entry: Share) -> str:
-    name = entry.name if entry.against is None else f"{entry.name} over {entry.against}"
-    # A name from data must not move the terminal's cursor.
-    name = "".join(letter if letter.isprintable() else "?" for letter in name)
+    name = _printable(entry.name if entry.against is None else f"{entry.name} over {entry.against}")
     if entry.share is None or entry.low is None or entry.high is None:
         return f"{name:<32}  nothing decided, {entry.ties} ties"
     return (
