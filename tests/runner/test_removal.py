@@ -46,8 +46,10 @@ def protocol() -> Protocol:
     return load_protocol("removal@1").model_copy(update={"resize": None})
 
 
-def carried_out(protocol: Protocol, metrics: tuple[str, ...], data: Path, heard: Silent) -> Store:
-    methods = tuple(Spec(name) for name in METHODS)
+def carried_out(
+    protocol: Protocol, metrics: tuple[str, ...], data: Path, heard: Silent, names: tuple[str, ...] = METHODS
+) -> Store:
+    methods = tuple(Spec(name) for name in names)
     return carry_out(Order(protocol, methods, metrics, data.parent / "runs", data, in_process=True), heard)
 
 
@@ -72,7 +74,8 @@ def test_with_tiny_backbones_named_by_file_all_columns_are_filled(davis: Path, p
     named = tuple(
         f'{name}[weights="{tiny(BACKBONES[name])}"]' if name in BACKBONES else name for name in protocol.scoring.metrics
     )
-    store = carried_out(protocol, named, davis, Silent())
+    store = carried_out(protocol, named, davis, Silent(), ("telea", "flow_propagation", "vinet", "identity"))
+    assert len(store.records()) == 4 * len(CLIPS)
     for record in store.records():
         assert not record.unavailable and set(record.metrics) == set(protocol.scoring.metrics)
         for name, regions in record.metrics.items():
