@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from vibench.report.terminal import print_summary
     from vibench.results.comparison import Comparison, Incomparable, compare
     from vibench.results.merge import Merged, merge
+    from vibench.results.pack import pack
     from vibench.results.record import Record
     from vibench.results.run import Run, open_run
     from vibench.runner.doctor import Examined, doctor_text, examine
@@ -123,6 +124,7 @@ __all__ = [
     "merge",
     "new_protocol",
     "open_run",
+    "pack",
     "paper_tables",
     "print_summary",
     "profile_method",
@@ -175,6 +177,7 @@ _HOMES = {
     "vibench.report.terminal": ("print_summary",),
     "vibench.results.comparison": ("Comparison", "Incomparable", "compare"),
     "vibench.results.merge": ("Merged", "merge"),
+    "vibench.results.pack": ("pack",),
     "vibench.results.record": ("Record",),
     "vibench.results.run": ("Run", "open_run"),
     "vibench.runner.doctor": ("Examined", "doctor_text", "examine"),

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from vibench.cli import compare, data, inpaint, merge, publish, regress, report, reproduce, run, speed, study, table
+from vibench.cli import compare, data, inpaint, merge, pack, publish, regress, report, reproduce, run, speed, study, table
 from vibench.cli.cache import cache
 from vibench.cli.doctor import doctor
 from vibench.cli.protocol import protocol
@@ -159,6 +159,7 @@ def version(
 app.command()(run.run)
 app.command()(run.score)
 app.command()(merge.merge)
+app.command()(pack.pack)
 app.command()(report.report)
 app.command()(table.table)
 app.command()(publish.publish)

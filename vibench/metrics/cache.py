@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import shutil
 import stat
 import sys
 import time
@@ -36,6 +37,8 @@ HEADER_BYTES = 4096
 _OWN = re.compile(r"[0-9a-f]{64}\.(checked\.npy|index\.npz)")
 _OUTDATED = re.compile(r"[0-9a-f]{64}\.npy")
 """Names that earlier versions gave, whose files have no checksum: they are never read, and removed."""
+_COPIES = ("packs", "remote")
+"""Kinds that are folders with the files of others: runs that were unpacked, and what was fetched from far away."""
 _UNFINISHED = re.compile(r"\.[0-9a-f]+\..*\.partial\.np[yz]")
 FORGOTTEN_SECONDS = 24 * 3600.0
 """A file that was begun so long ago belongs to no living process."""
@@ -88,7 +91,7 @@ def cache_state() -> list[CacheState]:
     return [
         CacheState(folder.name, len(found), sum(status.st_size for _, status in found))
         for folder in _kinds()
-        if (found := [*_owned(folder, _OWN), *_owned(folder, _OUTDATED)])
+        if (found := [*_owned(folder, _OWN), *_owned(folder, _OUTDATED), *_copied(folder)])
     ]
 
 
@@ -106,6 +109,10 @@ def clear_cache() -> CacheState:
             except OSError as error:
                 raise InputError(f"{str(path)!r} cannot be removed: {error.strerror}") from error
             files, size = files + 1, size + status.st_size
+        copied = [status.st_size for _, status in _copied(folder)]
+        if folder.name in _COPIES:
+            shutil.rmtree(folder, ignore_errors=True)
+        files, size = files + len(copied), size + sum(copied)
     return CacheState("all", files, size)
 
 
@@ -199,6 +206,15 @@ def _owned(folder: Path, name: re.Pattern[str]) -> Iterator[tuple[Path, os.stat_
             continue
         if stat.S_ISREG(status.st_mode):
             yield folder / entry, status
+
+
+def _copied(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """The files of a kind that is copies, however deep they lie; none of any other kind."""
+    if folder.name in _COPIES:
+        for place, _, names in os.walk(folder):
+            for name in names:
+                with suppress(OSError):
+                    yield Path(place, name), Path(place, name).lstat()
 
 
 def _forgotten(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:

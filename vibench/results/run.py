@@ -139,7 +139,10 @@ class Run:
 
 
 def open_run(folder: str | Path) -> Run:
-    """Open the run in ``folder``, or the only run inside it; raise InputError where there is none, or several."""
+    """Open the run in ``folder``, or the only run inside it; raise InputError where there is none, or several.
+
+    ``folder`` may also be a file that ``vibench.pack`` wrote.
+    """
     path = Path(folder)
     inside = sorted(child.parent for child in path.glob("*/run.json"))
     if not (path / "run.json").exists() and len(inside) == 1:

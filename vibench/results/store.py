@@ -38,6 +38,7 @@ from vibench.results.index import records_in
 from vibench.results.lock import locked
 from vibench.results.record import TRUTH, MetricFacts, Record, RunInfo
 from vibench.results.records import Records
+from vibench.results.unpack import is_pack, opened_pack
 
 LONGEST_WRITE_SECONDS = 24 * 3600.0
 """No file of a run takes so long to write, also where the clocks of machines differ."""
@@ -80,10 +81,12 @@ class Store:
 
     @classmethod
     def open(cls, folder: Path) -> Store:
-        """Open a finished or unfinished run, for which nothing is written.
+        """Open a finished or unfinished run, for which nothing is written; a pack is opened as its run in the cache.
 
         Raises InputError where ``folder`` is not a run, its page is damaged, or a later version of vibench wrote it.
         """
+        if is_pack(folder):
+            folder = opened_pack(folder)
         path = folder / "run.json"
         if not os.path.lexists(path):
             found = ", ".join(sorted(child.parent.name for child in folder.glob("*/run.json"))[:5])
@@ -317,13 +320,13 @@ class Store:
 
 
 def run_folders(paths: Sequence[Path]) -> list[Path]:
-    """Return every path that is a run, and the runs right inside every other path.
+    """Return every path that is a run or a pack of one, and the runs right inside every other path.
 
     Raises InputError where a path is no run and holds none.
     """
     found = []
     for path in paths:
-        is_run = os.path.lexists(path / "run.json")
+        is_run = os.path.lexists(path / "run.json") or is_pack(path)
         inside = [path] if is_run else sorted(child.parent for child in path.glob("*/run.json"))
         if not inside:
             raise InputError(f"{str(path)!r} is not a run and holds none; see `vibench list runs`")

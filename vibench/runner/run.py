@@ -28,6 +28,7 @@ from vibench.results.record import TRUTH, MethodFacts, Record, RunInfo
 from vibench.results.records import Records
 from vibench.results.run import Run
 from vibench.results.store import Store
+from vibench.results.unpack import is_pack
 from vibench.runner.bench import Filling, Workbench, untold
 from vibench.runner.forecast import forecasts
 from vibench.runner.order import Order, Task, repeats_named
@@ -306,6 +307,8 @@ def rescore(
     not those of the record is refused with an InputError, since its number would not belong to these frames. Where a
     metric needs the row of the truth and the run has none, it is made.
     """
+    if is_pack(folder):
+        raise InputError(f"{str(folder)!r} is a pack; `vibench merge {folder} --output FOLDER` makes a run of it")
     store = Store.open(folder)
     protocol = store.protocol
     source = data or (Path(store.info.data) if store.info.data else None)
