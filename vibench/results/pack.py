@@ -25,9 +25,9 @@ LEVEL = 10
 def pack(run: str | Path | Run, output: str | Path, *, frames: bool = True) -> Path:
     """Write a run into one file for handing on, and return its path; ``open_run`` and all commands read it.
 
-    ``output`` ends in ``.tar.zst``, for all files of the run but tracebacks, which name folders of this
-    machine; without ``frames``, for its records alone. Or it ends in ``.parquet``, for a table of the records that every reader of
-    Parquet opens: a row a record, with the mean of each metric and region, and the record itself as JSON. The same
+    ``output`` ends in ``.tar.zst``, for all files of the run but tracebacks, which name folders of this machine;
+    without ``frames``, for its records alone. Or it ends in ``.parquet``, for a table of the records that every reader
+    of Parquet opens: a row a record, with the mean of each metric and region, and the record itself as JSON. The same
     run gives the same bytes, so long as the packages that write them are the same.
 
     Raises InputError for another ending, MissingResource where zstandard or pyarrow is missing (``vibench[pack]``), and
