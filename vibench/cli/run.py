@@ -54,6 +54,12 @@ def run(
     python: Python = "",
     name: Annotated[str, typer.Option(help="Name of the run's folder, instead of protocol and digest.")] = "",
     shard: ShardName = "",
+    on: Annotated[
+        str,
+        typer.Option(
+            metavar="ENGINE", help="Where the work is done: 'slurm\\[shards=32,gpus=1]', a job array; 'ray', a cluster."
+        ),
+    ] = "",
     include: Include = None,
 ) -> None:
     """Fill the holes of every case with every method, time it, score it, and write one record each.
@@ -62,7 +68,8 @@ def run(
     run, and takes over what a run in the same --output has made by the same method of the same data: to add a method
     measures that one. To measure all again, name another --output. With further --metrics, only these are measured, on
     the frames that were kept. With --shard, several such commands make a part each, into one folder or into folders
-    that vibench merge puts together. The exit status is 0 if every case was filled, and 4 if a method failed on one:
+    that vibench merge puts together; --on slurm sends them itself, and --on ray deals the cases to a cluster (see
+    docs/cluster.md). The exit status is 0 if every case was filled, and 4 if a method failed on one:
     its record and the table say why.
     """
     import vibench
@@ -89,6 +96,7 @@ def run(
             python=python,
             name=name,
             shard=shard,
+            on=on,
             listener=listener,
             command=shlex.join(["vibench", *sys.argv[1:]]),
         )

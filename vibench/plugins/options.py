@@ -141,6 +141,15 @@ def option_values(build: Callable[..., Any], spec: Spec, positional: Collection[
     return values
 
 
+def checked_values(build: Callable[..., Any], spec: Spec) -> dict[str, Any]:
+    """Return what ``option_values`` does; InputError too where an option is missing that ``build`` needs."""
+    values = option_values(build, spec)
+    for name, parameter in signature(build, spec).items():
+        if parameter.default is parameter.empty and name not in values:
+            raise InputError(f"{spec.name} needs the option {name}: write {spec.name}[{name}=...]")
+    return values
+
+
 def signature(build: Callable[..., Any], spec: Spec) -> Mapping[str, inspect.Parameter]:
     """Return the parameters of a factory by name, with their annotations as types wherever these can be had.
 

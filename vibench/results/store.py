@@ -199,6 +199,10 @@ class Store:
             return frames
         return None
 
+    def frames_of(self, record: Record) -> Frames | None:
+        """Return the frames that were kept for a record, as ``frames`` does."""
+        return self.frames(record.method, record.case)
+
     def _input(self, case: str) -> Frames | None:
         """The input frames of a case, read-only; None where they were not kept."""
         path = self._case_path(case, ".mkv")

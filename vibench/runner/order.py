@@ -13,6 +13,7 @@ from vibench.plugins import Spec
 from vibench.plugins.definitions import included
 from vibench.protocol import PlannedCase, Protocol
 from vibench.results.record import Record
+from vibench.runner.engine import Ray
 from vibench.runner.shard import Shard
 
 
@@ -25,8 +26,9 @@ class Order:
     frames and scores nothing. ``retry_failed`` tries cases again that failed before. ``time_limit_seconds`` ends a
     method that takes longer on one case. ``factories`` are methods and metrics that were given as Python objects, by
     (kind, name). ``name`` is that of the run's folder (empty: its digest). ``command`` says how the run was started,
-    for its page. ``shard`` is the part of the cases that is made here, None for all. ``include`` are the places with
-    protocols and cards of others that were included.
+    for its page. ``ray`` says what is asked of a cluster that does the work, None for none. ``shard`` is the part of
+    the cases that is made here, None for all. ``include`` are the places with protocols and cards of others that were
+    included.
     """
 
     protocol: Protocol
@@ -48,6 +50,7 @@ class Order:
     factories: Mapping[tuple[plugins.Kind, str], Callable[..., Any]] = field(default_factory=dict)
     command: str = ""
     shard: Shard | None = None
+    ray: Ray | None = None
     include: tuple[Path, ...] = field(default_factory=included)
 
 

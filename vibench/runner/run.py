@@ -29,8 +29,11 @@ from vibench.results.records import Records
 from vibench.results.run import Run
 from vibench.results.store import Store
 from vibench.results.unpack import is_pack
-from vibench.runner.bench import Filling, Workbench, untold
+from vibench.runner.bench import Filling, Made, Workbench, untold
+from vibench.runner.engine import Slurm, engine_named
 from vibench.runner.forecast import forecasts
+from vibench.runner.on_ray import made_on_ray
+from vibench.runner.on_slurm import run_in_shards
 from vibench.runner.order import Order, Task, repeats_named
 from vibench.runner.programs.factory import named_method
 from vibench.runner.reuse import take_over
@@ -101,6 +104,7 @@ def run(
     python: str = "",
     name: str = "",
     shard: str = "",
+    on: str = "",
     listener: Listener | None = None,
     command: str = "",
 ) -> Run:
@@ -135,6 +139,8 @@ def run(
         name: name of the run's folder; made of the protocol and a digest when left out.
         shard: ``"I/N"`` makes part I of N of the cases, I from 0, and ``"auto"`` the part of this task of a Slurm job
             array; ``vibench.merge`` puts the parts together.
+        on: where the work is done: ``"slurm[shards=32,gpus=1]"`` sends shards as a job array, waits and merges them;
+            ``"ray[address=auto]"`` sends each case to a Ray cluster. See ``vibench.runner.engine`` for their options.
         listener: told how the run goes.
         command: how the run was started, for its page; this call when left out.
 
@@ -142,6 +148,10 @@ def run(
         InputError: where something cannot be used as it was given.
         UserError: where the disk is full, or weights are missing.
     """
+    asked_for = {name: value for name, value in locals().items() if name not in ("on", "output", "listener")}
+    engine = engine_named(on) if on else None
+    if isinstance(engine, Slurm):
+        return run_in_shards(run, engine, asked_for, Path(output), (listener or Quiet()).say)
     from vibench.machine.device import check_name, resolve
 
     gathered = Gathered()
@@ -184,6 +194,7 @@ def run(
         factories=factories,
         command=command or _as_call(chosen.label, [spec.label for spec in specs], str(output)),
         shard=shard_named(shard) if shard else None,
+        ray=engine,
     )
     return Run(carry_out(order, listener or Quiet()))
 
@@ -422,7 +433,11 @@ def _unmeasured(bench: Workbench, store: Store, planned: list[PlannedCase]) -> l
 def _make(bench: Workbench, store: Store, tasks: list[Task], listener: Listener) -> None:
     """Carry out the tasks, here or side by side, and tell of each record."""
     done: Iterator[tuple[Record, str]]
-    if bench.order.jobs <= 1 or len(tasks) <= 1:
+    if bench.order.ray is not None:
+        bench.close()  # the cluster's workers have processes of their own
+        found = made_on_ray(bench.order.ray, bench.order, bench.run_digest, tasks, store.frames_of)
+        done = (_put_away(store, made) for made in found)
+    elif bench.order.jobs <= 1 or len(tasks) <= 1:
         done = (made for task in tasks for made in _kept(bench, store, task, listener.filling))
     else:
         bench.close()  # the workers have processes of their own
@@ -434,11 +449,16 @@ def _make(bench: Workbench, store: Store, tasks: list[Task], listener: Listener)
 
 
 def _kept(bench: Workbench, store: Store, task: Task, filling: Filling = untold) -> Iterator[tuple[Record, str]]:
-    """Do one task and keep what comes of it: the only place where anything enters a run's store."""
-    for made in bench.work(task, lambda record: store.frames(record.method, record.case), filling):
-        if not made.said:
-            store.keep(made.record, made.frames, made.traceback, case=made.case)
-        yield made.record, made.said
+    """Do one task and keep what comes of it."""
+    for made in bench.work(task, store.frames_of, filling):
+        yield _put_away(store, made)
+
+
+def _put_away(store: Store, made: Made) -> tuple[Record, str]:
+    """Keep what came of a method on a case: the only place where anything enters a run's store."""
+    if not made.said:
+        store.keep(made.record, made.frames, made.traceback, case=made.case)
+    return made.record, made.said
 
 
 def _side_by_side(bench: Workbench, store: Store, tasks: list[Task]) -> Iterator[tuple[Record, str]]:
