@@ -11,7 +11,21 @@ from typing import Annotated
 
 import typer
 
-from vibench.cli import compare, data, inpaint, merge, pack, publish, regress, report, reproduce, run, speed, study, table
+from vibench.cli import (
+    compare,
+    data,
+    inpaint,
+    merge,
+    pack,
+    publish,
+    regress,
+    report,
+    reproduce,
+    run,
+    speed,
+    study,
+    table,
+)
 from vibench.cli.cache import cache
 from vibench.cli.doctor import doctor
 from vibench.cli.protocol import protocol
