@@ -96,12 +96,21 @@ def outlined(kind: Kind, name: str) -> Callable[..., Any]:
 
     Raises what ``factory`` raises.
     """
-    if (kind, name) not in _local:
-        module, _, attribute = target(kind, name).partition(":")
-        file = None if module in sys.modules else _module_file(module)
-        if file is not None and file.suffix == ".py" and (outline := outline_of(file, attribute)) is not None:
-            return outline
-    return factory(kind, name)
+    return outlined_unrun(kind, name) or factory(kind, name)
+
+
+def outlined_unrun(kind: Kind, name: str) -> Callable[..., Any] | None:
+    """Return the same without running code of a module that was not imported yet; None where only an import tells.
+
+    Raises what ``factory`` raises where there is no such module.
+    """
+    module, _, attribute = target(kind, name).partition(":")
+    if (kind, name) in _local or module in sys.modules:
+        return factory(kind, name)
+    file = _module_file(module)
+    if file is None and "." not in module:
+        return factory(kind, name)
+    return outline_of(file, attribute) if file is not None and file.suffix == ".py" else None
 
 
 def make(kind: Kind, spec: Spec, **extra: Any) -> Any:

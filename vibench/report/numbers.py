@@ -291,9 +291,11 @@ def _unmeasured(results: Results) -> Iterator[str]:
             if method != TRUTH and method not in methods and (method, name) not in measured:
                 methods.append(method)
     names = {name for _, name in measured}
-    asked = {metric.name for metric in results.metrics}
+    shown = {metric.name for metric in results.metrics}
+    chosen = not shown.issuperset(metric.name for run in results.runs for metric in run.metrics)
     for (name, reason), methods in lacking.items():
-        if methods and name in asked:
+        # A metric that nothing could measure has no facts; who has chosen columns did not ask for it.
+        if methods and (name in shown or not chosen):
             yield f"{name}{f' of {_some(tuple(methods))}' if name in names else ''} was not measured: {reason}."
 
 

@@ -255,9 +255,12 @@ def _spec(
         spec = Spec.parse(one)
         spec = _named(spec, factories, python, in_process) if kind == "methods" else spec
         if (kind, spec.name) not in factories:
-            # What is not on this machine is told where it is needed: a metric is then left out, and says so.
+            # A method is foreign code, which runs in its child alone. What is not on this machine is told where it is
+            # needed: a metric is then left out, and says so.
+            outline = plugins.outlined_unrun if kind == "methods" and not in_process else plugins.outlined
             with suppress(MissingResource):
-                plugins.option_values(plugins.outlined(kind, spec.name), spec)
+                if (build := outline(kind, spec.name)) is not None:
+                    plugins.option_values(build, spec)
         return spec
     name = getattr(one, "__qualname__", "")
     if not callable(one) or not name or "<" in name:
