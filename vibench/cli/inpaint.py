@@ -50,6 +50,16 @@ def inpaint(
     box: Annotated[
         str, typer.Option(metavar="X,Y,W,H", help="Instead of a mask: a box in the first frame, which flow follows.")
     ] = "",
+    start: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Fill from here on: seconds, 12.5, or a time stamp, 1:02.5.")
+    ] = None,
+    end: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Fill until before here; what lies outside is written as it is."),
+    ] = None,
+    whole_frame: Annotated[
+        bool, typer.Option("--whole-frame", help="Give the method all of a large frame, not what is around the holes.")
+    ] = False,
     preview: Annotated[
         Path | None, typer.Option(help="Picture of some frames with their holes in red, written before filling.")
     ] = None,
@@ -69,7 +79,10 @@ def inpaint(
     in_process: InProcess = False,
     python: Python = "",
 ) -> None:
-    """Remove what the mask or the box marks from one video; times, sound, titles and all other pixels are kept."""
+    """Remove what the mask or the box marks from one video; times, sound, titles and all other pixels are kept.
+
+    With --start and --end only that part is filled. The output holds the whole video and all its sound all the same.
+    """
     import vibench
     from vibench.cli.progress import frame_progress
 
@@ -82,6 +95,9 @@ def inpaint(
             vibench.Box.parse(box) if mask is None else mask,
             method,
             output,
+            start=start,
+            end=end,
+            whole_frame=whole_frame,
             preview=preview,
             crf=crf,
             device=device,

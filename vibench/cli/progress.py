@@ -6,12 +6,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vibench.errors import one_line
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, ProgressColumn
 
     from vibench import Listener, Record
 
@@ -52,15 +52,36 @@ def frame_progress() -> Iterator[Callable[[int | None], Callable[[], None]]]:
         yield _frame_lines
         return
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    with Progress(*Progress.get_default_columns(), console=Console(stderr=True)) as bar:
+    pace = Pace(None)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, _left_column(lambda: pace.said()), console=Console(stderr=True)) as bar:
 
         def begin(total: int | None) -> Callable[[], None]:
+            nonlocal pace
+            pace = Pace(total)
             task = bar.add_task("filling", total=total)
-            return lambda: bar.update(task, advance=1)
+
+            def advance() -> None:
+                pace.advance()
+                bar.update(task, advance=1)
+
+            return advance
 
         yield begin
+
+
+def _left_column(said: Callable[[], str]) -> ProgressColumn:
+    """A column of a bar that asks anew whenever it is drawn."""
+    from rich.progress import ProgressColumn, Task
+    from rich.text import Text
+
+    class Left(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(said())
+
+    return Left()
 
 
 @contextmanager
@@ -84,24 +105,73 @@ def step_progress() -> Iterator[Callable[[str, int], None]]:
 
 
 def _frame_lines(total: int | None, every_seconds: float = EVERY_SECONDS) -> Callable[[], None]:
-    began = said = monotonic()
-    done = 0
+    pace, said = Pace(total), monotonic()
 
     def advance() -> None:
-        nonlocal began, said, done
-        done += 1
-        now = monotonic()
-        if done == 1:
-            # Loading and look-ahead are over: only the frames from here on tell how fast it goes.
-            began = now
-        elif now - said >= every_seconds:
-            said = now
-            left = (
-                "" if total is None else f" of {total}, about {(now - began) / (done - 1) * (total - done):.0f} s left"
-            )
-            print(f"{done} frames{left}", file=sys.stderr, flush=True)
+        nonlocal said
+        pace.advance()
+        if monotonic() - said >= every_seconds:
+            said = monotonic()
+            of = "" if total is None else f" of {total}"
+            print(", ".join(filter(None, (f"{pace.done} frames{of}", pace.said()))), file=sys.stderr, flush=True)
 
     return advance
+
+
+class Arrival(NamedTuple):
+    """The second at which a frame came, and how many had come with it."""
+
+    second: float
+    done: int
+
+
+class Pace:
+    """How fast frames come, and when the last one will.
+
+    A method that looks ahead gives them in bursts: nothing for minutes, then a hundred at once. Only the end of a burst
+    tells how long its frames took, so the time left follows from ends of bursts: from the beginning to the first one,
+    with whatever had to be loaded, and from the first to the newest as soon as there are two. It is counted down while
+    nothing comes. Frames that come one by one are bursts of one.
+    """
+
+    def __init__(self, total: int | None, clock: Callable[[], float] = monotonic) -> None:
+        self.total, self.clock, self.began = total, clock, clock()
+        self.last = Arrival(self.began, 0)
+        self.ends: list[Arrival] = []
+        """The first and the newest end of a burst."""
+
+    @property
+    def done(self) -> int:
+        """How many frames have come."""
+        return self.last.done
+
+    def advance(self) -> None:
+        """One more frame has come."""
+        now = self.clock()
+        if self._waits(now):
+            self.ends = [*self.ends[:1], self.last]
+        self.last = Arrival(now, self.done + 1)
+
+    def seconds_left(self) -> float | None:
+        """The seconds until the last frame, None as long as nothing can be told."""
+        now = self.clock()
+        ends = [*self.ends[:1], self.last] if self._waits(now) or self.done == self.total else self.ends
+        if self.total is None or not ends or not self.done:
+            return None
+        (since, before), (until, after) = ends[0] if len(ends) > 1 else (self.began, 0), ends[-1]
+        return max(0.0, until + (until - since) / max(1, after - before) * (self.total - after) - now)
+
+    def said(self) -> str:
+        """The time left in words, empty as long as nothing can be told."""
+        left = self.seconds_left()
+        if left is None:
+            return ""
+        minutes, seconds = divmod(round(left), 60)
+        return f"about {f'{minutes} min ' if minutes else ''}{seconds} s left"
+
+    def _waits(self, now: float) -> bool:
+        """Whether the last frame ends a burst: since then half as much time has gone as a frame takes in the mean."""
+        return self.done > 0 and now - self.last.second > (self.last.second - self.began) / self.done / 2
 
 
 class Bar:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import islice, repeat
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -25,7 +25,8 @@ T = TypeVar("T")
 class MaskSource:
     """Masks of one size, read one at a time. ``still`` says that there is one mask, which holds for every frame.
 
-    ``threshold`` is the lowest level of the hole, 1 to 255, where the user chose one.
+    ``threshold`` is the lowest level of the hole, 1 to 255, where the user chose one; ``span`` says which of the masks
+    are read, None all.
     """
 
     path: Path
@@ -34,12 +35,18 @@ class MaskSource:
     still: bool
     files: tuple[Path, ...] = ()
     threshold: int | None = None
+    span: range | None = None
 
     def __iter__(self) -> Iterator[Mask]:
         """Yield bool (H, W), True inside the hole; a still mask is repeated without end.
 
         Raises InputError where a picture is no mask (``vibench.media.hole``) or has another size.
         """
+        if self.span is None:
+            return self._all()
+        return islice(self._all(), self.span.start, self.span.stop)
+
+    def _all(self) -> Iterator[Mask]:
         peak = None
         for levels, lossy, file in self._levels():
             check_size(file, "mask", levels.shape, (self.height, self.width))

@@ -58,6 +58,8 @@ class VideoWriter:
         self._last_begin = -(2**62)
         self.seconds = Fraction(0)
         """The end of the last frame that was written."""
+        self.count = 0
+        """The frames that were written."""
 
     def write(self, frame: Frame, begins: Fraction | None = None, lasts: Fraction | None = None) -> None:
         """Append one uint8 (H, W, 3) RGB frame of the size the writer was opened with, and the sound up to its end.
@@ -75,6 +77,7 @@ class VideoWriter:
         self._lasting[picture.pts] = max(1, round(lasts / self._time_base))
         self._mux(self._stream.encode(picture))
         self.seconds = begins + lasts
+        self.count += 1
         self._copy_beside(self.seconds)
 
     def finish(self) -> None:

@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from itertools import tee
+from itertools import islice, tee
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,11 +27,12 @@ from vibench.media.box import Box, write_masks, write_preview
 from vibench.media.frames import FrameSource, ImageSequence, open_frames
 from vibench.media.look import refuse_interlaced
 from vibench.media.masks import MaskSource, open_masks, paired
-from vibench.media.pairing import fitting_masks
+from vibench.media.part import Span, masks_of_part, part_of
 from vibench.media.resize import dilate
 from vibench.media.video import MAX_CLIP_BYTES, TimedFrame
 from vibench.media.video_writer import CRF, LOSSLESS, VideoWriter, open_writer
 from vibench.plugins import Spec
+from vibench.runner.around import View, around, whole
 from vibench.runner.programs.factory import named_method
 
 MUCH_BYTES = 2**30
@@ -54,6 +55,9 @@ def inpaint(
     method: str | Spec,
     output: str | Path,
     *,
+    start: str | float | None = None,
+    end: str | float | None = None,
+    whole_frame: bool = False,
     preview: str | Path | None = None,
     crf: int | None = None,
     device: str = "auto",
@@ -68,7 +72,7 @@ def inpaint(
 ) -> int:
     """Fill ``video`` where ``mask`` is white by ``method``, such as ``"telea[radius_px=5]"``, and write ``output``.
 
-    Returns the number of frames.
+    Returns the number of frames that were written.
 
     Pixels outside the hole are those of the input, up to what the output's format loses (``.mkv``: nothing). Frames
     keep their times, and sound, subtitles, chapters and titles are copied where the format holds them, unless ``sound``
@@ -77,7 +81,14 @@ def inpaint(
     be a ``Box`` in the first frame, which optical flow follows. ``preview`` is a picture of some frames with their
     holes that is written first, and ``crf`` what H.264 may lose, 0 to 51 (14 when left out). A streaming method works
     in memory that does not grow with the video. ``output`` appears only when it is complete. ``progress(total)`` is
-    told how many frames there are and returns what is called after each one.
+    told how many frames are to be filled and returns what is called after each one.
+
+    With ``start`` or ``end``, in seconds or as time stamps (``"1:02.5"``), the frames that begin from ``start`` until
+    before ``end`` are filled, and the method gets no others; ``output`` still holds the whole video, with all of its
+    sound. Masks are then as many as the frames of the video or of the part, and a box lies in the part's first frame.
+
+    Of a frame of more than 640x360 pixels the method gets what lies around the holes, where that is less than half
+    (``vibench.runner.around``), unless it shall have the ``whole_frame``.
 
     The method works in a process of its own, or in this one ``in_process``, for a debugger; one that is named as
     ``module:factory`` works under the interpreter ``python``. ``time_limit_seconds`` is how long it may take for its
@@ -94,28 +105,43 @@ def inpaint(
         check_name(device)
     with gathered.fault():
         check_crf(crf, output)
+    span = None
+    with gathered.fault():
+        span = Span.parse(start, end)
     with ExitStack() as stack:
         with gathered.fault():
             source = open_to_fill(video, say)
-            place = stack.enter_context(_boxes(mask, source, say)) if isinstance(mask, Box) else Path(mask)
+            numbers = None if span is None else span.frames(source)
+            part = part_of(source, numbers)
+            place = stack.enter_context(_boxes(mask, part, say)) if isinstance(mask, Box) else Path(mask)
             masks = open_masks(place, source.height, source.width, mask_threshold)
             refuse_input_as_output(output, video, place)
         gathered.tell()
         stack.enter_context(exit_on_termination())
         beside = video if sound else None
         writer = stack.enter_context(open_rewritten(output, source.height, source.width, source, beside, say, crf))
-        masks = fitting_masks(source, masks, say)
+        masks = masks_of_part(source, masks, numbers, say)
+        view = whole(part) if whole_frame else around(part, masks, dilation_iterations)
+        if view.place != whole(part).place:
+            say(
+                f"the method gets {view.width}x{view.height} of {part.width}x{part.height} pixels, from "
+                f"{view.columns.start},{view.rows.start} on, around the holes; --whole-frame gives it all"
+            )
         if preview is not None:
-            write_preview(paired(source, masks), source.count(), Path(preview))
+            write_preview(paired(part, masks), part.count(), Path(preview))
         host = stack.enter_context(filling(method, device, in_process, python))
-        check_memory(host, source, say)
-        advance = progress(source.frames) if progress else lambda: None
-        count = 0
-        for frame, (timed, _, _) in filled(host, source, masks, dilation_iterations, time_limit_seconds):
+        check_memory(host, view, say)
+        advance = progress(part.frames) if progress else lambda: None
+        frames = source.timed()
+        for timed in islice(frames, numbers.start if numbers else 0):
+            writer.write(*timed)
+        pairs = pairs_of(islice(frames, len(numbers) if numbers else None), masks, dilation_iterations)
+        for frame, (timed, _, _) in filled(host, pairs, view, time_limit_seconds):
             writer.write(frame, timed.begins, timed.lasts)
-            count += 1
             advance()
-    return count
+        for timed in frames:
+            writer.write(*timed)
+    return writer.count
 
 
 @contextmanager
@@ -197,27 +223,27 @@ def open_rewritten(
         yield writer
 
 
-def check_memory(host: Host, source: FrameSource, say: Say) -> None:
+def check_memory(host: Host, view: View, say: Say) -> None:
     """Say what memory a method will take, where that is much; raise InputError where this machine does not have it.
 
     A method that takes the whole video needs at least its frames and masks, and its answer. One that works in windows
     says what a window takes (``DescribedMethod``).
     """
-    pixels = source.height * source.width
+    pixels = view.height * view.width
     window, each = host.described.get("window_bytes"), host.described.get("bytes_per_pixel")
     if host.streams and window and each:
         held = int(window / (each * pixels))
-        if source.frames is not None and source.frames > held:
+        if view.frames is not None and view.frames > held:
             say(
                 f"the method fills windows of at most {max(1, held)} frames, in {window / 1e9:.1f} GB of memory; a "
                 "place that is hidden for longer is not looked for any further"
             )
-    if host.streams or source.frames is None:
+    if host.streams or view.frames is None:
         return
-    needed = 7 * source.frames * pixels
+    needed = 7 * view.frames * pixels
     if needed > (free := psutil.virtual_memory().available):
         raise InputError(
-            f"the method takes the whole video, whose {source.frames} frames of {source.width}x{source.height} need at "
+            f"the method takes the whole video, whose {view.frames} frames of {view.width}x{view.height} need at "
             f"least {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free; cut it, or take a method that "
             "streams"
         )
@@ -236,30 +262,31 @@ def filling(method: str | Spec, device: str, in_process: bool, python: str = "")
         yield host
 
 
-def filled(
-    host: Host, source: FrameSource, masks: MaskSource, dilation_iterations: int, limit_seconds: float | None
-) -> Iterator[tuple[Frame, Pair]]:
+def filled(host: Host, pairs: Iterator[Pair], view: View, limit_seconds: float | None) -> Iterator[tuple[Frame, Pair]]:
     """Yield each frame with its hole filled, and all else of it kept, with what it was made of.
 
-    MethodFailed where the method does not give one frame for each.
+    The method gets what ``view`` shows, in which all holes lie. MethodFailed where it does not give one frame for each.
     """
-    pairs, originals = tee(_pairs(source, masks, dilation_iterations))
-    answers = (
-        _stream(host, pairs, source, limit_seconds) if host.streams else _whole(host, pairs, source, limit_seconds)
-    )
-    for frame, original in _matched(answers, originals):
-        yield np.where(original.hole[..., None], frame, original.timed.frame), original
+    pairs, originals = tee(pairs)
+    shown = ((_cut(pair, view), pair.hole[view.place]) for pair in pairs)
+    answers = (_stream if host.streams else _whole)(host, shown, view, limit_seconds)
+    for answer, original in _matched(answers, originals):
+        frame = original.timed.frame.copy()
+        hole = original.hole[view.place]
+        frame[view.place][hole] = answer[hole]
+        yield frame, original
 
 
-def _pairs(source: FrameSource, masks: MaskSource, dilation_iterations: int) -> Iterator[Pair]:
-    for timed, mask in paired(source.timed(), masks):
+def pairs_of(frames: Iterable[TimedFrame], masks: MaskSource, dilation_iterations: int) -> Iterator[Pair]:
+    """Yield each frame with its mask, and with the hole to which it is dilated."""
+    for timed, mask in paired(frames, masks):
         yield Pair(timed, mask, dilate(mask[None], dilation_iterations)[0])
 
 
-def _stream(host: Host, pairs: Iterable[Pair], source: FrameSource, limit_seconds: float | None) -> Iterator[Frame]:
-    given = host.stream(
-        ((_cut(pair), pair.hole) for pair in pairs), source.height, source.width, limit_seconds=limit_seconds
-    )
+def _stream(
+    host: Host, shown: Iterator[tuple[Frame, Mask]], view: View, limit_seconds: float | None
+) -> Iterator[Frame]:
+    given = host.stream(shown, view.height, view.width, limit_seconds=limit_seconds)
     while True:
         with method_failures():
             frame = next(given, END)
@@ -268,17 +295,17 @@ def _stream(host: Host, pairs: Iterable[Pair], source: FrameSource, limit_second
         yield frame
 
 
-def _whole(host: Host, pairs: Iterable[Pair], source: FrameSource, limit_seconds: float | None) -> Iterator[Frame]:
+def _whole(host: Host, shown: Iterator[tuple[Frame, Mask]], view: View, limit_seconds: float | None) -> Iterator[Frame]:
     frames, holes, room = [], [], MAX_CLIP_BYTES
-    for pair in pairs:
-        room -= pair.timed.frame.nbytes
+    for frame, hole in shown:
+        room -= frame.nbytes
         if room < 0:
             raise InputError(
                 f"a method that does not stream needs the whole video in memory, and this one takes more than "
-                f"{MAX_CLIP_BYTES >> 30} GiB at {source.width}x{source.height}; cut it, or take a method that streams"
+                f"{MAX_CLIP_BYTES >> 30} GiB at {view.width}x{view.height}; cut it, or take a method that streams"
             )
-        frames.append(_cut(pair))
-        holes.append(pair.hole)
+        frames.append(frame)
+        holes.append(hole)
     holed = Holed("video", np.stack(frames), np.stack(holes))
     frames.clear()
     with method_failures():
@@ -299,7 +326,7 @@ def _matched(filled: Iterator[Frame], originals: Iterator[Pair]) -> Iterator[tup
         raise MethodFailed(f"the method gave {count} frames and the video has more; it must give one each")
 
 
-def _cut(pair: Pair) -> Frame:
-    cut = pair.timed.frame.copy()
-    cut[pair.hole] = 0
+def _cut(pair: Pair, view: View) -> Frame:
+    cut = pair.timed.frame[view.place].copy()
+    cut[pair.hole[view.place]] = 0
     return cut

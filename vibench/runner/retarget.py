@@ -20,12 +20,14 @@ from vibench.media.beside import Say, unheard
 from vibench.media.masks import MaskSource, open_masks
 from vibench.media.pairing import fitting_masks
 from vibench.plugins import Spec
+from vibench.runner.around import whole
 from vibench.runner.inpaint import (
     check_memory,
     filled,
     filling,
     open_rewritten,
     open_to_fill,
+    pairs_of,
     refuse_input_as_output,
 )
 
@@ -75,10 +77,11 @@ def retarget(
         open_rewritten(output, height, width, source, video if sound else None, say) as writer,
         filling(method, device, in_process, python) as host,
     ):
-        check_memory(host, source, say)
+        view = whole(source)
+        check_memory(host, view, say)
         advance = progress(source.frames) if progress else lambda: None
-        count = 0
-        for behind, (timed, thing, _) in filled(host, source, masks, dilation_iterations, time_limit_seconds):
+        pairs, count = pairs_of(source.timed(), masks, dilation_iterations), 0
+        for behind, (timed, thing, _) in filled(host, pairs, view, time_limit_seconds):
             squeezed = np.asarray(cv2.resize(behind, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
             writer.write(pasted(squeezed, timed.frame, thing), timed.begins, timed.lasts)
             count += 1
