@@ -23,6 +23,7 @@ from pydantic import Field, model_validator
 from vibench.clip import Frames
 from vibench.document import Frozen, read_toml
 from vibench.errors import InputError
+from vibench.files.server import url_of
 from vibench.plugins.definitions import definitions
 
 FOLDER = Path(__file__).parent / "protocols"
@@ -274,7 +275,7 @@ class Protocol(Frozen):
             raise InputError(
                 f"--masks {folder} would have no effect: the holes of {self.label} are drawn by a generator"
             )
-        return self.model_copy(update={"data": self.data.model_copy(update={"masks": str(folder)})})
+        return self.model_copy(update={"data": self.data.model_copy(update={"masks": url_of(folder) or str(folder)})})
 
     def plan(self, clips: list[str]) -> Iterator[PlannedCase]:
         """Yield every case for the named clips: for each clip every kind of hole, and for that every repeat."""

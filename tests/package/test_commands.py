@@ -48,6 +48,7 @@ ELSEWHERE = {
     r"python docs/make/bias\.py": "it takes a quarter of an hour",
     r"python docs/make/(sanity|side_effects)\.py": "it writes into the checkout; tests/metrics/removal has its parts",
     r"srun .*": "it needs a cluster; tests/runner/test_shard.py holds --shard auto",
+    r"vibench .*s3://.*": "it needs a server; tests/runner/test_remote.py starts one",
     r"vibench reproduce vinet/fvid .*": "it needs the weights of I3D; tests/metrics/test_vfid.py holds the metric",
     r"vibench run .* --jobs 2": "its workers do not see that the data is small; tests/runner/test_run.py has some",
     r"vibench run .*propainter.*": "it needs that program and its weights; tests/programs holds its method file",

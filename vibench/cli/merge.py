@@ -15,7 +15,7 @@ INCOMPLETE = 4
 
 def merge(
     runs: Annotated[list[Path], typer.Argument(help="Runs made with --shard, or folders that hold such runs.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the whole run.")] = Path("merged"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder or URL for the whole run.")] = Path("merged"),
 ) -> None:
     """Put the shards of a run together, as if one machine had made it.
 
@@ -29,6 +29,6 @@ def merge(
         merged = vibench.merge(runs, output, say=lambda sentence: typer.echo(sentence, err=True))
     for sentence in merged.sentences():
         typer.secho(f"note: {sentence}", err=True)
-    typer.echo(f"run: {merged.run.folder} ({merged.records} records)")
+    typer.echo(f"run: {merged.run.place} ({merged.records} records)")
     if merged.missing:
         raise typer.Exit(INCOMPLETE)

@@ -22,7 +22,7 @@ Methods = Annotated[
         "or module:factory of your own; options follow in brackets, such as 'vinet\\[memory=false],telea'.",
     ),
 ]
-Data = Annotated[Path | None, typer.Option(help="Folder of the protocol's data set, where it is not bundled.")]
+Data = Annotated[Path | None, typer.Option(help="Folder or URL of the protocol's data set, where it is not bundled.")]
 WHICH_PROTOCOL = "Name, name@version, a .toml file, or your own data as folder:PATH or pairs:PATH."
 
 

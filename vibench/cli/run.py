@@ -35,7 +35,7 @@ SOME_FAILED = 4
 def run(
     methods: Methods,
     protocol: Annotated[str, typer.Option("--protocol", "-p", help=WHICH_PROTOCOL)] = "bundled",
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder that holds runs.")] = Path("results"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder or URL that holds runs.")] = Path("results"),
     data: Data = None,
     masks: MasksFolder = None,
     limit: FirstCases = None,
@@ -110,7 +110,7 @@ def run(
 
 
 def score(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders, as vibench list runs prints them.")],
+    runs: Annotated[list[Path], typer.Argument(help="Run folders or URLs, as vibench list runs prints them.")],
     metrics: Annotated[str, typer.Option(help="Metrics by comma; the protocol's own when left out.")] = "",
     data: Data = None,
     device: Device = "auto",
@@ -136,4 +136,4 @@ def _print_summary(done: Run) -> None:
     for problem in done.problems:
         typer.secho(f"note: {problem}", err=True)
     vibench.print_summary(done.store)
-    typer.echo(f"run: {done.folder}")
+    typer.echo(f"run: {done.place}")

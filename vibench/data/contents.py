@@ -61,7 +61,7 @@ def known_contents(protocol: Protocol, planned: PlannedCase, clips: Dataset) -> 
     if isinstance(known, dict) and all(isinstance(value, str) and len(value) == 64 for value in known.values()):
         return known
     found = contents_of(build_case(protocol, planned, clips))
-    _remember(path, found)
+    remember(protocol, planned, clips, found)  # not under `path`: files that came from far away have other times now
     return found
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vibench.clip import Clip, digest
 from vibench.data.dataset import Card, Dataset, card_of
-from vibench.data.layouts import open_dataset
+from vibench.data.layouts import masks_place, open_dataset
 from vibench.data.pairs import fit_of
 from vibench.data.silhouettes import with_masks
 from vibench.errors import InputError, MissingResource, UserError, reading
@@ -117,7 +117,7 @@ def check_dataset(
     """
     dataset = open_checked(name, None if data is None else Path(data), split)
     if masks is not None:
-        dataset = with_masks(dataset, Path(data or ".") / masks)
+        dataset = with_masks(dataset, masks_place(None if data is None else Path(data), masks))
     found, wrong = 0, 0
     for clip, problem in problems(dataset, split, most_difference):
         found += bool(clip)

@@ -15,6 +15,7 @@ from vibench.clip import Clip
 from vibench.document import Frozen, read_toml
 from vibench.errors import InputError, foreign
 from vibench.files import bundled
+from vibench.files.mirror import fetch
 from vibench.plugins.definitions import definitions
 
 Layout = Literal["bundled", "davis", "sintel", "youtube-vos", "synthetic", "staged", "folder", "video", "pairs"]
@@ -75,7 +76,7 @@ class Card(Frozen):
 
 @dataclass(frozen=True)
 class Dataset:
-    """The clips of a data set on this disk, by name.
+    """The clips of a data set on this disk, or in the cache where it is far away, by name.
 
     ``frame_counts`` maps each clip to its number of frames as the card gives it, or to None where it gives none.
     ``read`` reads a clip by its name, or its first frames where the second argument is their number. ``places`` names
@@ -98,6 +99,7 @@ class Dataset:
             hint = f"did you mean {close[0]!r}?" if close else f"it has {len(self.frame_counts)} others"
             raise InputError(f"data set {self.card.name!r} has no clip {name!r}; {hint}")
         with foreign(f"clip {name!r} of data set {self.card.name!r} cannot be read"):
+            fetch(self.places(name))
             return self.read(name, limit_frames)
 
 

@@ -18,12 +18,16 @@ from vibench.data.pairs import open_pairs
 from vibench.data.silhouettes import silhouettes, with_masks
 from vibench.errors import InputError, one_line, reading, shown_name
 from vibench.files import bundled
+from vibench.files.mirror import local
+from vibench.files.server import url_of
 from vibench.media.frames import check_size, read_frames
 from vibench.media.images import SUFFIXES, files_in, image_files, natural, read_image, read_labels
 from vibench.media.video import MAX_SIDE_PX, VIDEO_SUFFIXES, read_video
 from vibench.protocol import Protocol
 
 LOG = logging.getLogger(__name__)
+LISTING_BELIEVED_SECONDS = 60.0
+"""So long data far away is taken to have the files that it had: a run opens it several times, its workers too."""
 SHOWN = 5
 """So many files that are passed over are named."""
 
@@ -329,13 +333,19 @@ def open_clips(protocol: Protocol, data: Path | None) -> Dataset:
     """Open the clips of a protocol with its masks; ``data`` is the folder in which they lie. See ``open_dataset``."""
     wanted = protocol.data
     clips = open_dataset(wanted.dataset, data, wanted.split)
-    return clips if wanted.masks is None else with_masks(clips, (data or Path()) / wanted.masks)
+    return clips if wanted.masks is None else with_masks(clips, masks_place(data, wanted.masks))
+
+
+def masks_place(data: Path | None, masks: str | Path) -> Path:
+    """Return where a user's own masks can be read here: they are named from the folder of the data, or by a URL."""
+    place = Path(masks) if url_of(masks) is not None else (data or Path()) / masks
+    return local(place, LISTING_BELIEVED_SECONDS)
 
 
 def open_dataset(name: str, data: Path | None = None, split: str | None = None) -> Dataset:
     """Open a data set by its card's name, or as ``folder:PATH``, ``pairs:PATH`` or ``video:PATH``.
 
-    ``data`` is the folder in which it lies.
+    ``data`` is the folder in which it lies. It, and ``PATH``, may be a URL: clips are fetched when they are read.
 
     Raises InputError for an unknown name or split, or where ``data`` is needed and is missing or has another layout.
     """
@@ -344,5 +354,6 @@ def open_dataset(name: str, data: Path | None = None, split: str | None = None) 
         place = name.partition(":")[2]
         if not place:
             raise InputError(f"data set {card.name!r} needs a place: write {card.name}:PATH")
-        data = (data or Path()) / place
-    return OPENERS[card.layout](card, data, split)
+        data = Path(place) if url_of(place) is not None else (data or Path()) / place
+    here = None if data is None else local(data, LISTING_BELIEVED_SECONDS)
+    return OPENERS[card.layout](card, here, split)

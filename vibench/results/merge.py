@@ -14,6 +14,7 @@ import numpy as np
 
 from vibench.errors import InputError, one_line
 from vibench.files import disk_errors, link_or_copy
+from vibench.files.mirror import fetch, send
 from vibench.results.record import TRUTH, RunInfo
 from vibench.results.records import Records
 from vibench.results.run import Run
@@ -249,8 +250,12 @@ def _take_over(store: Store, method: str, case: str, merged: Store) -> None:
     """Put all files of a record into the merged run, those of its case first and the record itself last."""
     if store.folder.resolve() == merged.folder.resolve():
         return
-    for path in store.files_of(method, case):
-        _link(path, merged.folder / path.relative_to(store.folder))
+    sources = store.files_of(method, case)
+    targets = [merged.folder / path.relative_to(store.folder) for path in sources]
+    fetch(sources)
+    for source, target in zip(sources, targets, strict=True):
+        _link(source, target)
+    send(targets)
 
 
 def _link(source: Path, target: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from vibench.errors import InputError, MissingResource
 from vibench.files import replacing
+from vibench.files.mirror import fetch
 from vibench.results.records import Records
 from vibench.results.run import Run, open_run
 from vibench.results.store import Store
@@ -57,6 +58,7 @@ def _write_archive(store: Store, path: Path, frames: bool) -> None:
         for source in _files(store, frames):
             # Owner, times and rights say something of this machine and nothing of the run.
             member = tarfile.TarInfo(f"vibench-{store.info.digest[:12]}/{source.relative_to(store.folder)}")
+            fetch([source])
             member.size = source.stat().st_size
             with source.open("rb") as content:
                 archive.addfile(member, content)

@@ -12,9 +12,10 @@ import numpy as np
 
 from vibench.clip import Frames
 from vibench.errors import InputError
+from vibench.files.mirror import shown_place
 from vibench.results.kept_case import KeptCase, load_case
 from vibench.results.record import TRUTH, RunInfo
-from vibench.results.store import Store
+from vibench.results.store import Store, runs_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +35,11 @@ class Run:
     def folder(self) -> Path:
         """The folder that the run lies in."""
         return self.store.folder
+
+    @property
+    def place(self) -> str:
+        """Where the run lies, as commands take it: its folder, or its URL where that folder only stands for one."""
+        return shown_place(self.folder)
 
     @property
     def info(self) -> RunInfo:
@@ -141,10 +147,8 @@ class Run:
 def open_run(folder: str | Path) -> Run:
     """Open the run in ``folder``, or the only run inside it; raise InputError where there is none, or several.
 
-    ``folder`` may also be a file that ``vibench.pack`` wrote.
+    ``folder`` may also be a file that ``vibench.pack`` wrote, and a URL of either.
     """
     path = Path(folder)
-    inside = sorted(child.parent for child in path.glob("*/run.json"))
-    if not (path / "run.json").exists() and len(inside) == 1:
-        path = inside[0]
-    return Run(Store.open(path))
+    inside = runs_in(path)
+    return Run(Store.open(inside[0] if len(inside) == 1 else path))

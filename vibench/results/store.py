@@ -32,13 +32,15 @@ from pydantic import BaseModel
 from vibench.clip import Case, Frames, Masks, digest
 from vibench.errors import InputError, one_line, reading
 from vibench.files import disk_errors, link_or_copy, slug, write_atomically
+from vibench.files.mirror import fetch, local, send, shown_place, workplace
+from vibench.files.server import Server, url_of
 from vibench.protocol import Protocol
 from vibench.results.damage import LaterVersion, Problem, impossible, parsed, unpacked_holes, where_is, without_steering
 from vibench.results.index import records_in
 from vibench.results.lock import locked
 from vibench.results.record import TRUTH, MetricFacts, Record, RunInfo
 from vibench.results.records import Records
-from vibench.results.unpack import is_pack, opened_pack
+from vibench.results.unpack import is_named_as_pack, is_pack, opened_pack
 
 LONGEST_WRITE_SECONDS = 24 * 3600.0
 """No file of a run takes so long to write, also where the clocks of machines differ."""
@@ -72,19 +74,32 @@ class Store:
                 )
             if not isinstance(known, RunInfo) or known.digest != info.digest:
                 write_atomically(path, _json(info))
+        send([path])
         return cls.open(folder)
 
     @staticmethod
     def place(output: Path, info: RunInfo, name: str = "") -> Path:
-        """Return the folder under ``output`` that belongs to the run ``info``, or that has ``name``, there or not."""
-        return output / (slug(name) if name else f"{slug(info.protocol_label)}-{info.digest[:12]}")
+        """Return the folder under ``output`` that belongs to the run ``info``, or that has ``name``, there or not.
+
+        Where ``output`` is a URL, it is a folder of the cache that was brought to the state of the server.
+        """
+        own = slug(name) if name else f"{slug(info.protocol_label)}-{info.digest[:12]}"
+        url = url_of(output)
+        if url is None or url.startswith("file:"):
+            return local(output) / own
+        folder = workplace(f"{url}/{own}")
+        fetch([folder / "run.json", folder / "records"])
+        return folder
 
     @classmethod
     def open(cls, folder: Path) -> Store:
-        """Open a finished or unfinished run, for which nothing is written; a pack is opened as its run in the cache.
+        """Open a finished or unfinished run, for which nothing is written.
 
-        Raises InputError where ``folder`` is not a run, its page is damaged, or a later version of vibench wrote it.
+        ``folder`` may be a URL, whose records are fetched. A pack is opened as its run in the cache. Raises InputError
+        where ``folder`` is not a run, its page is damaged, or a later version of vibench wrote it.
         """
+        folder = local(folder)
+        fetch([folder / "run.json", folder / "records"] if folder.is_dir() else [folder])
         if is_pack(folder):
             folder = opened_pack(folder)
         path = folder / "run.json"
@@ -154,6 +169,7 @@ class Store:
             elif record.status != "failed":
                 told.unlink(missing_ok=True)
             write_atomically(path, _json(record))
+        send([*self._of_case(record.case), self._frames_path(record.method, record.case), told, path])
 
     def adopt(self, other: Store, record: Record) -> None:
         """Take over a record of ``other``, a run of the same protocol, with its frames and its case where it kept them.
@@ -161,22 +177,23 @@ class Store:
         Files are linked, not copied, where the file system can do that; files of a run are only ever replaced, never
         written into. The record comes last. Raises UserError where the disk is full.
         """
-        paths = [self._frames_path(record.method, record.case)]
-        paths += [self._case_path(record.case, ending) for ending in (".mkv", ".truth.mkv", ".holes.npz")]
+        paths = [self._frames_path(record.method, record.case), *self._of_case(record.case)]
         taken = record.model_copy(update={"run": self.info.digest, "made_by": record.made_by or record.run})
         with disk_errors(self.folder):
             for path in paths:
                 source = other.folder / path.relative_to(self.folder)
                 if source.exists() and not path.exists():
+                    fetch([source])
                     link_or_copy(source, _made(path))
-            write_atomically(self._record_path(record.method, record.case), _json(taken))
+            paths.append(self._record_path(record.method, record.case))
+            write_atomically(paths[-1], _json(taken))
+        send(paths)
 
     def files_of(self, method: str, case: str) -> list[Path]:
         """Return the files that are there of a method on a case, in the order of writing: the record comes last."""
         path = self._record_path(method, case)
-        of_case = [self._case_path(case, ending) for ending in (".mkv", ".truth.mkv", ".holes.npz")]
         own = [self._frames_path(method, case), path.with_suffix(".traceback.txt"), path]
-        return [each for each in (*of_case, *own) if each.exists()]
+        return [each for each in (*self._of_case(case), *own) if each.exists()]
 
     def with_metrics(self, metrics: tuple[MetricFacts, ...]) -> Store:
         """Return the same run after its page was made to name ``metrics`` too, which its records now hold."""
@@ -186,6 +203,7 @@ class Store:
         info = self.info.model_copy(update={"metrics": tuple(known.values())})
         with disk_errors(self.folder):
             write_atomically(self.folder / "run.json", _json(info))
+        send([self.folder / "run.json"])
         return Store(self.folder, info)
 
     def frames(self, method: str, case: str) -> Frames | None:
@@ -206,6 +224,7 @@ class Store:
     def _input(self, case: str) -> Frames | None:
         """The input frames of a case, read-only; None where they were not kept."""
         path = self._case_path(case, ".mkv")
+        fetch([path])
         try:
             found = path.stat()
         except OSError:
@@ -221,6 +240,7 @@ class Store:
         path = self._case_path(case, ".holes.npz")
         if frames is None or not os.path.lexists(path):
             return None
+        fetch([path])
         try:
             holes, has_truth = unpacked_holes(path, frames.shape[:3])
         except InputError:
@@ -254,6 +274,7 @@ class Store:
         from vibench.media.video import iter_video
 
         path = self._case_path(case, ".mkv")
+        fetch([path])
         try:
             with reading(path):
                 return iter_video(path).frames_per_second if os.path.exists(path) else None
@@ -291,6 +312,7 @@ class Store:
         kept, truth = self._case_path(case.name, ".mkv"), self._case_path(case.name, ".truth.mkv")
         packed = _packed(case.holes, has_truth=case.truth is not None)
         own_truth = None if case.truth is case.frames else case.truth
+        fetch(self._of_case(case.name))
         if path.exists() and path.read_bytes() == packed and _holds(kept, case.frames) and _holds(truth, own_truth):
             return
         path.unlink(missing_ok=True)
@@ -311,6 +333,10 @@ class Store:
     def _case_path(self, case: str, ending: str) -> Path:
         return self.folder / "cases" / f"{slug(case)}{ending}"
 
+    def _of_case(self, case: str) -> list[Path]:
+        """The files of a case, in the order of writing: the holes say that it is whole."""
+        return [self._case_path(case, ending) for ending in (".mkv", ".truth.mkv", ".holes.npz")]
+
     def _sweep(self, older_than_seconds: float) -> None:
         """Remove what killed processes left half-written; only called while a lock is held.
 
@@ -326,16 +352,27 @@ class Store:
 def run_folders(paths: Sequence[Path]) -> list[Path]:
     """Return every path that is a run or a pack of one, and the runs right inside every other path.
 
-    Raises InputError where a path is no run and holds none.
+    A path may be a URL, and so are then the runs inside it. Raises InputError where a path is no run and holds none.
     """
     found = []
     for path in paths:
-        is_run = os.path.lexists(path / "run.json") or is_pack(path)
-        inside = [path] if is_run else sorted(child.parent for child in path.glob("*/run.json"))
+        inside = runs_in(path)
         if not inside:
-            raise InputError(f"{str(path)!r} is not a run and holds none; see `vibench list runs`")
+            raise InputError(f"{shown_place(path)!r} is not a run and holds none; see `vibench list runs`")
         found += inside
     return found
+
+
+def runs_in(path: Path) -> list[Path]:
+    """Return ``path`` where it is a run or a pack, or else the runs right inside it; each may be a URL as a path."""
+    url = url_of(path)
+    if url is not None and not url.startswith("file:"):
+        server = Server.at(url)
+        is_run = is_named_as_pack(path) or server.has("run.json")
+        return [path] if is_run else [Path(inside) for inside in server.runs()]
+    path = local(path)
+    is_run = os.path.lexists(path / "run.json") or is_pack(path)
+    return [path] if is_run else sorted(child.parent for child in path.glob("*/run.json"))
 
 
 def _json(model: BaseModel) -> bytes:
@@ -358,6 +395,7 @@ def _lossless(path: Path, base: Callable[[], Frames | None] = lambda: None) -> F
 
     if not path.is_file():
         return None
+    fetch([path])
     try:
         with reading(path):
             return read_lossless(path, base)

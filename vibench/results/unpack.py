@@ -48,7 +48,12 @@ _OF_A_RUN = re.compile(
 
 def is_pack(path: Path) -> bool:
     """Say whether a path names a file that ``vibench pack`` may have written."""
-    return path.name.endswith((ARCHIVE, TABLE)) and path.is_file()
+    return is_named_as_pack(path) and path.is_file()
+
+
+def is_named_as_pack(path: Path) -> bool:
+    """Say whether a path ends as that of a pack does."""
+    return path.name.endswith((ARCHIVE, TABLE))
 
 
 def opened_pack(path: Path) -> Path:

@@ -54,7 +54,7 @@ def list_datasets() -> list[Listed]:
 
 
 def list_runs(output: str | Path = "results") -> list[Listed]:
-    """Every run right inside ``output``, named by its folder, as ``open_run`` and all commands take it."""
+    """Every run right inside ``output``, named by its folder or URL, as ``open_run`` and all commands take it."""
     return list(_runs(Path(output)))
 
 
@@ -88,15 +88,16 @@ _GIVEN = frozenset({"device", "frames", "height", "width", "seed", "kwargs"})
 
 
 def _runs(output: Path) -> Iterator[Listed]:
-    from vibench.results.store import Store
+    from vibench.files.mirror import shown_place
+    from vibench.results.store import Store, runs_in
 
-    for path in sorted(output.glob("*/run.json")):
+    for folder in runs_in(output):
         try:
-            store = Store.open(path.parent)
+            store = Store.open(folder)
         except UserError as error:
-            yield Listed(str(path.parent), f"unreadable: {error}")
+            yield Listed(shown_place(folder), f"unreadable: {error}")
             continue
         info, records = store.info, store.records()
         methods = ", ".join(facts.label for facts in info.methods)
         about = f"{info.protocol_label}: {methods}; {len(records)} records, started {info.started}"
-        yield Listed(str(path.parent), about)
+        yield Listed(shown_place(folder), about)

@@ -16,6 +16,7 @@ from typing import Any, TextIO
 
 from vibench.errors import InputError, MissingResource, UserError, one_line, reason_of
 from vibench.files import disk_errors
+from vibench.files.server import url_of
 from vibench.plugins.definitions import include, included
 from vibench.results.merge import merge
 from vibench.results.record import Record
@@ -109,6 +110,11 @@ def run_in_shards(
         raise InputError(f"slurm[shards={engine.shards}] makes nothing; ask for 1 shard or more")
     if arguments.get("shard") or arguments.get("name"):
         raise InputError("--on slurm deals the shards and names the folder itself; drop --shard and --name")
+    if (url := url_of(output)) is not None:
+        raise InputError(
+            f"--on slurm collects its shards on a disk that all nodes share, and {one_line(url)} is none; name a "
+            "folder there, or write an array of commands with --shard auto and this --output"
+        )
     shards = [Shard(index, engine.shards) for index in range(engine.shards)]
     with disk_errors(output):
         executor = _executor(engine, output / "shards" / "logs")

@@ -18,6 +18,7 @@ from vibench.data.cases import check_generators, planned_cases
 from vibench.data.contents import known_contents, what_changed
 from vibench.data.layouts import open_clips
 from vibench.errors import Gathered, InputError, MissingResource, UserError
+from vibench.files.mirror import shown_place
 from vibench.machine.facts import commit, deciding_versions, machine_facts, package_versions
 from vibench.machine.host import Host
 from vibench.machine.processes import worker_pool
@@ -28,7 +29,7 @@ from vibench.results.record import TRUTH, MethodFacts, Record, RunInfo
 from vibench.results.records import Records
 from vibench.results.run import Run
 from vibench.results.store import Store
-from vibench.results.unpack import is_pack
+from vibench.results.unpack import is_named_as_pack
 from vibench.runner.bench import Filling, Made, Workbench, untold
 from vibench.runner.engine import Slurm, engine_named
 from vibench.runner.forecast import forecasts
@@ -120,9 +121,9 @@ def run(
         methods: as ``--methods`` takes them, ``"vinet[memory=false],telea"`` or a list of such names, method files of
             programs (``"./propainter.toml"``) among them, or factories: classes or functions of your own that make a
             method when they are called without arguments.
-        output: folder that holds runs.
+        output: folder that holds runs; a URL such as ``s3://bucket/runs`` where ``vibench[remote]`` is installed.
         metrics: names, or factories of metrics; the protocol's own when left out.
-        data: folder of the protocol's data set, where it is not bundled.
+        data: folder of the protocol's data set, or its URL, where it is not bundled.
         masks: folder of masks of your own, by the clips' names, in the place of the silhouettes of the data set.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         limit: only the first so many cases.
@@ -321,8 +322,9 @@ def rescore(
     not those of the record is refused with an InputError, since its number would not belong to these frames. Where a
     metric needs the row of the truth and the run has none, it is made.
     """
-    if is_pack(folder):
-        raise InputError(f"{str(folder)!r} is a pack; `vibench merge {folder} --output FOLDER` makes a run of it")
+    if is_named_as_pack(folder):
+        name = shown_place(folder)
+        raise InputError(f"{name!r} is a pack; `vibench merge {name} --output FOLDER` makes a run of it")
     store = Store.open(folder)
     protocol = store.protocol
     source = data or (Path(store.info.data) if store.info.data else None)
@@ -512,7 +514,7 @@ def run_info(order: Order, bench: Workbench, planned: list[PlannedCase]) -> RunI
         machine=machine_facts(),
         versions=versions,
         commit=commit(),
-        data=None if order.data is None else str(order.data),
+        data=None if order.data is None else shown_place(order.data),
         device=order.device,
         command=order.command,
         started=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vibench.errors import DISK_FULL, InputError, MissingResource, disk_sentence, one_line
+from vibench.files.server import url_of
 
 MOST_OF_A_NAME = 40
 """A temporary name begins with so many characters of the name it stands for, so that it is never longer than that may
@@ -26,6 +27,8 @@ def replacing(path: Path) -> Iterator[Path]:
     The temporary name keeps the suffix, since encoders choose the format by it. Raises InputError, before anything is
     written, where ``path`` is a folder, a pipe or a device: a rename would put a file in its place.
     """
+    if url_of(path) is not None:
+        raise InputError(f"{one_line(url_of(path) or '')} is a URL, and this is written to a file; name one")
     if path.exists() and not path.is_file():
         what = "a folder" if path.is_dir() else "a pipe or a device"
         raise InputError(f"{one_line(str(path))} is {what}; name a file that may be written")
@@ -105,7 +108,7 @@ def bundled(folder: str) -> Path:
 
     Raises MissingResource where it is in neither place.
     """
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     for place in (package / "_data" / folder, package.parent / folder):
         if place.is_dir():
             return place
@@ -115,10 +118,13 @@ def bundled(folder: str) -> Path:
 def cache_root() -> Path:
     """Return the folder of what can be computed again: ``$VIBENCH_CACHE``, or one in the user's own cache.
 
-    As in a shell, ``~`` is the user's home, and ``~name`` stays what it is where nobody is called that.
+    As in a shell, ``~`` is the user's home, and ``~name`` stays what it is where nobody is called that. Raises
+    InputError where the variable names a URL: what is far away is kept here, and not the other way round.
     """
     import platformdirs
 
+    if (url := url_of(os.environ.get("VIBENCH_CACHE", ""))) is not None:
+        raise InputError(f"VIBENCH_CACHE is {one_line(url)}; name a folder on a disk of this machine")
     return Path(os.path.expanduser(os.environ.get("VIBENCH_CACHE") or platformdirs.user_cache_dir("vibench")))
 
 
