@@ -47,8 +47,10 @@ class Step:
 
     output: Tensor
     """(B, 3, H, W), the filled frame, about -1 to 1."""
+    drawn: Tensor
+    """(B, 3, H, W), the decoder's image, before anything was blended into it."""
     decoded: Tensor
-    """(B, 3, H, W), the decoder's image, smooth composition included, before other frames' pixels were blended in."""
+    """(B, 3, H, W), the same with the smooth continuation, before other frames' pixels were blended in."""
     compositions: tuple[Composition, Composition, Composition]
     """Flow, aggregate, mask and composed map at 1/8, 1/4 and 1/2."""
     smooth_mask: Tensor | None
@@ -180,10 +182,10 @@ class VINet(nn.Module):
         if self.config.memory:
             memory = self.convlstm(features, memory)
             features = memory.hidden
-        decoded: Tensor = self.decoder(features, quarter.composed, half.composed)
-        smooth_mask: Tensor | None = None
+        drawn: Tensor = self.decoder(features, quarter.composed, half.composed)
+        decoded, smooth_mask = drawn, None
         if self.config.smooth_composition:
-            decoded, smooth_mask = self.smooth(decoded, current, mask)
+            decoded, smooth_mask = self.smooth(drawn, current, mask)
         if self.config.pixel_composition:
             blending = self._blend_pixels(decoded, mask, neighbours, previous, flows, given_flows)
         elif self.config.recurrence and previous is not None:
@@ -191,7 +193,7 @@ class VINet(nn.Module):
         else:
             blending = Blending(decoded)
         compositions = (eighth, quarter, half)
-        return Step(blending.output, decoded, compositions, smooth_mask, *blending[1:], memory)
+        return Step(blending.output, drawn, decoded, compositions, smooth_mask, *blending[1:], memory)
 
     def _flows(self, reference: Features, sources: Features, given_flows: Tensor | None) -> Flows:
         """Flow of every source at each scale, from outside or from the heads; zero without flow warping."""

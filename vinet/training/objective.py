@@ -86,6 +86,7 @@ class Objective(nn.Module):
         truth, mask = colours(network, scene, now), scene.mask(now)
         terms = self._reconstruction(step.output, truth, mask)
         terms["decoded"] = losses.hole(step.decoded.float(), truth, mask)
+        terms["drawn"] = losses.hole(step.drawn.float(), truth, mask)
         if self.stage.kind == "joint":
             terms |= head_terms(network, step, scene, now, [*_nearby(network, now), now][: network.config.sources])
         if previous is not None:

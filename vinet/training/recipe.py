@@ -14,7 +14,7 @@ from vinet.config import VINetConfig
 from vinet.errors import VINetError
 
 BUNDLED = Path(__file__).parents[1] / "recipes"
-WEIGHTS = ("l1", "ssim", "hole", "decoded", "flow", "warping", "steady", "perceptual", "style", "endpoint")
+WEIGHTS = ("l1", "ssim", "hole", "decoded", "drawn", "flow", "warping", "steady", "perceptual", "style", "endpoint")
 """Loss terms that a stage can weigh; `vinet.training.losses` says what each is."""
 
 Kind = Literal["flow", "body", "joint", "unrolled"]

@@ -188,3 +188,25 @@ def test_the_decoder_s_own_term_is_the_hole_s_before_pixels_are_copied(photos: P
     expected = ((seen[0] - truth).abs() * mask).sum() / (3 * mask.sum())
     assert float(terms["decoded"].detach()) == pytest.approx(float(expected.detach()), rel=1e-4)
     assert float(terms["decoded"].detach()) != pytest.approx(float(terms["hole"].detach()), rel=1e-2)
+
+
+def test_the_drawn_term_teaches_a_decoder_that_the_smooth_continuation_hides(photos: Path) -> None:
+    """A share of the continuation that reached 1 in training hides the decoder from every other term, for good."""
+    switches = "network.switches={given_flow=true,smooth_composition=true}"
+    recipe = read("compact-dis-cpu", [*SMALL, switches, f"data.photos={photos}"])
+    network = network_of(recipe.network, 0)
+    assert isinstance(network, VINet)
+    last = [layer for layer in network.smooth.blend.modules() if isinstance(layer, torch.nn.Conv2d)][-1]
+    with torch.no_grad():
+        last.weight.zero_()
+        assert last.bias is not None
+        last.bias.fill_(200.0)
+    objective = Objective(network, recipe.stages[0])
+    scene, times = Data(recipe, torch.device("cpu")).scene(objective.stage, objective.frames(0), (0, "drawn"), 1.0)
+    terms = objective(scene, times)
+    weights = list(network.decoder.parameters())
+    moved = {
+        name: sum(float(part.abs().sum()) for part in torch.autograd.grad(terms[name], weights, retain_graph=True))
+        for name in ("decoded", "drawn")
+    }
+    assert moved["decoded"] == 0 and moved["drawn"] > 0
