@@ -39,11 +39,14 @@ if TYPE_CHECKING:
     from vibench.report.figure import write_figure
     from vibench.report.film import write_video
     from vibench.report.frames import write_frames
+    from vibench.report.history import history_text
     from vibench.report.page.folder import write_report
+    from vibench.report.page.history import write_history
     from vibench.report.paper_table import begun_run, load_paper_table, paper_tables, write_paper_table
     from vibench.report.publish.publish import publish, published_texts
     from vibench.report.terminal import print_summary
     from vibench.results.comparison import Comparison, Incomparable, compare
+    from vibench.results.history import History, history
     from vibench.results.merge import Merged, merge
     from vibench.results.pack import pack
     from vibench.results.record import Record
@@ -72,6 +75,7 @@ __all__ = [
     "DescribedMethod",
     "ExactFlow",
     "Examined",
+    "History",
     "Holed",
     "Incomparable",
     "InputError",
@@ -108,6 +112,8 @@ __all__ = [
     "fill",
     "fill_forecast",
     "find_regressions",
+    "history",
+    "history_text",
     "include",
     "inpaint",
     "list_datasets",
@@ -142,6 +148,7 @@ __all__ = [
     "table_text",
     "write_figure",
     "write_frames",
+    "write_history",
     "write_manifest",
     "write_paper_table",
     "write_report",
@@ -171,11 +178,14 @@ _HOMES = {
     "vibench.report.figure": ("write_figure",),
     "vibench.report.film": ("write_video",),
     "vibench.report.frames": ("write_frames",),
+    "vibench.report.history": ("history_text",),
     "vibench.report.page.folder": ("write_report",),
+    "vibench.report.page.history": ("write_history",),
     "vibench.report.paper_table": ("begun_run", "load_paper_table", "paper_tables", "write_paper_table"),
     "vibench.report.publish.publish": ("publish", "published_texts"),
     "vibench.report.terminal": ("print_summary",),
     "vibench.results.comparison": ("Comparison", "Incomparable", "compare"),
+    "vibench.results.history": ("History", "history"),
     "vibench.results.merge": ("Merged", "merge"),
     "vibench.results.pack": ("pack",),
     "vibench.results.record": ("Record",),

@@ -1,4 +1,4 @@
-"""Makes docs/schemas/*.schema.json of the models that vibench reads its files by: records, run pages, protocols."""
+"""Makes docs/schemas/*.schema.json of the models that vibench reads its files by."""
 
 from __future__ import annotations
 
@@ -10,10 +10,16 @@ from pages import DOCS, keep
 from pydantic import BaseModel
 
 from vibench.protocol import Protocol
+from vibench.results.findings import KeptComparison
 from vibench.results.record import Record, RunInfo
 
 FOLDER = DOCS / "schemas"
-MODELS: dict[str, type[BaseModel]] = {"record": Record, "run": RunInfo, "protocol": Protocol}
+MODELS: dict[str, type[BaseModel]] = {
+    "record": Record,
+    "run": RunInfo,
+    "findings": KeptComparison,
+    "protocol": Protocol,
+}
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 

@@ -40,3 +40,20 @@ def test_what_vibench_does_not_read_is_not_valid(tmp_path: Path, change: dict[st
     path = next((write_run(tmp_path, ["a"], ["x"]).folder / "records").rglob("*.json"))
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(json.loads(path.read_text()) | change, schema("record"))
+
+
+def test_a_line_of_findings_is_valid(tmp_path: Path) -> None:
+    from datetime import UTC, datetime
+
+    from vibench.results.findings import KeptComparison, KeptFinding, append_findings
+
+    found = KeptFinding(measure="quality", verdict="same", old=31.0, new=31.0, unit="dB", ratio=(1.0, None, 1.1))
+    comparison = KeptComparison(
+        method="a", old="last", commit=None, started=datetime(2026, 1, 1, tzinfo=UTC), machine={}, device="cpu",
+        threads=1, probe="abc", clock="", versions={}, findings=(found,),
+    )  # fmt: skip
+    append_findings(tmp_path / "f.jsonl", [comparison])
+    line = json.loads((tmp_path / "f.jsonl").read_text())
+    jsonschema.validate(line, schema("findings"))
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(line | {"clock": "sundial"}, schema("findings"))

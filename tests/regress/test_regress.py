@@ -23,6 +23,7 @@ from vibench.regress.baseline import Baseline
 from vibench.regress.finding import Regression, memory_finding, quality_finding
 from vibench.regress.pair import RegressSettings, VersionPair
 from vibench.regress.version import MethodVersion, Version, last_ref
+from vibench.results.findings import read_findings
 
 Command = Callable[..., Outcome]
 SUPPORT = Path(__file__).parents[1] / "support"
@@ -111,6 +112,27 @@ def test_probe_is_the_same_bits_every_time() -> None:
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("10m", 600), ("1.5h", 5400), ("7", 7)])
 def test_budgets(text: str, seconds: float) -> None:
     assert seconds_of(text) == seconds
+
+
+def test_what_is_found_is_added_to_a_file_a_line_a_method(vibench: Command, tmp_path: Path) -> None:
+    path = tmp_path / "kept" / "findings.jsonl"
+    words = ("--against", "same[radius_px=4]", "--budget", "6s", "--size", "48x32", "--frames", "4", "--format", "json")
+    printed = []
+    for methods in ("telea", "telea,telea[radius_px=3]"):
+        status, out, _ = vibench("regress", "-m", methods, *words, "--append", str(path))
+        assert status in (0, 1, 3)
+        printed += json.loads(out)["comparisons"]
+    kept, faults = read_findings(path)
+    assert not faults and [one.method for one in kept] == ["telea", "telea", "telea[radius_px=3]"]
+    for line, said in zip(kept, printed, strict=True):
+        assert (line.old, line.clock, line.device, line.threads) == (said["other"], said["clock"], "cpu", 1)
+        told = [(found.measure, found.verdict, found.old, found.new) for found in line.findings]
+        assert told == [(found["measure"], found["outcome"], found["old"], found["new"]) for found in said["findings"]]
+
+
+def test_a_file_that_cannot_be_added_to_is_told_before_anything_is_measured(vibench: Command, tmp_path: Path) -> None:
+    status, _, error = vibench("regress", "-m", "telea", "--budget", "1h", "--append", str(tmp_path))
+    assert status == 2 and "cannot" in error and error.count("\n") == 1
 
 
 def test_sizes() -> None:

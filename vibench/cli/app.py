@@ -14,6 +14,7 @@ import typer
 from vibench.cli import (
     compare,
     data,
+    history,
     inpaint,
     merge,
     pack,
@@ -180,6 +181,7 @@ app.command()(publish.publish)
 app.command()(compare.compare)
 app.command()(reproduce.reproduce)
 app.command()(regress.regress)
+app.command()(history.history)
 app.command()(speed.profile)
 app.command()(speed.speed)
 app.command()(inpaint.inpaint)

@@ -59,6 +59,9 @@ def regress(
     save: Annotated[
         Path | None, typer.Option(help="Measure this version alone, and write its numbers to this file.")
     ] = None,
+    append: Annotated[
+        Path | None, typer.Option(metavar="FILE.jsonl", help="Add what is found to this file, for vibench history.")
+    ] = None,
 ) -> None:
     """Say whether this version of a method is slower, hungrier or worse than another one.
 
@@ -82,6 +85,7 @@ def regress(
         seed=seed,
         baseline=baseline,
         save=save,
+        append=append,
         done=_tell,
     )
     if save is not None:

@@ -102,8 +102,8 @@ def commit() -> str | None:
     if not (folder / ".git").exists():
         return None
     try:
-        head = _git(folder, "rev-parse", "HEAD")
-        changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+        head = git(folder, "rev-parse", "HEAD")
+        changed = git(folder, "status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.CalledProcessError):
         return None
     return head + ("+changes" if changed else "")
@@ -119,5 +119,6 @@ def processor_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def _git(folder: Path, *words: str) -> str:
+def git(folder: Path, *words: str) -> str:
+    """Return what git says in ``folder``; CalledProcessError where it fails, OSError where there is no git."""
     return subprocess.run(["git", "-C", str(folder), *words], check=True, capture_output=True, text=True).stdout.strip()

@@ -140,7 +140,7 @@ def compare_with(stored: Samples, now: Samples, label: str, code: str, settings:
         memory_finding("peak memory", stored.peak_bytes, now.peak_bytes, settings.threshold),
         *times,
     )
-    return Regression(label, f"baseline of {code}", findings, blocks=len(now.seconds_per_frame))
+    return Regression(label, f"baseline of {code}", findings, blocks=len(now.seconds_per_frame), clock=now.clock)
 
 
 def _time_finding(

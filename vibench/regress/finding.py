@@ -12,6 +12,7 @@ from statistics import median
 from typing import Literal
 
 from vibench.clip import Case, Frames
+from vibench.machine.stopwatch import Clock
 from vibench.metrics.psnr import psnr
 from vibench.regress.process import ProcessFailed
 from vibench.regress.ratio import ALPHA, Ratio, ratio_of_few, verdict_of
@@ -65,6 +66,7 @@ class Regression:
 
     ``blocks`` were measured in ``seconds`` of the budget, by ``pairs`` of fresh processes; ``disturbed`` of these
     blocks were repeated, or are said to be noisy. ``traceback`` is that of a version which could not be measured.
+    ``clock`` is the one by which time was measured, empty where it was not.
     """
 
     method: str
@@ -76,6 +78,7 @@ class Regression:
     pairs: int = 1
     load_average: float | None = None
     traceback: str = ""
+    clock: Clock | Literal[""] = ""
 
 
 def exit_status(regressions: Iterable[Regression]) -> int:

@@ -100,6 +100,7 @@ class VersionPair:
             pairs=self.pairs,
             load_average=load_average(),
             traceback=self._traceback,
+            clock=series.clock if series else "",
         )
 
     def _processes(self, stack: ExitStack) -> tuple[VersionProcess, VersionProcess]:

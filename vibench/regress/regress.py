@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from math import isfinite
 from pathlib import Path
 from time import monotonic
 
 from vibench.data.probe import Probe
 from vibench.errors import InputError, MissingResource
 from vibench.machine.device import resolve
+from vibench.machine.facts import machine_facts, package_versions
 from vibench.machine.processes import exit_on_termination
 from vibench.plugins import Spec, split_outside_brackets
 from vibench.regress.baseline import Baseline, compare_with, machine_now, measure
 from vibench.regress.finding import TIME, Measure, Measured, Regression
 from vibench.regress.pair import RegressSettings, VersionPair
-from vibench.regress.version import LAST, MethodVersion, here, versions_of
+from vibench.regress.version import LAST, MethodVersion, checkout_commit, here, versions_of
+from vibench.results.findings import KeptComparison, KeptFinding, append_findings
 
 MEASURES: tuple[Measure, ...] = ("quality", "peak memory", *TIME)
 
@@ -46,6 +50,7 @@ def find_regressions(
     seed: int | None = None,
     baseline: str | Path | None = None,
     save: str | Path | None = None,
+    append: str | Path | None = None,
     done: Callable[[Regression], None] = lambda _: None,
 ) -> list[Regression]:
     """Say of every method whether the code here is slower, hungrier or worse than another version of it.
@@ -70,6 +75,7 @@ def find_regressions(
         baseline: a file that ``save`` wrote on an equal machine; it is compared with instead of ``against``.
         save: the code here is measured alone, and its numbers are written to this file. Without ``baseline`` nothing
             is compared, and the result is empty.
+        append: a file to which what is found is added, a line a method, for ``vibench.history``.
         done: called with what was found about each method as soon as it is known.
 
     Raises:
@@ -84,8 +90,37 @@ def find_regressions(
     settings = RegressSettings(budget_seconds, threshold, quality_threshold_db, resolve(device), threads, seed=seed)
     read, written = (None if path is None else Path(path) for path in (baseline, save))
     request = Request(specs, Probe.make(*size, frames), settings, against, read, written)
+    tell = done if append is None else _appending(Path(append), request, done)
     with exit_on_termination():
-        return carry_out(request, done)
+        return carry_out(request, tell)
+
+
+def _appending(path: Path, request: Request, done: Callable[[Regression], None]) -> Callable[[Regression], None]:
+    """Keep what is found about each method as soon as it is known, and then tell of it."""
+    settings, started, commit = request.settings, datetime.now(UTC), checkout_commit()
+    append_findings(path, ())  # a file that cannot be written is said before anything is measured
+    machine, versions = {**machine_facts(), "torch_threads": settings.threads}, package_versions()
+
+    def kept(regression: Regression) -> None:
+        comparison = KeptComparison(
+            method=regression.method, old=regression.other, commit=commit, started=started, machine=machine,
+            device=settings.device, threads=settings.threads, probe=request.probe.digest, clock=regression.clock,
+            versions=versions, findings=tuple(_kept(measured) for measured in regression.findings),
+        )  # fmt: skip
+        append_findings(path, [comparison])
+        done(regression)
+
+    return kept
+
+
+def _kept(measured: Measured) -> KeptFinding:
+    ratio = measured.ratio
+    bounds = (ratio.ratio, ratio.low, ratio.high) if ratio is not None else None
+    return KeptFinding(
+        measure=measured.measure, verdict=measured.outcome, old=measured.old, new=measured.new,
+        unit=measured.unit, note=measured.note,
+        ratio=None if bounds is None else tuple(value if isfinite(value) else None for value in bounds),
+    )  # fmt: skip
 
 
 def carry_out(request: Request, done: Callable[[Regression], None]) -> list[Regression]:

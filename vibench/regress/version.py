@@ -117,6 +117,18 @@ def here() -> Version:
     return Version(f"working tree at {_short(root, 'HEAD')}{dirty}", root)
 
 
+def checkout_commit() -> str | None:
+    """The full name of the commit of that checkout, with ``+changes`` where files are changed; None outside one."""
+    root = _toplevel()
+    if root is None:
+        return None
+    try:
+        head = _git(root, "rev-parse", "HEAD")
+        return head + ("+changes" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")
+    except subprocess.CalledProcessError:  # a checkout without a commit
+        return None
+
+
 @contextmanager
 def other_version(against: str) -> Iterator[Version]:
     """The version that a git ref, ``last`` or a ``.whl`` file names, as a folder that lives as long as the block."""
