@@ -41,7 +41,7 @@ SHOWN = {
 
 ELSEWHERE = {
     r"pip install .*": "it downloads and installs packages",
-    r"git blame": "it is a name here",
+    r"git blame|vibench history": "it is a name here",
     r"hf download .*": "it downloads weights of some GB",
     r"python tests/support/false_alarms\.py .*": "it takes hours",
     r"python tests/support/step_alarms\.py .*": "test_steps.py has its series, fewer of them",

@@ -165,6 +165,14 @@ def test_what_is_incomplete_taken_over_or_a_copy_is_no_measurement(
     assert any("taken over from an earlier run" in note for note in found.notes)
 
 
+def test_runs_lie_in_a_folder_or_in_one_of_a_commit_inside_it(checkout: tuple[Path, list[str]], tmp_path: Path) -> None:
+    write_measured(tmp_path / "results", 0, checkout[1][0])
+    write_measured(tmp_path / "results" / "second", 1, checkout[1][1])
+    write_measured(tmp_path / "others" / "third", 2, checkout[1][2])
+    for place, count in (("results", 2), ("others", 1), ("others/third", 1), ("others/third/run2", 1)):
+        assert len(of(history(tmp_path / place, repository=checkout[0])).points) == count
+
+
 def test_cases_of_several_machines_have_no_mean(checkout: tuple[Path, list[str]], tmp_path: Path) -> None:
     store = write_measured(tmp_path, 0, None)
     for place, record in enumerate(store.records()):

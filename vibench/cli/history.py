@@ -35,7 +35,7 @@ def history(
 ) -> None:
     """Show how fast and how good methods were over commits, and mark where that changed.
 
-    vibench history results/* --methods vinet --since v0.1.0 --page history.html
+    vibench history results --methods vinet --since v0.1.0 --page history.html
 
     Only numbers of one machine and device, one protocol and equal cases stand in one series. Steps need
     pip install 'vibench\\[history]'.

@@ -141,7 +141,7 @@ def history(
     """Return how quality and speed of methods developed over commits, with the steps in each series marked.
 
     Args:
-        sources: run folders, folders that hold runs, packs of runs, and ``.jsonl`` files to which `vibench regress
+        sources: run folders, folders that hold runs or such folders, packs of runs, and ``.jsonl`` files to which `vibench regress
             --append` added what it found.
         methods: names with their options; all where none is named.
         since: a tag, branch or commit of ``repository``: only that commit and those that it does not contain; or a date
@@ -160,7 +160,7 @@ def history(
     commits = Commits.of(Path(repository))
     notes: list[str] = []
     found: list[tuple[About, Point]] = []
-    for store in _distinct([Store.open(folder) for folder in run_folders(runs)]):
+    for store in _distinct([Store.open(folder) for folder in _folders(runs)]):
         found += _of_run(store, commits, notes)
     for path in files:
         comparisons, faults = read_findings(path)
@@ -172,6 +172,16 @@ def history(
     if since:
         found = _since(found, since, commits)
     return History(_in_series(found), tuple(dict.fromkeys((*notes, *_unknown(found, commits)))), since)
+
+
+def _folders(paths: Sequence[Path]) -> list[Path]:
+    """The runs that are named, or lie right inside what is named, or one folder deeper, where a commit's may lie."""
+    found = []
+    for path in paths:
+        deeper = sorted({run.parent.parent for run in path.glob("*/*/run.json")})
+        has_own = not deeper or any(path.glob("*/run.json"))
+        found += run_folders([*([path] if has_own else []), *deeper])
+    return found
 
 
 def _distinct(stores: Iterable[Store]) -> list[Store]:
