@@ -86,6 +86,7 @@ BEFORE = {
     r".*\bRUN\b.*": [RUN],
     r"vibench merge SHARD\.\.\.": [SHARDS.format(0), SHARDS.format(1)],
     r"vibench merge shard0 .*": [DAVIS_SHARDS.format(2), DAVIS_SHARDS.format(3)],
+    r"vibench history .*findings.*": ["vibench regress --methods telea --append findings.jsonl"],
     r".*runs/NAME.*": ["vinet train tiny.toml -o runs/NAME"],
 }
 """What a reader has done before, where no command of the page did it."""

@@ -141,8 +141,8 @@ def history(
     """Return how quality and speed of methods developed over commits, with the steps in each series marked.
 
     Args:
-        sources: run folders, folders that hold runs or such folders, packs of runs, and ``.jsonl`` files to which `vibench regress
-            --append` added what it found.
+        sources: run folders, folders that hold runs or such folders, packs, and ``.jsonl`` files to which
+            `vibench regress --append` added what it found.
         methods: names with their options; all where none is named.
         since: a tag, branch or commit of ``repository``: only that commit and those that it does not contain; or a date
             (2026-01-31): only what is of that day or later.
