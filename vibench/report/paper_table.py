@@ -17,6 +17,7 @@ from vibench.plugins import Spec
 from vibench.report.grid import entry_of
 from vibench.report.numbers import FLOOR_NAME, NOTHING, cases_text, decimals, footnotes
 from vibench.report.tables import markdown_entry
+from vibench.report.training import training_of
 from vibench.results.markdown import markdown_table, markdown_text
 from vibench.results.results import Results
 from vibench.results.store import Store, run_folders
@@ -191,20 +192,13 @@ def as_markdown(paper: PaperTable, table: Table, others: Published, departures: 
     return f"## {markdown_text(paper.title)}\n\n{written}\n\n" + "\n".join(f"- {markdown_text(note)}" for note in notes)
 
 
-class Trainings(Frozen):
-    """How bundled weights were trained, all recipes and stages in words, by their sha256."""
-
-    trained: dict[str, str]
-
-
 def _trainings(paper: PaperTable, table: Table) -> list[str]:
     """How the weights of each method were trained, where that is known: a file's own header has its last recipe."""
-    known = read_toml(bundled("reports") / "trainings.toml", Trainings, "list of trainings").trained
     titles = dict(zip(paper.labels, (row.title for row in paper.methods), strict=True))
     return [
         f"{titles[facts.label]}: {trained}."
         for facts in table.results.methods
-        if facts.label in titles and (trained := known.get(str(facts.facts.get("weights_sha256"))))
+        if facts.label in titles and (trained := training_of(facts))
     ]
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from vibench.report.numbers import average, counted_cases
+from vibench.report.training import NOTES, last_training, training_of
 from vibench.results.record import MethodFacts, RunInfo
 from vibench.results.results import Results
 from vibench.results.statistics import FEWEST, TOO_FEW
@@ -66,12 +68,22 @@ def about_method(facts: MethodFacts) -> list[tuple[str, str]]:
         lines.append(("Knows", facts.knows))
     if facts.options:
         lines.append(("Options", ", ".join(f"{key} = {value}" for key, value in facts.options.items())))
+    told = {"Trained": training_of(facts), "Last training": last_training(facts)}
+    lines += [(name, text) for name, text in told.items() if text]
     return lines + [
-        (key.replace("_", " "), _value(value)) for key, value in facts.facts.items() if key not in ("warning", "knows")
+        (key.replace("_", " "), _value(value))
+        for key, value in facts.facts.items()
+        if key not in ("warning", "knows") and not (key == NOTES and isinstance(value, Mapping))
     ]
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} = {_value(inner)}" for key, inner in value.items())
+    if isinstance(value, list | tuple):
+        return f"({', '.join(map(_value, value))})"
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "true", False: "false"}[value]
     return f"{value:,}".replace(",", " ") if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
