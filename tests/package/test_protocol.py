@@ -164,3 +164,17 @@ def test_quantising_rounds_half_away_from_zero_or_cuts_off() -> None:
     values = np.array([-3.0, 0.49, 0.5, 1.5, 2.5, 254.6, 300.0])
     assert quantise(values, "round").tolist() == [0, 0, 1, 2, 3, 255, 255]
     assert quantise(values, "truncate").tolist() == [0, 0, 0, 1, 2, 254, 255]
+
+
+@pytest.mark.parametrize("protocol", bundled_protocols(), ids=lambda protocol: protocol.label)
+def test_every_bundled_protocol_says_what_a_report_shows_first_and_its_metrics_have_these_regions(
+    protocol: Protocol,
+) -> None:
+    assert len(protocol.headline) in (3, 4)
+    put_back = protocol.scoring.composite == "holes"
+    kept = "kept" if not protocol.scoring.kept_margin_px else f"kept-{protocol.scoring.kept_margin_px}px"
+    for key in protocol.headline:
+        metric, _, region = key.partition("/")
+        assert region in {"frame", "hole", "features"} | (set() if put_back else {kept, "effect"})
+        assert (region == "features") == metric.startswith("vfid")
+        assert region != "effect" or protocol.data.dataset == "synthetic-effects"

@@ -59,7 +59,10 @@ def column_words(column: Column) -> str:
 def region_words(column: Column) -> str:
     """Say where a column is measured, such as ``in the hole``."""
     margin = re.fullmatch(r"kept-(\d+)px", column.region)
-    known = {"hole": "in the hole", "frame": "over the frame", "kept": "outside the hole", "features": ""}
+    known = {
+        "hole": "in the hole", "frame": "over the frame", "kept": "outside the hole", "effect": "in the side effect",
+        "features": "",
+    }  # fmt: skip
     if margin:
         return f"{margin[1]} px and more outside the hole"
     return known.get(column.region, f"({column.region})")
