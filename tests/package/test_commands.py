@@ -6,6 +6,7 @@ where it does not end as it should. A verb alone, as in ``vibench run``, is a me
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 import shutil
@@ -60,6 +61,7 @@ ELSEWHERE = {
 """Commands that no test here runs, with the reason."""
 
 SMALLER = {
+    r"vibench run .*synthetic@2": "--limit 1 --in-process",
     r"vibench (run|inpaint) (?!.*--python).*": "--in-process",
     r"vibench speed .*": "--frames 4 --size 64x48 --repeats 1 --seconds 0.1 --clips 1 --in-process",
     r"vibench profile .*": "--frames 4 --size 64x48 --in-process",
@@ -88,6 +90,7 @@ BEFORE = {
     r"vibench merge shard0 .*": [DAVIS_SHARDS.format(2), DAVIS_SHARDS.format(3)],
     r"vibench history .*findings.*": ["vibench regress --methods telea --append findings.jsonl"],
     r".*runs/NAME.*": ["vinet train tiny.toml -o runs/NAME"],
+    r"vibench report run\.tar\.zst .*": [RUN, "vibench pack RUN -o run.tar.zst"],
 }
 """What a reader has done before, where no command of the page did it."""
 
@@ -98,10 +101,14 @@ PREPARED = {
 """What other programs than vibench make before a command."""
 
 SLOW = (
-    r"vibench (regress|reproduce ablation|speed) .*|vibench run (--data DAVIS|.*vinet).*|vibench merge shard.*"
-    r"|vibench report (merged|results --output).*|vinet train published.*"
-    r"|.*(save_agg_rec|ours\.safetensors|weights=runs).*"
+    r"vibench (profile|regress|reproduce ablation|speed) .*|vibench run (--data DAVIS|.*(vinet|synthetic@2)).*"
+    r"|vibench run .*grey:Grey,.*|vibench merge shard.*|vibench report (?!RUN -o|results$).*"
+    r"|vinet (explain|flow-error|train published).*|.*(save_agg_rec|ours\.safetensors|runs/NAME).*"
 )
+"""Commands that take more than a second of the processor; what is left takes half a minute in all."""
+
+ONCE = r"make .*|vibench (cache|doctor|inpaint|list|profile|speed) .*|vibench doctor"
+"""Commands on which no later one depends: where they stand on several pages, they are run on the first."""
 
 T = TypeVar("T")
 
@@ -168,8 +175,11 @@ def _status(main: Callable[[], None]) -> int:
 
 
 def to_run(page: str) -> Iterator[str]:
+    earlier = {command for other in itertools.takewhile(lambda other: other != page, SHOWN) for command in SHOWN[other]}
     for command in SHOWN[page]:
-        if not mentioned(command) and not matching(ELSEWHERE, command, ""):
+        if mentioned(command) or matching(ELSEWHERE, command, ""):
+            continue
+        if command not in earlier or not re.fullmatch(ONCE, command):
             yield command
 
 
