@@ -536,6 +536,31 @@ def test_a_link_brings_back_frame_row_view_and_pair(measurer: Browser, pages: di
     assert measurer.find("[data-part=curve]").get_attribute("value") == "psnr/hole"
 
 
+LOSES_A_WORD = """
+const real = HTMLVideoElement.prototype.requestVideoFrameCallback;
+window.lost = 0;
+HTMLVideoElement.prototype.requestVideoFrameCallback = function (tell) {
+  const video = this;
+  return real.call(video, function again(now, facts) {
+    if (facts.mediaTime < 0.3 || window.lost++) return tell(now, facts);
+    real.call(video, again);
+  });
+};
+"""
+
+
+def test_a_browser_that_loses_its_word_of_a_picture_is_asked_again(reader: Browser, pages: dict[str, Path]) -> None:
+    """As a busy one does now and then: the frame is shown, but nobody is told."""
+    script = reader.command("Page.addScriptToEvaluateOnNewDocument", source=LOSES_A_WORD)
+    try:
+        open_case(reader, pages["long"], "frame=40")
+        assert reader.script("return window.lost") >= 2
+        reader.press(Keys.ARROW_RIGHT)
+        expect_frame(reader, 41)
+    finally:
+        reader.command("Page.removeScriptToEvaluateOnNewDocument", identifier=script["identifier"])
+
+
 def test_word_of_an_older_link_of_its_own_takes_no_step_back(measurer: Browser, pages: dict[str, Path]) -> None:
     open_case(measurer, pages["long"], "frame=40")
     measurer.script(

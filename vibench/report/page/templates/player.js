@@ -1,6 +1,6 @@
 "use strict";
 // The case page's player. One video file holds every picture of a frame as tiles, so nothing can drift; canvases cut them out.
-const LOUPE = 4;
+const LOUPE = 4, PATIENCE_MS = 300;
 const data = JSON.parse(document.getElementById("player-data").textContent);
 const root = document.querySelector("[data-player]");
 if (root && data.media) startPlayer(root, data.media);
@@ -99,23 +99,34 @@ function startPlayer(root, media) {
   }
 
   // --- time ----------------------------------------------------------------------------------------------------
-  let wanted = null, seeking = false, presented = null;
+  let wanted = null, seeking = false, presented = null, share = 0.4, patience = null;
   const playing = () => part("play").getAttribute("aria-pressed") === "true";
 
-  /** Show a frame exactly: the middle of its time, so that rounding never lands on a neighbour. */
+  /** Show a frame exactly: well inside its time, so that rounding never lands on a neighbour; never twice at one time, which
+      a browser may take for no seek at all. */
   function seek(frame) {
     wanted = within(frame, 0, last);
     if (seeking && !playing()) return;
     seeking = true;
     presented = null;
-    video.currentTime = (wanted + 0.5) / media.rate;
+    share = 1 - share;
+    video.currentTime = (wanted + share) / media.rate;
   }
   video.addEventListener("seeked", () => {
     seeking = false;
     if (playing()) return;
     if (Math.min(last, Math.floor(video.currentTime * media.rate)) !== wanted) return seek(wanted);
     arrive();
+    clearTimeout(patience);
+    patience = setTimeout(insist, PATIENCE_MS);
   });
+
+  /** A busy browser may lose its word of a picture that it shows; then the frame is asked for again. */
+  function insist() {
+    if (seeking || playing() || presented === wanted) return;
+    if (document.hidden) patience = setTimeout(insist, PATIENCE_MS);
+    else seek(wanted);
+  }
 
   /** A seek has ended when both have come, in any order: the time, and the picture of it. Before, the old one is drawn. */
   function arrive() {
