@@ -28,8 +28,14 @@ def test_bundled_weights_tell_every_recipe_and_stage_and_nothing_reads_as_python
 
 
 def test_weights_of_ones_own_tell_their_last_training() -> None:
-    words = told(weights_sha256="1" * 64, weights_notes={"recipe": "mine", "stages": "a 5, b 6", "torch": "2.9"})
-    assert "Trained" not in words and words["Last training"] == "recipe mine, stages a 5, b 6 steps, torch 2.9"
+    words = told(
+        weights_sha256="1" * 64,
+        weights_notes={"recipe": "mine", "stages": "a 5, b 6", "torch": "2.9", "steps": "7", "device": "x"},
+    )
+    assert (
+        "Trained" not in words
+        and words["Last training"] == "recipe mine, stages a 5, b 6, taken after 7 steps, device x, torch 2.9"
+    )
 
 
 @pytest.mark.parametrize("notes", ["text", 7, None, [], {}, {"training_seconds": [1]}, {"recipe": {"a": [None, True]}}])

@@ -40,11 +40,12 @@ def last_training(facts: MethodFacts) -> str | None:
         return None
     told = dict(notes)
     parts = [f"recipe {told.pop('recipe')}"] if "recipe" in told else []
-    stages = told.pop("stages", None)
-    parts += [f"stages {stages} steps"] if stages else []
+    for name, words in (("stages", "stages {}"), ("steps", "taken after {} steps")):
+        if name in told:
+            parts.append(words.format(told.pop(name)))
     seconds = _number(told.pop("training_seconds", None))
     parts += [f"{seconds / 60:,.0f} minutes".replace(",", " ")] if seconds is not None else []
-    parts += [f"{str(name).replace('_', ' ')} {value}" for name, value in told.items()]
+    parts += [f"{str(name).replace('_', ' ')} {value}" for name, value in sorted(told.items())]
     return ", ".join(parts)
 
 
