@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from vibench.study.page import make_study
     from vibench.study.score import StudyScore, score_study, study_text
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Box",

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from vinet.dis import HoledGrey, dis_flow, holed_grey
 from vinet.errors import VINetError
+from vinet.kernels import HAS_NUMBA
 from vinet.network.encoder import Features
 from vinet.network.flow import enlarge_flow
 from vinet.network.memory import State
@@ -116,7 +117,7 @@ class Inpainter:
         """Convolutions that are computed by `vinet.winograd`."""
         exact: tuple[str, ...] = ()
         wide = self.config.channels[-1] >= WIDE
-        if self.settings.winograd and wide and self.device.type == "cpu" and not self.settings.compile:
+        if HAS_NUMBA and self.settings.winograd and wide and self.device.type == "cpu" and not self.settings.compile:
             from vinet.winograd import (  # numba takes its time, and narrow networks have no use for it
                 EXACT,
                 accelerate,

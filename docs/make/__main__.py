@@ -19,6 +19,7 @@ Not made here, since they need more than the repository holds, or minutes of tim
 - the picture and table of bias in docs/removal.md, in a minute: python docs/make/bias.py
 - files in reports/devices, from which docs/devices.md is made: make gpu, on each device
 - the pictures of methods in docs/images, from the bundled clips, in a minute: make docs-pictures
+- the picture of two videos and six numbers in docs/images: python docs/make/why.py
 - the pictures of a report in docs/images, from finished runs: python docs/make/report_pictures.py RUN...
 - the table of departures in docs/training.md, from half an hour of training: make docs-departures PHOTOS=FOLDER
 - the tables of what measures see in docs/removal.md, in five minutes: python docs/make/sanity.py

@@ -25,6 +25,8 @@ from vibench.results.store import Store
 from vibench.results.table import Table, difference, tabulate
 
 PAGE, README = DOCS / "results.md", CHECKOUT / "README.md"
+README_PROTOCOLS = ("davis-object@1",)
+"""Protocols whose tables the README shows."""
 STEADINESS = "warping-error-dis/hole"
 SHOWN = ("psnr/hole", "lpips-alex/hole", STEADINESS)
 OURS = "vinet"
@@ -107,9 +109,11 @@ def _title(key: str) -> str:
 
 
 def readme_tables(page: str) -> str:
-    """What the README shows: a short table of each protocol that docs/results.md has a section of."""
+    """What the README shows: a short table of each of its protocols that docs/results.md has a section of."""
     blocks = []
     for label in re.findall(r"^## (\S+@\d+)$", page, re.MULTILINE):
+        if label not in README_PROTOCOLS:
+            continue
         text = section(page, label)
         # The first footnote of a table; in pages of earlier versions a semicolon follows.
         counted = re.search(rf"^- Protocol {re.escape(label)}, ((?:\d+ clips?, )?\d+ cases?)[.;]", text, re.MULTILINE)

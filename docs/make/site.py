@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -132,7 +133,40 @@ def protocols() -> str:
     return "\n".join(lines)
 
 
+def records() -> str:
+    """Every field of the files of a run, from their JSON schemas."""
+    lines = ["# Records", "", "The fields of a run's files, from the schemas that `docs/make/schemas.py` makes; "]
+    lines += ["[schemas.md](../schemas.md) says what may change and when.", ""]
+    for name in ("record", "run"):
+        schema = json.loads((CHECKOUT / "docs" / "schemas" / f"{name}.schema.json").read_text(encoding="utf-8"))
+        for title, part in {name: schema, **schema.get("$defs", {})}.items():
+            required = part.get("required", [])
+            lines += [f"## {title}", "", (part.get("description") or "").replace("``", "`"), ""]
+            lines += ["| field | type | |", "|---|---|---|"]
+            lines += [
+                f"| `{field}` | {_cell(_type(says))} | {'required' if field in required else ''} |"
+                for field, says in part.get("properties", {}).items()
+            ]
+            lines.append("")
+    return "\n".join(lines)
+
+
+def _type(says: dict[str, Any]) -> str:
+    """A JSON schema's type in words."""
+    if "$ref" in says:
+        return str(says["$ref"].rpartition("/")[2])
+    if "anyOf" in says:
+        return " or ".join(_type(one) for one in says["anyOf"])
+    if "enum" in says:
+        return " or ".join(json.dumps(one) for one in says["enum"])
+    if says.get("type") == "array":
+        return f"list of {_type(says.get('items', {}))}"
+    if says.get("type") == "object" and isinstance(says.get("additionalProperties"), dict):
+        return f"map to {_type(says['additionalProperties'])}"
+    return str(says.get("type", "anything"))
+
+
 PAGES = {
     "python": python, "commands": commands, "methods": methods, "metrics": metrics, "datasets": datasets,
-    "protocols": protocols,
+    "protocols": protocols, "records": records,
 }  # fmt: skip

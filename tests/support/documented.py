@@ -11,7 +11,7 @@ import yaml
 PROGRAMS = ("vibench", "vinet", "make", "pip", "python", "git", "hf", "srun", ".ci/run", "mkdocs", "uv", "podman")
 """What a command begins with; ``--methods`` in the text stands for ``vibench run --methods``."""
 
-_BLOCK = re.compile(r"^(?P<fence>```+)(?P<language>\w*)\n(?P<content>.*?)^(?P=fence)$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^(?P<fence>```+)(?P<language>\w*)[^`\n]*\n(?P<content>.*?)^(?P=fence)$", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 
 

@@ -68,8 +68,11 @@ def small_world(folder: Path, patch: pytest.MonkeyPatch) -> None:
     (folder / "vinet").symlink_to(CHECKOUT / "vinet")
     photo_folder(folder / "FOLDER")
     (folder / "tiny.toml").write_text(TINY.format(photos=folder / "FOLDER"))
-    readme = blocks((CHECKOUT / "README.md").read_text(encoding="utf-8"))
-    (method,) = (block.content for block in readme if block.language == "python" and "class Grey" in block.content)
+    shown = blocks((CHECKOUT / "docs" / "tutorials.md").read_text(encoding="utf-8"))
+    (method,) = (block.content for block in shown if "class Grey" in block.content)
+    for name, part in (("paint.py", "sys.argv"), ("paint.toml", 'name = "paint"')):
+        (text,) = (block.content for block in shown if part in block.content)
+        (folder / name).write_text(text)
     (folder / "grey.py").write_text(method)
     (folder / "mine.py").write_text(method.replace("Grey", "Method").replace("level: int = 128", "radius: int = 128")
                                     .replace("self.level = level", "self.level = radius"))  # fmt: skip

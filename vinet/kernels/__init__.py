@@ -6,6 +6,7 @@ the published network gets on a CPU, asks `usable` too. Modules of this package 
 first use.
 """
 
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -16,15 +17,20 @@ from vinet.kernels.plain import CANDIDATES, RANGE_PX, beside_each
 
 __all__ = ["CANDIDATES", "RANGE_PX", "beside_each", "cost_volume", "evidence", "usable", "warp"]
 
+HAS_NUMBA = find_spec("numba") is not None
+
 WIDE = 64
 """Channels from which a compiled warp, which reads whole pixels, beats `grid_sample`; it also leaves a better
 layout."""
 
 
 def usable(*maps: Tensor) -> bool:
-    """The switch: True where all maps are float32 on a CPU, no gradient is recorded and nothing is being traced."""
+    """The switch: True where all maps are float32 on a CPU, no gradient is recorded and nothing is being traced.
+
+    Without numba it is off, and PyTorch's operators compute the same more slowly, in another order of rounding.
+    """
     suitable = all(plane.device.type == "cpu" and plane.dtype == torch.float32 for plane in maps)
-    return suitable and not torch.is_grad_enabled() and not torch.compiler.is_compiling()
+    return suitable and HAS_NUMBA and not torch.is_grad_enabled() and not torch.compiler.is_compiling()
 
 
 def warp(image: Tensor, flow: Tensor, *, clamp: bool = False) -> Tensor:
