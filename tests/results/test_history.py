@@ -183,6 +183,20 @@ def test_cases_of_several_machines_have_no_mean(checkout: tuple[Path, list[str]]
     assert found.series == () and "filled on several machines" in found.notes[0]
 
 
+def test_a_step_of_a_busy_machine_says_so(checkout: tuple[Path, list[str]], tmp_path: Path) -> None:
+    for number, name in enumerate(checkout[1][:8]):
+        busy = number > 3
+        store = write_measured(tmp_path, number, name, rate=(10 if busy else 20) + 0.01 * number)
+        for record in store.records():
+            assert record.timing is not None
+            timing = record.timing.model_copy(update={"load_average": 19.2 if busy else 0.9})
+            store.keep(record.model_copy(update={"timing": timing}))
+    found = history(tmp_path, repository=checkout[0])
+    series = of(found)
+    assert series.changed(series.steps[0]) == ["load average 1 → 19"]
+    assert all("load average" not in point.circumstances for point in of(found, "psnr/hole").points)
+
+
 def test_names_that_are_not_there_and_folders_without_runs_are_one_sentence(tmp_path: Path) -> None:
     write_measured(tmp_path / "results", 0, None)
     with pytest.raises(InputError, match="nothing was measured of the method 'vinet'; there is: telea"):

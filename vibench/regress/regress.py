@@ -105,7 +105,8 @@ def _appending(path: Path, request: Request, done: Callable[[Regression], None])
         comparison = KeptComparison(
             method=regression.method, old=regression.other, commit=commit, started=started, machine=machine,
             device=settings.device, threads=settings.threads, probe=request.probe.digest, clock=regression.clock,
-            versions=versions, findings=tuple(_kept(measured) for measured in regression.findings),
+            versions=versions, load_average=regression.load_average,
+            findings=tuple(_kept(measured) for measured in regression.findings),
         )  # fmt: skip
         append_findings(path, [comparison])
         done(regression)

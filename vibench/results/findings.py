@@ -44,6 +44,7 @@ class KeptComparison(Frozen):
     ``commit`` is that of the checkout whose code is new, with ``+changes`` where files were changed, None outside a
     checkout; ``old`` says in words what it was compared with. ``probe`` is the digest of
     the clips, ``clock`` the one that timed (``wall`` or ``cpu``), empty where nothing was timed.
+    ``load_average`` is the machine's, None where the system does not say it.
     """
 
     schema_version: int = Field(default=SCHEMA, alias="schema", ge=SCHEMA, le=SCHEMA)
@@ -58,6 +59,7 @@ class KeptComparison(Frozen):
     clock: Literal["wall", "cpu", ""]
     versions: dict[str, str]
     findings: tuple[KeptFinding, ...]
+    load_average: float | None = Field(default=None, allow_inf_nan=False)
 
 
 def append_findings(path: Path, comparisons: Iterable[KeptComparison]) -> None:

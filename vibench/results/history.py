@@ -32,6 +32,8 @@ from vibench.results.table import Column, Table, tabulate
 
 SPEED = "frames/s"
 """The measure of how fast a method was in a run, as ``vibench table`` calls it."""
+LOAD = "load average"
+"""Of the machine, where it is known: a busy one makes a step that no commit has made."""
 SMALLEST_STEP = {"speed": 0.05, "quality": 0.001}
 """A step changes its level by this share at least. Machines drift by some per cent between sessions; quality, by other
 versions of a library, in its last digits."""
@@ -307,6 +309,9 @@ def _of_method(table: Table, facts: MethodFacts, at: Point) -> Iterator[tuple[Ab
         how = _how_timed(table, facts.label)
         rate = row.speed.frames_per_second
         value = replace(at, value=rate.mean, low=rate.low, high=rate.high)
+        loads = records.numbers["timing.load_average"]
+        if np.isfinite(loads).any():
+            value = replace(value, circumstances={**at.circumstances, LOAD: f"{np.nanmedian(loads):.0f}"})
         yield about(SPEED, SPEED, "higher", "speed", every, how), value
     for column in table.columns:
         known = row.cells[column.key].estimate
@@ -382,6 +387,8 @@ def _of_comparison(kept: KeptComparison, source: str, commits: Commits) -> Itera
     at = _point(kept.commit, kept.started, source, commits)
     told = {**kept.versions, "Python": str(kept.machine.get("python", "?")), "system": str(kept.machine.get("system"))}
     at = replace(at, circumstances={name: one_line(text, 60) for name, text in told.items()})
+    if kept.load_average is not None:
+        at = replace(at, circumstances={**at.circumstances, LOAD: f"{kept.load_average:.0f}"})
     for finding in kept.findings:
         kind: Literal["speed", "quality"] = "quality" if finding.unit == "dB" else "speed"
         if finding.new is None or (kind == "speed" and finding.new <= 0):
