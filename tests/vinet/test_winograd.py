@@ -202,7 +202,7 @@ def test_the_published_network_s_output_stays_the_same(monkeypatch: pytest.Monke
         direct = network.step(*arguments, previous).output
         found = accelerated.step(*arguments, previous).output
         truth = exact.step(
-            *(plane.double() for plane in arguments), Previous(*(plane.double() for plane in previous))
+            *(plane.double() for plane in arguments), Previous(*(plane.double() for plane in previous[:2]))
         ).output
     assert float((found - direct).abs().max()) < 1e-4
     assert float((found - truth).abs().max()) < 2 * float((direct - truth).abs().max())

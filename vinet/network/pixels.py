@@ -36,11 +36,15 @@ class PixelSources(NamedTuple):
         known = 1 - neighbours.masks
         return cls(neighbours.images, known, known)
 
-    def with_output(self, output: Tensor, mask: Tensor) -> Self:
-        """The same and the previous output (B, 3, H, W), known everywhere and real outside its mask (B, 1, H, W)."""
+    def with_output(self, output: Tensor, mask: Tensor, known: Tensor | None = None) -> Self:
+        """The same and the previous output (B, 3, H, W), real outside its mask (B, 1, H, W).
+
+        It is known where `known` (B, 1, H, W) is 1, or everywhere.
+        """
+        known = torch.ones_like(mask) if known is None else known
         return self._replace(
             images=torch.cat([self.images, output[:, None]], dim=1),
-            known=torch.cat([self.known, torch.ones_like(mask)[:, None]], dim=1),
+            known=torch.cat([self.known, known[:, None]], dim=1),
             real=torch.cat([self.real, 1 - mask[:, None]], dim=1),
         )
 

@@ -28,6 +28,12 @@ class Previous(NamedTuple):
 
     output: Tensor  # (B, 3, H, W)
     mask: Tensor  # (B, 1, H, W)
+    known: Tensor | None = None  # (B, 1, H, W), 1 where the output holds a colour; None: everywhere
+
+    def without_holes(self) -> "Previous":
+        """The same without what was filled: its holes are 0 and unknown, as those of a neighbour are."""
+        known = 1 - self.mask
+        return Previous(self.output * known, self.mask, known)
 
 
 class Blending(NamedTuple):
@@ -155,6 +161,8 @@ class VINet(nn.Module):
         """Features of the previous output; at the first frame the current one stands in for it."""
         if previous is None:
             return self.encode_source(current, mask)
+        if previous.known is not None:
+            return self.encode_source(previous.output, 1 - previous.known)
         return self.encode_source(previous.output, previous.mask * (0.5 if self.config.double else 0.0))
 
     def _encoded(self, encoder: Encoder, image: Tensor, mask: Tensor) -> Features:
@@ -236,7 +244,7 @@ class VINet(nn.Module):
             raise ValueError("pixel composition needs the neighbours' pixels")
         known = PixelSources.of(neighbours)
         if self.config.recurrence and previous is not None:
-            known = known.with_output(previous.output, previous.mask)
+            known = known.with_output(previous.output, previous.mask, previous.known)
         which = slice(0, known.images.shape[1])
         if given_flows is not None:
             flow = given_flows[:, which].flatten(0, 1)  # (B * S, 2, H, W)
@@ -271,6 +279,8 @@ class VINet(nn.Module):
         mask: Tensor = self.masknet_256(reference.full, aligned)
         mask = functional.interpolate(mask, scale_factor=2, mode="nearest") if double else mask
         unmoved = torch.zeros_like(previous.output[:, :2]) if flow is None else flow
+        if previous.known is not None:
+            mask = mask * warp(previous.known, unmoved, clamp=True)
         output = blended(decoded, warp(previous.output, unmoved, clamp=True), mask)
         return Blending(output, output_flow=flow, output_mask=mask)
 

@@ -1,5 +1,8 @@
 """What a stage asks of a network: from a scene to named loss terms, as one module so that DDP can wrap it."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
@@ -10,11 +13,23 @@ from vinet.network.memory import State
 from vinet.network.vinet import Previous, Step, VINet, beside
 from vinet.training import losses
 from vinet.training.recipe import Stage
+from vinet.training.scenes.chance import generator
 from vinet.training.scenes.given_flow import GivenFlow
 from vinet.training.scenes.scene import REACH, Scene
 from vinet.training.texture import Texture
 
 Terms = dict[str, Tensor]
+
+
+class Carried(NamedTuple):
+    """What a frame is given of those before it; the rest is withheld from it."""
+
+    output: bool = True
+    filled: bool = True  # of the output, what had been filled in it
+    memory: bool = True
+
+
+EVERYTHING = Carried()
 
 
 class Objective(nn.Module):
@@ -45,19 +60,20 @@ class Objective(nn.Module):
         config = self.network.config
         return max(config.recurrence, *(-offset for offset in config.neighbour_offsets), 0)
 
-    def forward(self, scene: Scene, times: list[int], lead: int = 0) -> Terms:
+    def forward(self, scene: Scene, times: list[int], lead: int = 0, carried: Sequence[Carried] = ()) -> Terms:
         """Terms by their names in `recipe.WEIGHTS`.
 
-        `times` are the sources of a flow stage, `lead` is the number of frames before the targets.
+        `times` are the sources of a flow stage, `lead` is the number of frames before the targets, `carried` is what
+        each frame that is filled is given of those before it; empty for everything.
         """
         if isinstance(self.network, FrameNetwork):
             truth, mask = scene.frame(0), scene.mask(0)
             return self._reconstruction(self.network(truth * (1 - mask), mask), truth, mask)
         if self.stage.kind == "flow":
             return endpoint_terms(self.network, scene, REACH, times)
-        return self._filled(self.network, scene, lead)
+        return self._filled(self.network, scene, lead, carried)
 
-    def _filled(self, network: VINet, scene: Scene, lead: int) -> Terms:
+    def _filled(self, network: VINet, scene: Scene, lead: int, carried: Sequence[Carried]) -> Terms:
         """Mean terms over the targets, after `lead` frames that only run.
 
         The previous output is detached before it is fed back. A network without recurrence is held against its previous
@@ -68,12 +84,14 @@ class Objective(nn.Module):
         memory: State | None = None
         collected: dict[str, list[Tensor]] = {}
         first_target = self.first + lead
-        for now in range(self.first, first_target + self.stage.targets):
+        times = range(self.first, first_target + self.stage.targets)
+        for now, kept in zip(times, carried or [EVERYTHING] * len(times), strict=True):
             mask = scene.mask(now)
             holed = colours(network, scene, now) * (1 - mask)
             with torch.set_grad_enabled(torch.is_grad_enabled() and now >= first_target):
-                seen = previous if network.config.recurrence else None
-                step = _step(network, scene, given, now, holed, seen, memory)
+                seen = previous if network.config.recurrence and kept.output else None
+                seen = seen if seen is None or kept.filled else seen.without_holes()
+                step = _step(network, scene, given, now, holed, seen, memory if kept.memory else None)
             if now >= first_target:
                 for name, term in self._terms(network, scene, step, now, previous).items():
                     collected.setdefault(name, []).append(term)
@@ -201,6 +219,15 @@ def _endpoint(flows: list[Tensor], truth: Tensor) -> Tensor:
         smaller = reduce_flow(truth, factor) if factor > 1 else truth
         terms.append(losses.endpoint(factor * flow, factor * smaller))
     return torch.stack(terms).sum()
+
+
+def carried_at(stage: Stage, frames: int, position: tuple[object, ...]) -> list[Carried]:
+    """What each of so many filled frames is given at `position` of a training."""
+    if not (stage.drop_output or stage.drop_holes or stage.drop_memory):
+        return []
+    draws = torch.rand(frames, 2, generator=generator(*position, "carried")).tolist()
+    no_fill = stage.drop_output + stage.drop_holes
+    return [Carried(of >= stage.drop_output, of >= no_fill, memory >= stage.drop_memory) for of, memory in draws]
 
 
 def trained(network: VINet | FrameNetwork, stage: Stage) -> list[str]:

@@ -17,6 +17,9 @@ BUNDLED = Path(__file__).parents[1] / "recipes"
 WEIGHTS = ("l1", "ssim", "hole", "decoded", "drawn", "flow", "warping", "steady", "perceptual", "style", "endpoint")
 """Loss terms that a stage can weigh; `vinet.training.losses` says what each is."""
 
+LATER = ("longest_shown", "drop_output", "drop_holes", "drop_memory")
+"""Fields of a stage that came after trainings had been begun: unused, they are no part of the digest."""
+
 Kind = Literal["flow", "body", "joint", "unrolled"]
 
 
@@ -26,6 +29,7 @@ def _as_tuple(value: object) -> object:
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Number = int | float
 """Not `float` alone, which would turn 1 into 1.0: a recipe's digest is over its JSON, and so told from that of
 others."""
@@ -74,7 +78,7 @@ class DataRecipe(Table):
     """Folder of photos for synthetic clips with exact flow."""
     clips: str = ""
     """Folder of videos; empty for none."""
-    clip_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    clip_share: Share = 0.0
     """Share of the steps that see real clips; their flow is that of DIS, computed once and kept."""
     validation_clips: Names = ()
     """Names, without suffix, of the videos that are never trained on."""
@@ -93,7 +97,7 @@ class Stage(Table):
     crop_px: int = 96
     batch: Annotated[int, Field(gt=0)] = 8
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
-    final_rate: Annotated[float, Field(ge=0, le=1)] = 0.01
+    final_rate: Share = 0.01
     """Share of the first rate at which the cosine ends."""
     warm_up: Annotated[int, Field(ge=0)] = 0
     """Steps over which the rate grows from nothing."""
@@ -112,6 +116,15 @@ class Stage(Table):
     """Above 0, scenes are clips from their first frame on, and sources before it are reflected, as in inference. How
     many frames come before the targets is then drawn anew for each step, from `lead` to this, small numbers more often
     than large ones."""
+    longest_shown: Annotated[int, Field(ge=0)] = 0
+    """Frames from the start of a clip that may have no hole, drawn evenly from 0 to this for each step, and filled
+    before `lead`: what the holes hide was then last seen as many frames before the targets as these are led up to."""
+    drop_output: Share = 0.0
+    """Chance that a frame of an unrolled stage is not given the previous output; 1 trains without recurrence."""
+    drop_holes: Share = 0.0
+    """Chance that it is given the previous output without what had been filled in it."""
+    drop_memory: Share = 0.0
+    """Chance that it finds the memory empty; 1 trains as the released inference runs, which resets it each time."""
     motion_px: Annotated[tuple[Number, ...], BeforeValidator(_as_tuple)] = (2.0, 2.0)
     """Fastest camera and object motion per frame at the first and at the middle step; constant after that."""
     given: Literal["exact", "dis"] = "exact"
@@ -163,6 +176,10 @@ class Recipe(Table):
         """
         fields = self.to_dict()
         del fields["checkpoint_seconds"], fields["data"]["cache"], fields["data"]["vgg16"], fields["stages"][stages:]
+        for stage in fields["stages"]:
+            for name in LATER:
+                if stage[name] == Stage.model_fields[name].default:
+                    del stage[name]
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
@@ -184,6 +201,13 @@ def _check_stage(stage: Stage, network: str, config: VINetConfig) -> None:
         raise ValueError(
             f"{where}.longest_lead is 0 in all but unrolled stages, or at least lead={stage.lead}, not {longest}"
         )
+    for name in LATER:
+        if stage.kind != "unrolled" and getattr(stage, name):
+            raise ValueError(f"{where}.{name} is 0 in all but unrolled stages, not {getattr(stage, name)}")
+    if stage.longest_shown and not longest:
+        raise ValueError(f"{where}.longest_shown={stage.longest_shown} needs whole clips: set longest_lead too")
+    if stage.drop_output + stage.drop_holes > 1:
+        raise ValueError(f"{where}: drop_output and drop_holes are chances of one draw and add up to at most 1")
     multiple = config.size_multiple
     if stage.crop_px < 2 * multiple or stage.crop_px % multiple:
         raise ValueError(

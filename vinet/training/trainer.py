@@ -22,11 +22,12 @@ from vinet.network.vinet import VINet
 from vinet.training import checkpoint, losses
 from vinet.training.curve import Curve
 from vinet.training.export import export
-from vinet.training.objective import Objective, Terms, trained
+from vinet.training.objective import Objective, Terms, carried_at, trained
 from vinet.training.processes import Processes, processes
 from vinet.training.progress import progress
 from vinet.training.recipe import WEIGHTS, Recipe, Stage
-from vinet.training.scenes.data import Data, lead_at, motion_at
+from vinet.training.scenes.data import Data, lead_at, motion_at, shown_at
+from vinet.training.scenes.scene import Shown
 from vinet.training.start import network_of
 from vinet.training.texture import texture
 
@@ -166,11 +167,13 @@ class Run:
         validation: bool = False,
     ) -> Terms:
         """What `module`, the objective or what wraps it, makes of the scene at `position`."""
-        lead = lead_at(objective.stage, position)
-        frames = objective.frames(lead)
-        scene, times = self.data.scene(objective.stage, frames, position, motion_px, validation=validation)
+        stage = objective.stage
+        shown = shown_at(stage, position)
+        lead = shown + lead_at(stage, position)
+        scene, times = self.data.scene(stage, objective.frames(lead), position, motion_px, validation=validation)
+        carried = carried_at(stage, lead + stage.targets, position)
         with self._precision():
-            terms: Terms = module(scene, times, lead)
+            terms: Terms = module(Shown(scene, shown) if shown else scene, times, lead, carried)
         return terms
 
     def _precision(self) -> contextlib.AbstractContextManager[object]:

@@ -16,9 +16,10 @@ from training_run import photo_folder
 from vinet.inference import Inpainter
 from vinet.network.vinet import Previous, Step, VINet
 from vinet.training import losses
-from vinet.training.objective import Objective, trained
+from vinet.training.objective import EVERYTHING, Carried, Objective, carried_at, trained
 from vinet.training.recipe import BUNDLED, Recipe, read
-from vinet.training.scenes.data import Data, lead_at
+from vinet.training.scenes.data import Data, lead_at, shown_at
+from vinet.training.scenes.scene import Scene, Shown
 from vinet.training.start import network_of
 from vinet.training.texture import POOLS, Texture
 
@@ -210,3 +211,87 @@ def test_the_drawn_term_teaches_a_decoder_that_the_smooth_continuation_hides(pho
         for name in ("decoded", "drawn")
     }
     assert moved["decoded"] == 0 and moved["drawn"] > 0
+
+
+def clip_and_objective(photos: Path, **switches: bool) -> tuple[Objective, Scene]:
+    """A network on given flow that fills three frames after two, and a scene for it."""
+    settings = [f"network.switches.{name}={str(value).lower()}" for name, value in switches.items()]
+    recipe = read("compact-dis-cpu", [*SMALL, f"data.photos={photos}", *settings])
+    stage = recipe.stages[2].model_copy(update={"targets": 3})
+    objective = Objective(network_of(recipe.network, 0), stage)
+    scene, _ = Data(recipe, torch.device("cpu")).scene(stage, objective.frames(2), (0, "carried"), 1.0)
+    return objective, scene
+
+
+def test_what_a_frame_is_not_given_of_those_before_it_does_not_reach_it(photos: Path) -> None:
+    objective, scene = clip_and_objective(photos)
+    network = objective.network
+    assert isinstance(network, VINet)
+    kept = [Carried(), Carried(output=False), Carried(filled=False), Carried(memory=False), Carried()]
+    outputs, given = [torch.empty(0)], []
+    fill = network.fill
+
+    def watched(*arguments: Any, **named: Any) -> Step:
+        given.append(arguments[5:7])
+        step = fill(*arguments, **named)
+        outputs.append(step.output.detach())
+        return step
+
+    network.fill = watched  # type: ignore[method-assign]
+    objective(scene, [], 2, kept)
+    assert [previous is None for previous, _ in given] == [True, True, False, False, False]
+    assert [memory is None for _, memory in given] == [True, False, False, True, False]
+    for now in (2, 3, 4):
+        previous, hole = given[now][0], scene.mask(now - 1) > 0.5
+        whole = network.feed_back(scene.frame(now - 1) * ~hole, hole.float(), outputs[now])
+        if now == 2:
+            assert torch.equal(previous.output, whole.output * ~hole) and torch.equal(
+                previous.known, 1.0 - hole.float()
+            )
+        else:
+            assert torch.equal(previous.output, whole.output) and previous.known is None
+
+
+@pytest.mark.parametrize("pixel_composition", [True, False])
+def test_without_what_was_filled_an_output_is_the_same_whatever_was_filled(
+    photos: Path, pixel_composition: bool
+) -> None:
+    objective, scene = clip_and_objective(photos, pixel_composition=pixel_composition)
+    network = objective.network
+    assert isinstance(network, VINet)
+    mask, holed = scene.mask(0), scene.frame(0) * (1 - scene.mask(0))
+    around = torch.stack([holed] * network.config.neighbours, dim=1)
+    masks = torch.stack([mask] * network.config.neighbours, dim=1)
+    still = torch.zeros(1, network.config.sources, 2, *mask.shape[-2:])
+
+    def output(previous: Previous) -> torch.Tensor:
+        with torch.no_grad():
+            return network.step(holed, mask, around, masks, previous, None, still).output
+
+    one, other = (Previous(holed + mask * value, mask) for value in (-1.0, 0.7))
+    assert not torch.equal(output(one), output(other))
+    assert torch.equal(output(one.without_holes()), output(other.without_holes()))
+
+
+def test_what_is_withheld_is_drawn_by_its_chances_and_nothing_is_without_them() -> None:
+    stage = read("finetune-cpu").stages[0]
+    assert carried_at(stage, 9, (0, "a")) == []
+    some = stage.model_copy(update={"drop_output": 0.25, "drop_holes": 0.25, "drop_memory": 0.1})
+    drawn = carried_at(some, 4000, (0, "a"))
+    assert drawn == carried_at(some, 4000, (0, "a")) and drawn != carried_at(some, 4000, (0, "b"))
+    assert EVERYTHING in drawn
+    shares = np.mean([[not c.output, c.output and not c.filled, not c.memory] for c in drawn], axis=0)
+    assert shares == pytest.approx([0.25, 0.25, 0.1], abs=0.03)
+    never = stage.model_copy(update={"drop_output": 1.0, "drop_memory": 1.0})
+    assert set(carried_at(never, 500, (0, "a"))) == {Carried(False, False, False)}
+
+
+def test_a_clip_that_is_shown_first_has_its_holes_afterwards(photos: Path) -> None:
+    objective, scene = clip_and_objective(photos)
+    stage = objective.stage.model_copy(update={"longest_shown": 6})
+    assert {shown_at(stage, (step,)) for step in range(200)} == set(range(7))
+    assert shown_at(objective.stage, (0,)) == 0
+    later = Shown(scene, 2)
+    assert not later.mask(1).any() and torch.equal(later.mask(2), scene.mask(2)) and later.mask(2).any()
+    assert torch.equal(later.frame(1), scene.frame(1))
+    assert torch.equal(later.motion(3, 0).flow, scene.motion(3, 0).flow)

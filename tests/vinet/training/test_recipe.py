@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from vinet.errors import VINetError
-from vinet.training.recipe import BUNDLED, parse, read
+from vinet.training.recipe import BUNDLED, LATER, parse, read
 
 STAGE = {"name": "a", "kind": "flow", "steps": 3}
 
@@ -40,6 +42,13 @@ def test_bundled_recipes_are_right(path: Path) -> None:
         (recipe({"kind": "unrolled", "targets": 2, "lead": -1}), "never below, not -1"),
         (recipe({"longest_lead": 3}), "longest_lead is 0 in all but unrolled stages"),
         (recipe({"kind": "unrolled", "targets": 2, "lead": 4, "longest_lead": 3}), "at least lead=4, not 3"),
+        (recipe({"drop_memory": 0.5}), "drop_memory is 0 in all but unrolled stages, not 0.5"),
+        (
+            recipe({"kind": "unrolled", "targets": 2, "drop_output": 1.5}),
+            "drop_output must be at least 0 and at most 1",
+        ),
+        (recipe({"kind": "unrolled", "targets": 2, "drop_output": 0.6, "drop_holes": 0.6}), "add up to at most 1"),
+        (recipe({"kind": "unrolled", "targets": 2, "longest_shown": 4}), "set longest_lead too"),
         (recipe({"motion_px": [1.0]}), "two numbers"),
         (recipe(network={"kind": "frame"}), "frame network is trained in body stages"),
         (recipe(network={"switches": {"given_flow": True}}), "this network has none"),
@@ -80,3 +89,14 @@ def test_the_digest_follows_what_changes_numbers_up_to_its_stage() -> None:
     assert plain.digest(4) == read("compact-cpu", ["checkpoint_seconds=5", "data.cache=elsewhere"]).digest(4)
     changed = read("compact-cpu", ["stages.body.batch=5"])
     assert plain.digest(2) != changed.digest(2) and plain.digest(1) == changed.digest(1)
+
+
+def test_fields_that_came_later_leave_the_digest_of_an_older_training_as_it_was() -> None:
+    plain = read("finetune-cpu")
+    fields = plain.to_dict()
+    del fields["checkpoint_seconds"], fields["data"]["cache"], fields["data"]["vgg16"]
+    for name in LATER:
+        del fields["stages"][0][name]
+    assert plain.digest(1) == hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+    for name, value in zip(LATER, (3, 0.5, 0.5, 0.5), strict=True):
+        assert read("finetune-cpu", [f"stages.fast.{name}={value}"]).digest(1) != plain.digest(1)

@@ -57,6 +57,11 @@ def lead_at(stage: Stage, position: tuple[object, ...]) -> int:
     return stage.lead + int(share * (max(stage.longest_lead, stage.lead) - stage.lead + 1))
 
 
+def shown_at(stage: Stage, position: tuple[object, ...]) -> int:
+    """Frames from the start of the clip at `position` that have no hole."""
+    return whole(generator(*position, "shown"), 0, stage.longest_shown) if stage.longest_shown else 0
+
+
 def motion_at(stage: Stage, step: int) -> float:
     """Fastest motion in pixels a frame at `step`: from the first to the second value over the stage's first half."""
     first, last = stage.motion_px

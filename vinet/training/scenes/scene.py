@@ -1,7 +1,9 @@
 """What a training step sees: frames with holes at times 0, 1, ..., and the flow between any two of them."""
 
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+import torch
 from torch import Tensor
 
 REACH = 6
@@ -28,3 +30,24 @@ class Scene(Protocol):
 
     def motion(self, start: int, end: int) -> Motion:
         """Flow from the frame at `start` to that at `end`."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A scene whose first frames have no hole; see `Scene`."""
+
+    scene: Scene
+    frames: int
+
+    def frame(self, time: int) -> Tensor:
+        """See `Scene`."""
+        return self.scene.frame(time)
+
+    def mask(self, time: int) -> Tensor:
+        """See `Scene`."""
+        mask = self.scene.mask(time)
+        return torch.zeros_like(mask) if time < self.frames else mask
+
+    def motion(self, start: int, end: int) -> Motion:
+        """See `Scene`."""
+        return self.scene.motion(start, end)
