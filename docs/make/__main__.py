@@ -10,6 +10,7 @@ import sys
 import architecture
 import calibration
 import devices
+import memory
 import results
 import schemas
 
@@ -22,6 +23,8 @@ Not made here, since they need more than the repository holds, or minutes of tim
 - the picture of two videos and six numbers in docs/images: python docs/make/why.py
 - the pictures of a report in docs/images, from finished runs: python docs/make/report_pictures.py RUN...
 - the table of departures in docs/training.md, from half an hour of training: make docs-departures PHOTOS=FOLDER
+- the errors behind the tables of memory in docs/training.md, from an hour of training: python docs/make/memory.py
+- the table and the strips of docs/large.md, in some minutes: python docs/make/large.py
 - the tables of what measures see in docs/removal.md, in five minutes: python docs/make/sanity.py
 - the picture of side effects in docs/data.md, in a quarter of a minute: python docs/make/side_effects.py
 - the curves in docs/images, from a training's folder: vinet curve RUN -o docs/images/NAME.png"""
@@ -34,6 +37,7 @@ def make(check: bool) -> bool:
         results.make(check, []),
         calibration.make(check),
         devices.make(check),
+        memory.make(check),
         schemas.make(check),
     ]
     print(NOT_MADE)
