@@ -48,6 +48,7 @@ ELSEWHERE = {
     r"python tests/support/step_alarms\.py .*": "test_steps.py has its series, fewer of them",
     r"python docs/make/(architecture|calibration|results|schemas)\.py.*": "test_generated_pages.py runs it",
     r"python docs/make/bias\.py": "it takes a quarter of an hour",
+    r"python docs/make/why\.py": "it writes into the checkout",
     r"python docs/make/(sanity|side_effects)\.py": "it writes into the checkout; tests/metrics/removal has its parts",
     r"srun .*": "it needs a cluster; tests/runner/test_shard.py holds --shard auto",
     r"vibench .*s3://.*": "it needs a server; tests/runner/test_remote.py starts one",
