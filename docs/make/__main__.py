@@ -12,6 +12,7 @@ import calibration
 import devices
 import memory
 import results
+import scale
 import schemas
 
 NOT_MADE = """\
@@ -25,6 +26,7 @@ Not made here, since they need more than the repository holds, or minutes of tim
 - the table of departures in docs/training.md, from half an hour of training: make docs-departures PHOTOS=FOLDER
 - the errors behind the tables of memory in docs/training.md, from an hour of training: python docs/make/memory.py
 - the table and the strips of docs/large.md, in some minutes: python docs/make/large.py
+- the figures behind docs/scale.md, in a quarter of an hour: see docs/make/scale.py
 - the tables of what measures see in docs/removal.md, in five minutes: python docs/make/sanity.py
 - the picture of side effects in docs/data.md, in a quarter of a minute: python docs/make/side_effects.py
 - the curves in docs/images, from a training's folder: vinet curve RUN -o docs/images/NAME.png"""
@@ -39,6 +41,7 @@ def make(check: bool) -> bool:
         devices.make(check),
         memory.make(check),
         schemas.make(check),
+        scale.make(check),
     ]
     print(NOT_MADE)
     return all(right)

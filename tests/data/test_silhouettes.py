@@ -7,14 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from far_servers import forget, upload
 from made_pairs import HEIGHT, WIDTH, made, write_part
 from PIL import Image
 
 from vibench.clip import Clip
+from vibench.data.copy import check_dataset
 from vibench.data.dataset import Dataset
-from vibench.data.layouts import OPENERS, open_dataset
+from vibench.data.layouts import OPENERS, open_clips, open_dataset
 from vibench.data.silhouettes import with_masks
 from vibench.errors import InputError
+from vibench.protocol import load_protocol
 
 CLIP = made(0, 12)
 
@@ -179,3 +182,25 @@ def test_masks_of_ones_own_take_the_place_of_a_data_set_s(tmp_path: Path) -> Non
         Image.fromarray(mask).save(tmp_path / "test_masks" / "ant" / f"{t:05d}.png")
     clip = with_masks(OPENERS["davis"](card, root, None), tmp_path / "test_masks").load("ant")
     assert clip.objects is not None and clip.objects.sum() == 3 * 16 and not clip.objects[:, :20].any()
+
+
+def test_masks_and_clips_at_a_url_are_what_they_are_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed, name in enumerate(("cats", "dogs")):
+        write_part(tmp_path / "far" / "clips" / name, made(seed).input)
+        write_part(tmp_path / "far" / "masks" / name, made(seed).masks)
+    monkeypatch.setenv("VIBENCH_CACHE", str(tmp_path / "cache"))
+    forget()
+    upload(tmp_path / "far", "memory://far")
+    told = [*check_dataset("folder:clips", "memory://far", masks="masks")]
+    assert told == [*check_dataset("folder:clips", "memory://far", masks="memory://far/masks")]
+    assert told[:2] == [*check_dataset("folder:memory://far/clips", masks="memory://far/masks")][:2]
+    here = [*check_dataset("folder:clips", tmp_path / "far", masks="masks")]
+    assert [line for line in told if line.startswith("ok")] == ["ok     cats", "ok     dogs"] == here[:2]
+    protocol = load_protocol("folder:clips")
+    for name in ("cats", "dogs"):
+        far = open_clips(protocol.with_masks("memory://far/masks"), Path("memory://far")).load(name)
+        near = open_clips(protocol.with_masks("masks"), tmp_path / "far").load(name)
+        assert far.objects is not None and near.objects is not None
+        assert (far.objects == near.objects).all() and (far.frames == near.frames).all()

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import Outcome
 from far_servers import S3, forget, http_server, names_at, s3_server
+from small_run import write_run
 
 from vibench.errors import InputError, MissingResource, UserError
-from vibench.files import replacing
 from vibench.files.mirror import fetch, local, send, shown_place, workplace
 from vibench.files.server import Fact, Server, url_of
 
@@ -217,10 +218,19 @@ def test_sizes_are_held_against_the_disk_before_anything_is_fetched(monkeypatch:
         fetch([folder])
 
 
-def test_what_cannot_be_written_to_a_url_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match="s3://bucket/x.png is a URL"), replacing(Path("s3://bucket/x.png")):
-        pass
+def test_what_cannot_be_written_to_a_url_says_so(tmp_path: Path, vibench: Callable[..., Outcome]) -> None:
+    run = write_run(tmp_path / "runs", ["telea"], ["ant/square"]).folder
+    for words in (
+        ("report", run, "--output", "s3://bucket/x"),
+        ("table", run, "--output", "s3://bucket/x"),
+        ("pack", run, "--output", "s3://bucket/x.tar.zst"),
+        ("figure", run, "ant/square", "--output", "s3://bucket/x.png"),
+        ("frames", run, "telea", "ant/square", "--output", "s3://bucket/x"),
+        ("manifest", "bundled", "--output", "s3://bucket/x.json"),
+    ):
+        status, _, said = vibench(*words)
+        assert status == 2
+        assert "s3:/" in said and "is a URL, and this is written on a disk of this machine" in said
     assert not [*tmp_path.glob("s3*")]
 
 

@@ -47,6 +47,7 @@ ELSEWHERE = {
     r"python tests/support/false_alarms\.py .*": "it takes hours",
     r"python tests/support/step_alarms\.py .*": "test_steps.py has its series, fewer of them",
     r"python docs/make/(architecture|calibration|results|schemas)\.py.*": "test_generated_pages.py runs it",
+    r"python docs/make/scale\.py.*": "it takes minutes; test_scale_model.py holds the model",
     r"python docs/make/bias\.py": "it takes a quarter of an hour",
     r"python docs/make/why\.py": "it writes into the checkout",
     r"python docs/make/(sanity|side_effects)\.py": "it writes into the checkout; tests/metrics/removal has its parts",

@@ -33,7 +33,7 @@ def results(pages: ModuleType) -> ModuleType:
     return results
 
 
-@pytest.mark.parametrize("script", ["architecture", "calibration", "devices", "results", "schemas"])
+@pytest.mark.parametrize("script", ["architecture", "calibration", "devices", "results", "scale", "schemas"])
 def test_the_page_is_what_its_script_makes(script: str) -> None:
     command = [sys.executable, str(MAKE / f"{script}.py"), "--check"]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -16,9 +16,10 @@ from pylatexenc.latexwalker import LatexEnvironmentNode, LatexWalker
 from small_run import failed, psnr_records, record, run_info, timing
 
 from vibench.report.latex import latex, latex_text
-from vibench.report.numbers import decimals, footnotes, interval, knows_text, number, speed_texts
+from vibench.report.numbers import decimals, footnotes, interval, knows_text, number, remarks, speed_texts
 from vibench.report.tables import as_json, csv, markdown, write_tables
 from vibench.report.terminal import terminal
+from vibench.results.records import Records
 from vibench.results.results import Results
 from vibench.results.table import Table, tabulate
 
@@ -216,3 +217,14 @@ def test_a_speed_of_several_machines_is_several_and_has_a_note_for_each() -> Non
     assert notes[1].startswith("a on small\\x1b[2J, 1 case: frames/s 2.50,")
     row = json.loads(as_json([table]))[0]["rows"][0]
     assert row["speed"] is None and [speed["machine"] for speed in row["speeds"]] == ["big", "small\x1b[2J"]
+
+
+def test_remarks_make_no_record_of_the_many_that_have_nothing_to_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    info = run_info(["telea"], ["ant/square", "bee/square", "cow/square"])
+    made = psnr_records(info, {"telea": {case: [20.0, 21.0] for case in info.cases}})
+    made[1:] = [one.model_copy(update={"notes": ("the program cut <off> the last frame",)}) for one in made[1:]]
+    results = Results.of(info, made)
+    monkeypatch.setattr(Records, "_made", None)
+    assert remarks(tabulate(results))[0] == (
+        "telea, on bee/square and 1 further case: the program cut <off> the last frame."
+    )

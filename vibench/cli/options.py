@@ -63,6 +63,7 @@ Python = Annotated[
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N; auto takes CUDA when there is one.")]
 
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)(s|m|h)?$")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9.+-]+:/")
 _SIZE = re.compile(r"^(\d+)x(\d+)$")
 _SECONDS = {"s": 1.0, None: 1.0, "m": 60.0, "h": 3600.0}
 
@@ -106,6 +107,8 @@ def write_or_print(text: str, output: Path | None) -> None:
     if output is None:
         typer.echo(text)
         return
+    if _URL.match(str(output)):
+        raise InputError(f"{output} is a URL, and this is written on a disk of this machine; name a path")
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
     typer.echo(f"written: {output}", err=True)

@@ -27,8 +27,7 @@ def replacing(path: Path) -> Iterator[Path]:
     The temporary name keeps the suffix, since encoders choose the format by it. Raises InputError, before anything is
     written, where ``path`` is a folder, a pipe or a device: a rename would put a file in its place.
     """
-    if url_of(path) is not None:
-        raise InputError(f"{one_line(url_of(path) or '')} is a URL, and this is written to a file; name one")
+    _refuse_url(path)
     if path.exists() and not path.is_file():
         what = "a folder" if path.is_dir() else "a pipe or a device"
         raise InputError(f"{one_line(str(path))} is {what}; name a file that may be written")
@@ -48,6 +47,11 @@ def replacing(path: Path) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _refuse_url(path: Path) -> None:
+    if (url := url_of(path)) is not None:
+        raise InputError(f"{one_line(url)} is a URL, and this is written on a disk of this machine; name a path")
 
 
 def _umask() -> int:
@@ -94,7 +98,8 @@ _FORBIDDEN = frozenset(
 
 @contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
-    """Turn the errors of a full, forbidden or failing disk into one sentence."""
+    """Turn the errors of a full, forbidden or failing disk into one sentence; InputError where ``folder`` is a URL."""
+    _refuse_url(folder)
     try:
         yield
     except OSError as error:

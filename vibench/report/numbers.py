@@ -6,6 +6,8 @@ import json
 import math
 from collections.abc import Iterator
 
+import numpy as np
+
 from vibench.errors import one_line
 from vibench.machine.facts import differing_facts
 from vibench.results.record import TRUTH
@@ -219,9 +221,10 @@ def _machine_notes(row: Row) -> Iterator[str]:
 def _about_programs(results: Results) -> list[str]:
     """What programs did to cases beside filling them: one sentence a method, with the first case it is true of."""
     said: dict[str, list[tuple[str, str]]] = {}
-    for record in results.records:
-        for note in record.notes:
-            said.setdefault(record.method, []).append((record.case, note))
+    method, case, notes = (results.records.texts[name] for name in ("method", "case", "notes"))
+    for row in np.flatnonzero(notes.codes != notes.place("[]")).tolist():
+        for note in json.loads(notes.at(row)):
+            said.setdefault(method.at(row), []).append((case.at(row), note))
     return [
         f"{method}, on {found[0][0]}"
         + (f" and {counted(len({case for case, _ in found}) - 1, 'further case')}" if len(found) > 1 else "")

@@ -127,6 +127,7 @@ _TEXTS: dict[str, Callable[[Record], str]] = {
     "versions": lambda record: _as_json(record.versions),
     "measured_by": lambda record: _as_json(record.measured_by),
     "unavailable": lambda record: _as_json(record.unavailable),
+    "notes": lambda record: json.dumps(record.notes),
     "device": lambda record: record.timing.device if record.timing else "",
     "machine": lambda record: record.timing.machine if record.timing else "",
     "scope": lambda record: record.timing.scope if record.timing else "",
