@@ -293,7 +293,8 @@ def record_table(entries: Sequence[dict[str, Any]]) -> str:
         cells = [f"{entry['records']:,}", *seconds, f"{memory} MB", f"{entry['index_bytes'] / 1e6:.1f} MB"]
         lines.append(f"| {' | '.join(cells)} |")
     loads = [entry["load"] for entry in entries]
-    return "\n".join(lines) + f"\n\nThe load of the machine was {min(loads)} to {max(loads)}."
+    told = " to ".join(dict.fromkeys(map(str, (min(loads), max(loads)))))
+    return "\n".join(lines) + f"\n\nThe machine had a load of {told}."
 
 
 def brief(seconds: float) -> str:
