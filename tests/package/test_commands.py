@@ -49,7 +49,7 @@ ELSEWHERE = {
     r"python docs/make/(architecture|calibration|results|schemas)\.py.*": "test_generated_pages.py runs it",
     r"python docs/make/scale\.py.*": "it takes minutes; test_scale_model.py holds the model",
     r"python docs/make/bias\.py": "it takes a quarter of an hour",
-    r"python docs/make/why\.py": "it writes into the checkout",
+    r"python docs/make/why\.py": "it draws a picture of this repository, in a minute",
     r"python docs/make/(sanity|side_effects)\.py": "it writes into the checkout; tests/metrics/removal has its parts",
     r"srun .*": "it needs a cluster; tests/runner/test_shard.py holds --shard auto",
     r"vibench .*s3://.*": "it needs a server; tests/runner/test_remote.py starts one",
@@ -87,11 +87,12 @@ SHARDS = "vibench run --methods telea --output SHARD{0} --shard {0}/2"
 DAVIS_SHARDS = "vibench run --protocol davis-object --data DAVIS --methods vinet,telea --output shard{0} --shard {0}/4"
 RUN = "vibench run --methods telea,vinet --limit 2 --output . --name RUN"
 BEFORE = {
-    r".*\bRUN\b.*": [RUN],
     r"vibench merge SHARD\.\.\.": [SHARDS.format(0), SHARDS.format(1)],
     r"vibench merge shard0 .*": [DAVIS_SHARDS.format(2), DAVIS_SHARDS.format(3)],
     r"vibench history .*findings.*": ["vibench regress --methods telea --append findings.jsonl"],
+    r"vibench table RUN .*lpips-alex.*": [RUN, "vibench score RUN --metrics lpips-alex"],
     r".*runs/NAME.*": ["vinet train tiny.toml -o runs/NAME"],
+    r".*\bRUN\b.*": [RUN],
     r"vibench report run\.tar\.zst .*": [RUN, "vibench pack RUN -o run.tar.zst"],
 }
 """What a reader has done before, where no command of the page did it."""
