@@ -214,6 +214,12 @@ def differences(rows: list[Row]) -> list[str]:
             ("memory carried less emptied, one network", (both, as_trained), (both, "memory emptied")),
             ("with the bottleneck less without, one network", (both, as_trained), (both, EMPTIED)),
             ("output and memory less output", (both, as_trained), (alone, as_trained)),
+            (
+                "memory carried less emptied, one network without output",
+                (memory, as_trained),
+                (memory, "memory emptied"),
+            ),
+            ("output and memory less memory", (both, as_trained), (memory, as_trained)),
             ("memory less neither", (memory, as_trained), (neither, as_trained)),
         )
         for (what, first, second), name in product(pairs, SETS):
