@@ -98,8 +98,15 @@ def small_results(folder: Path, clips: int, holes: int) -> Path:
     [(8, 1, "8 cases", "["), (6, 2, "6 clips, 12 cases", "["), (3, 2, "3 clips, 6 cases", "3 clips")],
 )
 def test_results_and_readme_count_clips_and_cases_as_the_tables_do(
-    results: ModuleType, tmp_path: Path, clips: int, holes: int, counted: str, beside: str
+    results: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    clips: int,
+    holes: int,
+    counted: str,
+    beside: str,
 ) -> None:
+    monkeypatch.setattr(results, "README_PROTOCOLS", ("small@1",))
     page = results.results_page([str(small_results(tmp_path, clips, holes))])
     text = " ".join(page.split())
     assert f"- Protocol small@1, {counted}. A number is the mean over" in text
@@ -114,7 +121,13 @@ def test_results_and_readme_count_clips_and_cases_as_the_tables_do(
     assert f" {beside}" in difference
 
 
-def test_a_page_that_does_not_count_its_cases_is_refused(results: ModuleType) -> None:
+def test_the_readme_shows_its_own_protocols_alone(results: ModuleType) -> None:
+    assert results.README_PROTOCOLS and "small@1" not in results.README_PROTOCOLS
+    assert results.readme_tables("# Results\n\n## small@1\n\n| a |\n\n- Protocol small@1. A number.\n") == ""
+
+
+def test_a_page_that_does_not_count_its_cases_is_refused(results: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "README_PROTOCOLS", ("small@1",))
     with pytest.raises(ValueError, match="how many cases of small@1"):
         results.readme_tables("# Results\n\n## small@1\n\n| a |\n\n- Protocol small@1. A number.\n")
 
