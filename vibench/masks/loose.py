@@ -12,6 +12,7 @@ import numpy as np
 
 from vibench.clip import Masks
 from vibench.masks.chance import Chance
+from vibench.masks.raster import bounds
 
 CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 
@@ -43,9 +44,8 @@ def boxed(masks: Masks) -> Masks:
     """Replace the mask of each frame by its bounding rectangle; an empty one stays empty."""
     boxes = np.zeros_like(masks)
     for mask, box in zip(masks, boxes, strict=True):
-        if mask.any():
-            rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-            box[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = True
+        if (place := bounds(mask)) is not None:
+            box[place] = True
     return boxes
 
 

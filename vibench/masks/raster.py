@@ -26,6 +26,14 @@ def vertex(point: Point) -> Vertex:
     return math.floor(point.x * UNITS + 0.5), math.floor(point.y * UNITS + 0.5)
 
 
+def bounds(mask: Mask) -> tuple[slice, slice] | None:
+    """Return the rows and columns of the smallest rectangle with all that a mask (H, W) marks; None of an empty one."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return None
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
 def fill_polygon(corners: Sequence[Vertex], height: int, width: int) -> Mask:
     """Return the inside of a closed polygon by the even-odd rule, clipped to the frame: bool (H, W).
 

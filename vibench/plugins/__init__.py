@@ -17,7 +17,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vibench.errors import InputError, MissingResource, UserError, foreign
-from vibench.plugins.options import Option, Spec, guessed, option_values, signature, split_outside_brackets
+from vibench.plugins.options import (
+    Option,
+    Spec,
+    check_filled,
+    guessed,
+    option_values,
+    signature,
+    split_outside_brackets,
+)
 from vibench.plugins.outline import outline_of
 
 Kind = Literal["methods", "metrics", "masks"]
@@ -130,15 +138,9 @@ def arguments(kind: Kind, spec: Spec, **extra: Any) -> tuple[Callable[..., Any],
     values = option_values(build, spec)
     parameters = signature(build, spec)
     given = {key: value for key, value in extra.items() if key in parameters and key not in values}
-    required = [
-        parameter.name
-        for parameter in parameters.values()
-        if parameter.default is parameter.empty
-        and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-    ]
-    if absent := [name for name in required if name not in {**values, **given}]:
-        raise InputError(f"{spec.name} needs the option {absent[0]}: write {spec.name}[{absent[0]}=...]")
-    return build, {**values, **given}
+    filled = {**values, **given}
+    check_filled(build, spec, filled)
+    return build, filled
 
 
 def checked_options(

@@ -141,13 +141,12 @@ def option_values(build: Callable[..., Any], spec: Spec, positional: Collection[
     return values
 
 
-def checked_values(build: Callable[..., Any], spec: Spec) -> dict[str, Any]:
-    """Return what ``option_values`` does; InputError too where an option is missing that ``build`` needs."""
-    values = option_values(build, spec)
+def check_filled(build: Callable[..., Any], spec: Spec, filled: Collection[str]) -> None:
+    """Raise InputError where ``build`` needs a parameter that is not among those that are ``filled``."""
     for name, parameter in signature(build, spec).items():
-        if parameter.default is parameter.empty and name not in values:
+        is_named = parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        if is_named and parameter.default is parameter.empty and name not in filled:
             raise InputError(f"{spec.name} needs the option {name}: write {spec.name}[{name}=...]")
-    return values
 
 
 def signature(build: Callable[..., Any], spec: Spec) -> Mapping[str, inspect.Parameter]:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vibench.clip import Mask
 from vibench.errors import InputError
+from vibench.masks.raster import bounds
 from vibench.media.frames import FrameSource
 from vibench.media.masks import MaskSource
 
@@ -74,15 +74,9 @@ def _boxes(masks: MaskSource) -> NDArray[np.int64]:
     """Top, left, bottom, right of what each mask marks, int64 (N, 4), for those that mark something."""
     found = []
     for mask in masks:
-        if (one := _box(mask)) is not None:
-            found.append(one)
+        if (place := bounds(mask)) is not None:
+            rows, columns = place
+            found.append((rows.start, columns.start, rows.stop, columns.stop))
         if masks.still:
             break
     return np.array(found, np.int64).reshape(-1, 4)
-
-
-def _box(mask: Mask) -> tuple[int, int, int, int] | None:
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    if not len(rows):
-        return None
-    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1

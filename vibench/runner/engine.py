@@ -7,7 +7,7 @@ from typing import Literal
 
 from vibench.errors import InputError, one_line
 from vibench.plugins import Spec
-from vibench.plugins.options import checked_values
+from vibench.plugins.options import check_filled, option_values
 
 
 @dataclass(frozen=True)
@@ -55,4 +55,7 @@ def engine_named(text: str) -> Slurm | Ray:
     engines: dict[str, type[Slurm | Ray]] = {"slurm": Slurm, "ray": Ray}
     if spec.name not in engines:
         raise InputError(f"--on {one_line(text)!r} names no engine; there are slurm[shards=N] and ray")
-    return engines[spec.name](**checked_values(engines[spec.name], spec))
+    engine = engines[spec.name]
+    options = option_values(engine, spec)
+    check_filled(engine, spec, options)
+    return engine(**options)
